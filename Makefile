@@ -1,0 +1,39 @@
+# The venv is made once; a stamp says what is installed, so a second run installs nothing.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+PIP    := $(BIN)/python -m pip --disable-pip-version-check
+ARGS   ?=
+
+.PHONY: chat test lint bench clean
+
+chat: $(VENV)/chat.stamp
+	@$(BIN)/qwen-chat $(ARGS)
+
+test: lint
+	$(BIN)/python -m pytest $(ARGS)
+
+lint: $(VENV)/dev.stamp
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+
+bench: $(VENV)/dev.stamp
+	$(BIN)/python -m benchmarks
+
+clean:
+	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache
+
+$(BIN)/python:
+	@$(PYTHON) -m venv $(VENV) >&2
+
+$(VENV)/chat.stamp: $(BIN)/python pyproject.toml constraints.txt
+	@echo "setting up (once) ..." >&2
+	@$(PIP) install -q -c constraints.txt -e . </dev/null >&2
+	@touch $@
+
+# Dependency groups need a newer pip than the one some Pythons bring.
+$(VENV)/dev.stamp: $(VENV)/chat.stamp
+	@$(PIP) install -q -c constraints.txt pip </dev/null >&2
+	@$(PIP) install -q -c constraints.txt --group dev </dev/null >&2
+	@touch $@

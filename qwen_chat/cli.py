@@ -1,0 +1,173 @@
+"""The command line: arguments -> which front end with which model."""
+
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from qwen_chat import __version__, presets, sampling, settings, text_file
+from qwen_chat.errors import QwenChatError, UsageError
+from qwen_chat.model.loading import LoadingModel
+from qwen_chat.model.opening import open_model
+from qwen_chat.sampling import SamplingParams
+from qwen_chat.session import ChatSession
+from qwen_chat.settings import SPECS, Settings
+from qwen_chat.store import Store, default_path
+
+_SHORT = {"checkpoint_path": "-c", "seed": "-s"}
+_NOT_FLAGS = {"history"}
+"""Settings with a flag of their own shape."""
+
+
+def _setting_flags(function: Callable[..., int]) -> Callable[..., int]:
+    """Give a command a flag for each setting and each sampling parameter, described where they live."""
+    for name in reversed(sampling.NAMES):
+        function = _option(name, multiple=name == "stop", metavar="TEXT" if name == "stop" else "N")(function)
+    for name, spec in reversed(SPECS.items()):
+        if name not in _NOT_FLAGS:
+            kind: dict[str, Any] = {"switch": {"is_flag": True}, "list": {"multiple": True}}.get(
+                spec.kind, {}
+            )
+            kind = {"type": int, **kind} if spec.kind == "number" else kind
+            function = _option(name, **kind)(function)
+    return function
+
+
+def _option(name: str, **attributes: Any) -> Callable[..., Any]:  # noqa: ANN401
+    help = sampling.MEANINGS[name] if name in sampling.MEANINGS else SPECS[name].help
+    flags = [f"--{name.replace('_', '-')}", *filter(None, [_SHORT.get(name)])]
+    default: dict[str, Any] = {} if attributes.get("multiple") else {"default": None}
+    return click.option(*flags, name, help=help, **default, **attributes)
+
+
+@click.command(
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="A question with -p or on stdin is answered on stdout. Every setting may also stand in "
+    "config.toml, or in the environment as QWEN_CHAT_*.",
+)
+@click.option("-p", "--prompt", help="answer this, and leave")
+@click.option("--json", "as_json", is_flag=True, help="with -p or stdin: the answer as one JSON object")
+@click.option("--continue", "go_on", is_flag=True, help="go on with the last conversation")
+@click.option("--resume", metavar="ID", help="go on with the conversation of this id")
+@click.option("--no-history", is_flag=True, help="save nothing")
+@click.option("--system-file", metavar="FILE", help="the system prompt, from a file")
+@_setting_flags
+@click.version_option(__version__, prog_name="qwen-chat")
+def chat(  # noqa: PLR0917 - click passes them by name
+    prompt: str | None,
+    as_json: bool,
+    go_on: bool,
+    resume: str | None,
+    no_history: bool,
+    system_file: str | None,
+    **flags: Any,  # noqa: ANN401
+) -> int:
+    """Chat with a model of the Qwen family, or with the small demo model when none is named."""
+    chosen = _settings(flags, no_history=no_history, system_file=system_file)
+    question = _question(prompt)
+    store = Store(default_path()) if chosen.history else None
+    role = presets.load(chosen.role) if chosen.role else None
+    located, model = open_model(chosen, sys.stderr)
+    session = ChatSession(model, chosen, store=store, role=role)
+    try:
+        _resume(session, resume, go_on=go_on)
+        if question is not None:
+            from qwen_chat.terminal import oneshot
+
+            return oneshot.answer(session, question, as_json=as_json, quiet=chosen.quiet)
+        return _talk(session, model, embedded=located.embedded)
+    finally:
+        _close(session, store)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code; errors are one line on stderr."""
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="replace")  # type: ignore[union-attr]
+    try:
+        return int(chat.main(argv, prog_name="qwen-chat", standalone_mode=False) or 0)
+    except click.ClickException as error:
+        return _fail(error.format_message())
+    except QwenChatError as error:
+        return _fail(str(error))
+    except (KeyboardInterrupt, click.Abort):
+        return 130
+
+
+def _fail(message: str) -> int:
+    line = " ".join(message.split())
+    sys.stderr.write(f"qwen-chat: {line}\n")
+    return 2
+
+
+def _settings(flags: Mapping[str, Any], *, no_history: bool, system_file: str | None) -> Settings:
+    given = {name: value for name, value in flags.items() if value is not None and value != ()}
+    chosen = {name: value for name, value in given.items() if name in SPECS}
+    if no_history:
+        chosen["history"] = False
+    if system_file is not None:
+        if "system" in chosen:
+            raise UsageError("--system and --system-file: give one of them")
+        chosen["system"] = text_file.read_text(Path(system_file))
+    return settings.load({**chosen, "sampling": _sampling(given)})
+
+
+def _sampling(given: Mapping[str, Any]) -> SamplingParams:
+    numbers = [f"{name}={given[name]}" for name in sampling.NAMES if name in given and name != "stop"]
+    return SamplingParams(stop=given.get("stop")).over(SamplingParams.parse(numbers))
+
+
+def _question(prompt: str | None) -> str | None:
+    """Return the one question to answer, or None to talk."""
+    piped = _piped()
+    if prompt is None and piped is None:
+        if not sys.stdout.isatty():
+            raise UsageError("stdout is not a terminal: give the question with -p, or on stdin")
+        return None
+    text = "\n\n".join(part for part in (prompt, piped) if part and part.strip())
+    if not text:
+        raise UsageError("nothing to answer: the question is empty")
+    return text
+
+
+def _piped() -> str | None:
+    """Return what is piped in, or None when stdin is a terminal."""
+    if sys.stdin is None or sys.stdin.isatty():
+        return None
+    return text_file.decode(sys.stdin.buffer.read(text_file.MAX_BYTES + 1), "stdin").rstrip("\r\n")
+
+
+def _resume(session: ChatSession, id: str | None, *, go_on: bool) -> None:
+    if id is None and not go_on:
+        return
+    if session.store is None:
+        raise UsageError("nothing is saved without history: leave --no-history out")
+    if id is None:
+        recent = session.store.recent(1)
+        if not recent:
+            raise UsageError("no conversation to go on with: begin one without --continue")
+        id = recent[0].id
+    session.open(session.store.load(id))
+    if session.settings.system is not None:
+        session.set_system(session.settings.system)
+
+
+def _talk(session: ChatSession, model: LoadingModel, *, embedded: bool) -> int:
+    from qwen_chat.terminal.reader import Reader
+    from qwen_chat.terminal.repl import Repl, banner
+
+    chosen = session.settings
+    reader = Reader(model, keep=chosen.history, plain=chosen.plain)
+    repl = Repl(session, reader, plain=chosen.plain, quiet=chosen.quiet)
+    return repl.run(greeting=banner(session, embedded=embedded))
+
+
+def _close(session: ChatSession, store: Store | None) -> None:
+    rescued = session.close()
+    if rescued is not None:
+        sys.stderr.write(f"the conversation could not be saved; it is in {rescued}, /load reads it\n")
+    session.model.close()
+    if store is not None:
+        store.close()

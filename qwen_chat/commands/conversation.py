@@ -1,0 +1,93 @@
+"""Commands that move in the conversation."""
+
+from qwen_chat.commands.table import Outcome, command
+from qwen_chat.errors import UsageError
+from qwen_chat.history import Node
+from qwen_chat.session import ChatSession
+
+_NAMES = {"system": "System", "user": "You", "assistant": "Assistant"}
+
+
+@command("new", en="Begin a new conversation", zh="开始新对话")
+def new(session: ChatSession, argument: str) -> Outcome:  # noqa: ARG001 - every handler takes both
+    """Begin a new conversation under the same system prompt."""
+    session.new()
+    return Outcome("new conversation")
+
+
+@command("clear-his", "clear-history", "clh", en="Forget the chat so far", zh="清除对话历史")
+def clear_history(session: ChatSession, argument: str) -> Outcome:  # noqa: ARG001
+    """Take all turns out of view."""
+    gone = len(session.history.path())
+    session.clear()
+    return Outcome(f"history cleared: the model no longer sees {gone} messages (they stay saved)")
+
+
+@command("history", "his", en="Show the conversation", zh="显示对话历史")
+def history(session: ChatSession, argument: str) -> Outcome:  # noqa: ARG001
+    """Show the branch in view, numbered as /edit counts."""
+    lines = [_shown(number, node) for number, node in enumerate(session.history.path(), 1)]
+    return Outcome("\n".join(lines) or "nothing has been said yet")
+
+
+@command("retry", "regen", en="Answer the last question once more", zh="重新回答上一个问题")
+def retry(session: ChatSession, argument: str) -> Outcome:  # noqa: ARG001
+    """Answer the last question once more; the other answers are kept."""
+    return Outcome(turn=session.regenerate())
+
+
+@command("undo", usage="[n]", en="Take back the last n turns", zh="撤销最近 n 轮对话")
+def undo(session: ChatSession, argument: str) -> Outcome:
+    """Take the last turns out of view."""
+    gone = session.undo(_number(argument) if argument else 1)
+    first = next(node.message.content for node in gone if node.message.role == "user")
+    return Outcome(f"taken back: {_brief(first)}")
+
+
+@command(
+    "edit", usage="[n] [text]", en="Say message n (or your last) differently", zh="修改第 n 条消息并重新回答"
+)
+def edit(session: ChatSession, argument: str) -> Outcome:
+    """Say a message differently, in a branch of its own; without a text it is composed anew."""
+    head, _, rest = argument.partition(" ")
+    number, text = (_number(head), rest.strip()) if head.isdecimal() else (_last_question(session), argument)
+    if not text:
+        return Outcome(session.history.numbered(number).message.content, action="compose", number=number)
+    turn = session.edit(number, text)
+    return Outcome("" if turn else f"message {number} now says this; the old one stays in its branch", turn)
+
+
+def standing(session: ChatSession) -> str:
+    """Return where the conversation stands, to be shown when one comes to it: its last messages."""
+    path = session.history.path()
+    if not session.history.title:
+        return "\n".join(node.message.content for node in path)
+    lines = [f"{session.history.title} ({len(path)} messages)"]
+    lines += [_shown(number, node) for number, node in list(enumerate(path, 1))[-2:]]
+    if path and path[-1].message.role == "user":
+        lines.append("the last question has no answer yet: /retry gives one")
+    return "\n".join(lines)
+
+
+def _last_question(session: ChatSession) -> int:
+    numbers = [i for i, node in enumerate(session.history.path(), 1) if node.message.role == "user"]
+    if not numbers:
+        raise UsageError("nothing to edit: ask something first")
+    return numbers[-1]
+
+
+def _number(text: str) -> int:
+    if not text.isdecimal():
+        raise UsageError(f"{text!r} is not a number: write for example 2")
+    return int(text[:9])
+
+
+def _shown(number: int, node: Node) -> str:
+    finish = node.answer.finish_reason if node.answer else None
+    mark = f" ({finish})" if finish not in (None, "stop") else ""
+    return f"[{number}] {_NAMES[node.message.role]}{mark}: {node.message.content}"
+
+
+def _brief(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= 60 else line[:59] + "…"

@@ -1,0 +1,96 @@
+"""The command table: what a command is, and how a line becomes one; it prints nothing."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Literal
+
+from qwen_chat.errors import UsageError
+from qwen_chat.session import ChatSession
+from qwen_chat.turn import Turn
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of a command: text to show, a turn to watch, or something only a front end can do."""
+
+    text: str = ""
+    turn: Turn | None = None
+    action: Literal["exit", "clear screen", "compose"] | None = None
+    number: int = 0
+    """For "compose": the message that `text` is to be edited for."""
+
+
+Handler = Callable[[ChatSession, str], Outcome]
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A command, the names it goes by, and its help in English and Chinese."""
+
+    names: tuple[str, ...]
+    usage: str
+    english: str
+    chinese: str
+    run: Handler
+
+
+COMMANDS: list[Command] = []
+"""Every command, in the order of the help."""
+
+_BY_NAME: dict[str, Command] = {}
+
+
+def command(*names: str, usage: str = "", en: str, zh: str) -> Callable[[Handler], Handler]:
+    """Enter a handler into the table."""
+
+    def enter(handler: Handler) -> Handler:
+        entry = Command(names, usage, en, zh, handler)
+        COMMANDS.append(entry)
+        _BY_NAME.update(dict.fromkeys(names, entry))
+        return handler
+
+    return enter
+
+
+def find(name: str) -> Command:
+    """Return the command of that name.
+
+    Raises: UsageError with the closest name.
+    """
+    if (entry := _BY_NAME.get(name.lower())) is not None:
+        return entry
+    close = get_close_matches(name.lower(), _BY_NAME, n=1, cutoff=0.5)
+    hint = f"did you mean /{close[0]}? " if close else ""
+    raise UsageError(f"unknown command /{name}: {hint}/help lists them, //{name} sends it as a message")
+
+
+def parse(line: str) -> tuple[str, str] | None:
+    """Return a command's name and argument, or None when the line is a message.
+
+    A command begins with / or : and a letter. A text of several lines is a command only when its first
+    word is the name of one, so that pasted paths and code are not.
+    """
+    head, _, argument = line.lstrip().partition(" ")
+    head, newline, rest = head.partition("\n")
+    if head[:1] not in ("/", ":") or not (head[1:2].isalpha() or head[1:] == "?"):
+        return None
+    name = head[1:]
+    if "\n" in line.strip() and name.lower() not in _BY_NAME:
+        return None
+    return name, (rest + newline + argument).strip() if newline else argument.strip()
+
+
+def as_message(line: str) -> str:
+    """Return the message a line stands for: //word and ::word say /word and :word."""
+    word = line[2:].split(maxsplit=1)[0] if line[2:].strip() else ""
+    doubled = line[:2] in ("//", "::") and word[:1].isalpha()
+    return line[1:] if doubled and ("\n" not in line.strip() or word.lower() in _BY_NAME) else line
+
+
+def run(session: ChatSession, name: str, argument: str) -> Outcome:
+    """Run a command.
+
+    Raises: QwenChatError; the session is as it was before.
+    """
+    return find(name).run(session, argument)

@@ -1,0 +1,126 @@
+"""The SQLite database under the store: schema, migrations, transactions, and what its faults mean."""
+
+import contextlib
+import re
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+from threading import RLock
+
+from qwen_chat.directories import private_file
+from qwen_chat.errors import StoreError
+
+BUSY_SECONDS = 5.0
+
+MIGRATIONS: tuple[str, ...] = (
+    """
+    CREATE TABLE conversations (
+        id TEXT PRIMARY KEY, title TEXT NOT NULL, created REAL NOT NULL, updated REAL NOT NULL,
+        head TEXT, system TEXT);
+    CREATE INDEX conversations_updated ON conversations (updated);
+    CREATE TABLE messages (
+        id TEXT PRIMARY KEY, conversation TEXT NOT NULL REFERENCES conversations (id) ON DELETE CASCADE,
+        parent TEXT, role TEXT NOT NULL, content TEXT NOT NULL, reasoning TEXT NOT NULL,
+        created REAL NOT NULL, model TEXT, system TEXT, seed INTEGER, finish_reason TEXT, usage TEXT);
+    CREATE INDEX messages_conversation ON messages (conversation);
+    CREATE TABLE drafts (
+        message TEXT NOT NULL REFERENCES messages (id) ON DELETE CASCADE, position INTEGER NOT NULL,
+        content TEXT NOT NULL, reasoning TEXT NOT NULL, PRIMARY KEY (message, position)) WITHOUT ROWID;
+    """,
+    """
+    CREATE VIRTUAL TABLE words USING fts5 (content, tokenize = 'unicode61 remove_diacritics 2');
+    INSERT INTO words (rowid, content) SELECT rowid, spaced(content) FROM messages WHERE role != 'system';
+    """,
+)
+
+_CJK = re.compile(r"([\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff])")
+
+
+class Database:
+    """A database of the newest schema, written ahead; threads take turns, processes wait for each other.
+
+    Raises: StoreError from every method, when it cannot be read or written.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._lock = RLock()
+        private_file(path)
+        with self._faults():
+            self._connection = sqlite3.connect(
+                path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
+            )
+            self._connection.create_function("spaced", 1, spaced, deterministic=True)
+            self._open()
+
+    def _open(self) -> None:
+        self._connection.execute("PRAGMA journal_mode = WAL")
+        self._connection.execute("PRAGMA synchronous = FULL")
+        self._connection.execute("PRAGMA foreign_keys = ON")
+        if self._version() > len(MIGRATIONS):
+            raise StoreError(
+                f"{self.path} was written by a newer qwen-chat (schema {self._version()}, this one knows "
+                f"{len(MIGRATIONS)}): upgrade qwen-chat, or start with --no-history"
+            )
+        if self._version() < len(MIGRATIONS):
+            self._migrate()
+
+    def _version(self) -> int:
+        return int(self._connection.execute("PRAGMA user_version").fetchone()[0])
+
+    def _migrate(self) -> None:
+        with self.writing() as connection:
+            for number in range(self._version(), len(MIGRATIONS)):
+                for statement in MIGRATIONS[number].split(";"):
+                    connection.execute(statement)
+                connection.execute(f"PRAGMA user_version = {number + 1}")
+
+    @contextlib.contextmanager
+    def writing(self) -> Iterator[sqlite3.Connection]:
+        """Give the connection inside a transaction, committed at the end, undone by an exception."""
+        with self._lock, self._faults():
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._connection
+                self._connection.execute("COMMIT")
+            except BaseException:
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
+                raise
+
+    @contextlib.contextmanager
+    def reading(self) -> Iterator[sqlite3.Connection]:
+        """Give the connection to read from."""
+        with self._lock, self._faults():
+            yield self._connection
+
+    def close(self) -> None:
+        """Close the connection."""
+        with self._lock:
+            self._connection.close()
+
+    @contextlib.contextmanager
+    def _faults(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise StoreError(f"cannot use {self.path}: {_mend(error)}") from None
+
+
+def spaced(text: str) -> str:
+    """Set CJK characters apart, so that each is a word to the index."""
+    return _CJK.sub(r" \1 ", text)
+
+
+def _mend(error: sqlite3.Error) -> str:
+    text = str(error)
+    mends = {
+        "locked": "another program holds it; close that one",
+        "full": "make room on the disk",
+        "not a database": "it is damaged; move it away, a new one will be made",
+        "malformed": "it is damaged; move it away, a new one will be made",
+        "readonly": "make it writable, or start with --no-history",
+        "unable to open": "make its folder writable, or start with --no-history",
+    }
+    mend = next((mend for sign, mend in mends.items() if sign in text), "or start with --no-history")
+    return f"{text}: {mend}"

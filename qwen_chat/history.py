@@ -1,0 +1,168 @@
+"""A conversation as an append-only tree with a branch in view; it knows nothing of disks or models."""
+
+import time
+import uuid
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+
+from qwen_chat.errors import UsageError
+from qwen_chat.message import FinishReason, Message, Usage
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """How an answer came to be: enough to get it again."""
+
+    model: str = ""
+    system: str | None = None
+    """Id of the system prompt it was given under."""
+    seed: int | None = None
+    finish_reason: FinishReason | None = None
+    """None while it is being written."""
+    usage: Usage | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A message in its place in the tree; `created` is in seconds since the epoch."""
+
+    message: Message
+    parent: str | None = None
+    answer: Answer | None = None
+    id: str = field(default_factory=lambda: uuid.uuid4().hex)
+    created: float = field(default_factory=time.time)
+
+
+class History:
+    """A conversation: the tree of what was said, the branch in view, the system prompt in force.
+
+    Regenerate, edit, undo and fork are moves of the head; no move forgets a node.
+    """
+
+    def __init__(self, id: str | None = None, title: str = "") -> None:
+        self.id = id or uuid.uuid4().hex[:12]
+        self.title = title
+        self.head: str | None = None
+        self.system: Node | None = None
+        self._nodes: dict[str, Node] = {}
+        self._children: dict[str | None, list[str]] = {}
+
+    @classmethod
+    def restore(
+        cls, id: str, title: str, nodes: Iterable[Node], head: str | None, system: str | None
+    ) -> "History":
+        """Rebuild a conversation from what was kept of it."""
+        history = cls(id, title)
+        for node in nodes:
+            history._put(node)
+        kept = history._nodes.get(system) if system else None
+        history.system = kept if kept and kept.message.role == "system" else None
+        history.head = head if any(head in children for children in history._children.values()) else None
+        return history
+
+    def __len__(self) -> int:
+        return len(self._nodes)
+
+    def __contains__(self, node_id: object) -> bool:
+        return node_id in self._nodes
+
+    def __getitem__(self, node_id: str) -> Node:
+        return self._nodes[node_id]
+
+    def nodes(self) -> list[Node]:
+        """Return every node, system prompts too, parents before children."""
+        return list(self._nodes.values())
+
+    def spoken(self) -> int:
+        """Return how many messages the tree has in all branches, system prompts aside."""
+        return sum(map(len, self._children.values()))
+
+    def path(self) -> list[Node]:
+        """Return the branch in view, oldest first."""
+        nodes: list[Node] = []
+        at = self.head
+        while at is not None:
+            nodes.append(self._nodes[at])
+            at = self._nodes[at].parent
+        return nodes[::-1]
+
+    def siblings(self, node_id: str) -> list[Node]:
+        """Return the alternatives at a node's place, itself included, oldest first."""
+        return [self._nodes[id] for id in self._children[self._nodes[node_id].parent]]
+
+    def answers(self, question: str) -> int:
+        """Return how many answers a question has."""
+        return len(self._children.get(question, []))
+
+    def add(self, message: Message, answer: Answer | None = None) -> Node:
+        """Append a message below the head and move the head to it."""
+        node = Node(message, self.head, answer)
+        self._put(node)
+        self.head = node.id
+        return node
+
+    def update(self, node: Node) -> None:
+        """Put the finished form of an answer in the place of its unfinished one."""
+        self._nodes[node.id] = node
+
+    def set_system(self, text: str) -> Node:
+        """Replace the system prompt from the next answer on; earlier answers keep naming theirs."""
+        self.system = Node(Message("system", text))
+        self._nodes[self.system.id] = self.system
+        return self.system
+
+    def move(self, head: str | None) -> None:
+        """Bring the branch that ends at `head` into view; None shows the empty conversation."""
+        if head is not None and head not in self._nodes:
+            raise UsageError(f"no message {head!r} in this conversation")
+        self.head = head
+
+    def undo(self, turns: int = 1) -> list[Node]:
+        """Move the head before the last `turns` questions and return what went out of view.
+
+        Raises: UsageError when there are not so many.
+        """
+        path = self.path()
+        questions = [index for index, node in enumerate(path) if node.message.role == "user"]
+        if not 1 <= turns <= len(questions):
+            raise UsageError(f"cannot undo {turns}: the branch in view has {_count(len(questions), 'turn')}")
+        first = questions[-turns]
+        self.head = path[first].parent
+        return path[first:]
+
+    def ask_again(self) -> Node:
+        """Move the head to the last question, so that it can be answered once more.
+
+        Raises: UsageError when there is none.
+        """
+        for node in reversed(self.path()):
+            if node.message.role == "user":
+                self.head = node.id
+                return node
+        raise UsageError("nothing to answer again: ask something first")
+
+    def edit(self, number: int, text: str) -> Node:
+        """Say message `number` of the branch in view (from 1) differently, in a new branch."""
+        old = self.numbered(number)
+        self.head = old.parent
+        answer = replace(old.answer, finish_reason="stop", usage=None) if old.answer else None
+        return self.add(Message(old.message.role, text), answer)
+
+    def numbered(self, number: int) -> Node:
+        """Return message `number` of the branch in view, counted from 1.
+
+        Raises: UsageError when there is no such message.
+        """
+        path = self.path()
+        if not 1 <= number <= len(path):
+            raise UsageError(f"no message {number}: the branch in view has {_count(len(path), 'message')}")
+        return path[number - 1]
+
+    def _put(self, node: Node) -> None:
+        self._nodes[node.id] = node
+        if node.message.role != "system":
+            self._children.setdefault(node.parent, []).append(node.id)
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" + ("" if number == 1 else "s")

@@ -1,0 +1,50 @@
+"""The wall between sessions and engines: messages in, deltas out."""
+
+from collections.abc import Generator, Sequence
+from threading import Event
+from typing import Protocol, runtime_checkable
+
+from qwen_chat.message import Delta, Message, Token
+from qwen_chat.sampling import SamplingParams
+
+
+class ChatModel(Protocol):
+    """A model that answers conversations; all front ends know only this."""
+
+    @property
+    def name(self) -> str:
+        """What people call the model."""
+
+    @property
+    def context_length(self) -> int:
+        """Tokens that a prompt and its answer may have together."""
+
+    @property
+    def default_params(self) -> SamplingParams:
+        """The parameters the checkpoint itself asks for."""
+
+    @property
+    def default_system(self) -> str:
+        """The system prompt in force when the conversation has none; may be empty."""
+
+    def stream(
+        self, messages: Sequence[Message], params: SamplingParams, *, cancel: Event | None = None
+    ) -> Generator[Delta, None, None]:
+        """Yield the answer to the last message, new text only.
+
+        Closing the generator, or setting `cancel`, stops the work within a token; while the prompt is
+        read, within one batch of it. Safe to call from several threads at once.
+
+        Raises: ContextLengthError, ModelError.
+        """
+
+    def close(self) -> None:
+        """Give back memory and threads; a second call does nothing."""
+
+
+@runtime_checkable
+class TokenizingModel(ChatModel, Protocol):
+    """An engine that runs here and can show its prompt."""
+
+    def encode(self, messages: Sequence[Message]) -> list[Token]:
+        """Return exactly the tokens that `stream` would read."""

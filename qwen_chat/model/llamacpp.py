@@ -1,0 +1,268 @@
+"""GGUF checkpoints on llama.cpp, in this process, through xllamacpp.
+
+The engine is fed token ids only: control tokens are placed by id, text is tokenized with control tokens
+switched off, so nothing that a person, a role or a model wrote can become one.
+"""
+
+import secrets
+from collections import OrderedDict
+from collections.abc import Generator, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Event, Lock
+from typing import Any
+
+from qwen_chat.chatml import Segment, joined
+from qwen_chat.errors import ContextLengthError, ModelError, ModelLoadError
+from qwen_chat.message import Delta, Message, Token
+from qwen_chat.model.base import TokenizingModel
+from qwen_chat.model.completion import Completion, Server
+from qwen_chat.model.gguf import GgufInfo, read_info
+from qwen_chat.model.loopback import Loopback
+from qwen_chat.model.prompt import PromptFormat
+from qwen_chat.model.reasoning import OPEN, ReasoningSplitter
+from qwen_chat.sampling import SamplingParams
+
+DEFAULT_CONTEXT = 8192
+"""Tokens of context where none are asked for; more costs memory whether it is used or not."""
+
+_CPU_BATCH = 128
+"""Prompt tokens read between two looks at `cancel`; on a CPU larger batches are hardly faster."""
+
+_KNOWN_SEGMENTS = 4096
+
+_PREFIX_CACHE_MIB = 512
+"""Memory for the prefixes of conversations that are not in a slot, in MiB."""
+
+_PARAMETERS = {
+    "temperature": "temperature",
+    "top_p": "top_p",
+    "top_k": "top_k",
+    "min_p": "min_p",
+    "repetition_penalty": "repeat_penalty",
+    "presence_penalty": "presence_penalty",
+    "frequency_penalty": "frequency_penalty",
+}
+"""Our names -> llama.cpp's, where both mean the same."""
+
+
+@dataclass(frozen=True, slots=True)
+class LlamaCppOptions:
+    """How a GGUF file is opened; `ctx_size` 0 is the model's full context, None a moderate one."""
+
+    ctx_size: int | None = None
+    threads: int | None = None
+    gpu_layers: int | None = None
+    cpu_only: bool = False
+    kv_cache: str = "f16"
+    lora: tuple[str, ...] = ()
+    parallel: int = 4
+
+
+class LlamaCppModel:
+    """A GGUF checkpoint; `parallel` requests are answered at once, each reusing the longest known prefix.
+
+    Raises: ModelLoadError when the file cannot be opened.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        name: str,
+        options: LlamaCppOptions | None = None,
+        *,
+        info: GgufInfo | None = None,
+        default_params: SamplingParams | None = None,
+        default_system: str | None = None,
+    ) -> None:
+        self.name = name
+        info, options = info or read_info(path), options or LlamaCppOptions()
+        key = secrets.token_hex(32)
+        self._server: Server | None = _open(path, info, options, key)
+        self._loopback = Loopback(self._server.listening_address, key)
+        self._known: OrderedDict[Segment, list[int]] = OrderedDict()
+        self._lock = Lock()
+        props = self._loopback.props()
+        generation = props["default_generation_settings"]
+        self.context_length = int(generation["n_ctx"])
+        self.default_params = (default_params or SamplingParams()).over(
+            _checkpoint_params(generation["params"])
+        )
+        template = self._loopback.apply_template if info.chat_template else None
+        self._format = PromptFormat(template, self._split_control, default_system)
+        self.default_system = self._format.default_system
+        self._start = self._loopback.tokenize("", start=True)
+        self._thinks = OPEN in (info.chat_template or "")
+
+    def stream(
+        self, messages: Sequence[Message], params: SamplingParams, *, cancel: Event | None = None
+    ) -> Generator[Delta, None, None]:
+        """Yield the answer to the last message, new text only.
+
+        Raises: ContextLengthError, ModelError.
+        """
+        segments = self._segments(messages)
+        prompt = [*self._start, *(id for segment in segments for id in self._ids(segment))]
+        if len(prompt) >= self.context_length:
+            raise ContextLengthError(len(prompt), self.context_length)
+        request = {"prompt": prompt, **_request(params.over(self.default_params))}
+        splitter = (
+            ReasoningSplitter(thinking=segments[-1].text.rstrip().endswith(OPEN)) if self._thinks else None
+        )
+        completion = Completion(self._open_server(), request, self.context_length, self._loopback.tokenize)
+        return completion.stream(cancel or Event(), splitter)
+
+    def encode(self, messages: Sequence[Message]) -> list[Token]:
+        """Return exactly the tokens that `stream` would read."""
+        tokens = [Token(id, piece, control=True) for id, piece in self._pieces(self._start)]
+        for segment in self._segments(messages):
+            tokens += [Token(id, piece, segment.control) for id, piece in self._pieces(self._ids(segment))]
+        return tokens
+
+    def close(self) -> None:
+        """Give back memory and threads."""
+        self._loopback.close()
+        self._server = None
+
+    def _open_server(self) -> Server:
+        if self._server is None:
+            raise ModelError(f"{self.name} is closed")
+        return self._server
+
+    def _segments(self, messages: Sequence[Message]) -> list[Segment]:
+        return list(joined(self._format.segments(messages)))
+
+    def _ids(self, segment: Segment) -> list[int]:
+        """Return a segment's ids; what was tokenized lately is not tokenized again."""
+        with self._lock:
+            if (ids := self._known.get(segment)) is not None:
+                self._known.move_to_end(segment)
+                return ids
+        ids = self._loopback.tokenize(segment.text, control=segment.control)
+        with self._lock:
+            self._known[segment] = ids
+            if len(self._known) > _KNOWN_SEGMENTS:
+                self._known.popitem(last=False)
+        return ids
+
+    def _pieces(self, ids: list[int]) -> Iterable[tuple[int, bytes]]:
+        return zip(ids, self._loopback.pieces(ids), strict=True) if ids else ()
+
+    def _split_control(self, text: str) -> list[Segment]:
+        """Part what a template wrote into control tokens and text."""
+        segments = []
+        for id, piece in self._pieces(self._loopback.tokenize(text, control=True)):
+            name = piece.decode(errors="replace")
+            plain = self._loopback.tokenize(name)
+            segments.append(Segment(name, control=len(plain) > 1 and plain != [id]))
+        # Tokens of text are joined again as the text they came from: a token may hold half a character.
+        return _rejoined(text, segments)
+
+
+def _rejoined(text: str, segments: Sequence[Segment]) -> list[Segment]:
+    parts: list[Segment] = []
+    for control in (segment for segment in segments if segment.control):
+        before, _, text = text.partition(control.text)
+        parts += [Segment(before), control] if before else [control]
+    return [*parts, Segment(text)] if text else parts
+
+
+def _open(path: Path, info: GgufInfo, options: LlamaCppOptions, key: str) -> Server:
+    try:
+        return _server(path, info, options, key)
+    except RuntimeError as error:
+        raise ModelLoadError(
+            f"llama.cpp cannot open {path} ({info.architecture}): {error} "
+            "Too little memory, or a model newer than this llama.cpp: try --ctx-size 2048, "
+            "or pip install --upgrade xllamacpp"
+        ) from None
+
+
+def _server(path: Path, info: GgufInfo, options: LlamaCppOptions, key: str) -> Server:
+    import xllamacpp
+
+    has_gpu = not options.cpu_only and any(
+        device["type"] != xllamacpp.ggml_backend_dev_type.GGML_BACKEND_DEVICE_TYPE_CPU
+        for device in xllamacpp.get_device_info()
+    )
+    params = xllamacpp.CommonParams()
+    params.model.path = str(path)
+    params.n_ctx = _context(info, options)
+    params.n_parallel = options.parallel
+    params.kv_unified = True
+    params.cpuparams.n_threads = options.threads or -1
+    params.n_gpu_layers = 0 if options.cpu_only else -1 if options.gpu_layers is None else options.gpu_layers
+    # Fitting to the memory of a GPU opens the model twice.
+    params.fit_params = has_gpu and options.gpu_layers is None
+    params.no_kv_offload = options.cpu_only
+    params.n_batch = params.n_batch if has_gpu else _CPU_BATCH
+    params.cache_type_k = params.cache_type_v = _kv_type(xllamacpp, options.kv_cache)
+    params.cache_ram_mib = _PREFIX_CACHE_MIB
+    params.lora_adapters = [_lora(xllamacpp, text) for text in options.lora]
+    params.warmup = False
+    params.ui = False
+    params.n_threads_http = 2
+    params.api_keys = [key]
+    params.verbosity = -1
+    server: Server = xllamacpp.Server(params)
+    return server
+
+
+def _context(info: GgufInfo, options: LlamaCppOptions) -> int:
+    trained = info.context_length or DEFAULT_CONTEXT
+    if options.ctx_size is None:
+        return min(trained, DEFAULT_CONTEXT)
+    if options.ctx_size > trained:
+        raise ModelLoadError(
+            f"--ctx-size {options.ctx_size}: this model was made for {trained}, use that or less"
+        )
+    return options.ctx_size
+
+
+def _kv_type(xllamacpp: Any, name: str) -> Any:  # noqa: ANN401
+    return getattr(xllamacpp.ggml_type, f"GGML_TYPE_{name.upper()}")
+
+
+def _lora(xllamacpp: Any, text: str) -> Any:  # noqa: ANN401
+    path, scale = _lora_path(text)
+    if not path.is_file():
+        raise ModelLoadError(f"--lora {text}: no such file")
+    adapter = xllamacpp.CommonAdapterLoraInfo()
+    adapter.path, adapter.scale = str(path), scale
+    return adapter
+
+
+def _lora_path(text: str) -> tuple[Path, float]:
+    """Read PATH or PATH:SCALE."""
+    path, colon, scale = text.rpartition(":")
+    if not colon or Path(text).exists():
+        return Path(text), 1.0
+    try:
+        return Path(path), float(scale)
+    except ValueError:
+        return Path(text), 1.0
+
+
+def _checkpoint_params(served: Mapping[str, Any]) -> SamplingParams:
+    """Return the sampling that llama.cpp took from the checkpoint, or its own defaults."""
+    values = {ours: round(served[theirs], 6) for ours, theirs in _PARAMETERS.items()}
+    return SamplingParams.from_mapping(values)
+
+
+def _request(params: SamplingParams) -> dict[str, Any]:
+    """Return llama.cpp's names and values of sampling parameters."""
+    request = {
+        theirs: value for ours, theirs in _PARAMETERS.items() if (value := getattr(params, ours)) is not None
+    }
+    if params.repetition_penalty not in (None, 1.0):
+        # Like Qwen's own code, penalize repeating anything in the context, not the last 64 tokens alone.
+        request["repeat_last_n"] = -1
+    request["n_predict"] = params.max_new_tokens or -1
+    request["stop"] = list(params.stop or ())
+    if params.seed is not None:
+        request["seed"] = params.seed
+    return request
+
+
+def _conforms(model: LlamaCppModel) -> TokenizingModel:
+    return model

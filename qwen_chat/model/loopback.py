@@ -1,0 +1,85 @@
+"""llama.cpp's loopback port, where it tokenizes and renders templates; ours alone by a random key."""
+
+import http.client
+import json
+from threading import Lock
+from typing import Any
+from urllib.parse import urlsplit
+
+from qwen_chat.errors import ModelError
+
+_TIMEOUT_SECONDS = 30.0
+"""A hostile chat template may loop for ever; the chat must not."""
+
+
+class Loopback:
+    """A client of llama.cpp's server in this process.
+
+    Raises: ModelError from every method, when the server refuses or does not answer.
+    """
+
+    def __init__(self, address: str, key: str) -> None:
+        self._netloc = urlsplit(address).netloc
+        self._headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
+        self._lock = Lock()
+        self._connection: http.client.HTTPConnection | None = None
+
+    def props(self) -> dict[str, Any]:
+        """Return what the server tells of itself: template, context, default sampling."""
+        return self._call("GET", "/props")
+
+    def tokenize(self, text: str, *, control: bool = False, start: bool = False) -> list[int]:
+        """Return the ids of `text`; `control` reads control tokens, `start` adds what begins a prompt."""
+        body = {"content": text, "parse_special": control, "add_special": start}
+        return list(self._call("POST", "/tokenize", body)["tokens"])
+
+    def pieces(self, ids: list[int]) -> list[bytes]:
+        """Return the bytes of each token."""
+        answer = self._call("POST", "/tokenize", {"content": ids, "with_pieces": True})
+        return [_piece(token["piece"]) for token in answer["tokens"]]
+
+    def apply_template(self, messages: list[dict[str, str]]) -> str:
+        """Return the prompt that the checkpoint's own chat template makes."""
+        return str(self._call("POST", "/apply-template", {"messages": messages})["prompt"])
+
+    def close(self) -> None:
+        """Close the connection."""
+        with self._lock:
+            self._drop()
+
+    def _call(self, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
+        data = None if body is None else json.dumps(body)
+        with self._lock:
+            try:
+                status, text = self._exchange(method, path, data)
+            except (OSError, http.client.HTTPException) as error:
+                self._drop()
+                raise ModelError(f"llama.cpp does not answer {path}: {error}") from None
+        answer: dict[str, Any] = json.loads(text) if text.startswith(b"{") else {}
+        if status != http.client.OK:
+            raise ModelError(f"llama.cpp refused {path}: {answer.get('error', {}).get('message', status)}")
+        return answer
+
+    def _exchange(self, method: str, path: str, data: str | None) -> tuple[int, bytes]:
+        for attempt in (1, 2):
+            try:
+                if self._connection is None:
+                    self._connection = http.client.HTTPConnection(self._netloc, timeout=_TIMEOUT_SECONDS)
+                self._connection.request(method, path, data, self._headers)
+                response = self._connection.getresponse()
+                return response.status, response.read()
+            except (ConnectionError, http.client.RemoteDisconnected):
+                # The server closes a connection that was idle; a fresh one is not an error.
+                self._drop()
+                if attempt == 2:
+                    raise
+        raise AssertionError("unreachable")
+
+    def _drop(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+
+def _piece(piece: str | list[int]) -> bytes:
+    return piece.encode() if isinstance(piece, str) else bytes(piece)

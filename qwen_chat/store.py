@@ -1,0 +1,199 @@
+"""Conversations on disk: kept as they happen, listed, searched and read back.
+
+An answer that is being written lives in `drafts`, a row per piece, so that keeping it costs the same
+however long it is; a message whose `finish_reason` is null was cut off by the end of its process.
+"""
+
+import json
+import re
+import sqlite3
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from qwen_chat.database import Database, spaced
+from qwen_chat.directories import data_dir
+from qwen_chat.errors import UsageError
+from qwen_chat.history import Answer, History, Node
+from qwen_chat.message import Message, Usage
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """A conversation in a list; `updated` is in seconds since the epoch."""
+
+    id: str
+    title: str
+    updated: float
+    messages: int
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A message that holds the words searched for."""
+
+    conversation: str
+    title: str
+    message: str
+    content: str
+
+
+def default_path() -> Path:
+    """Return where the conversations are kept."""
+    return data_dir() / "chats.db"
+
+
+class Store:
+    """The conversations; safe to use from several threads and processes at once.
+
+    Raises: StoreError from every method, when the database cannot be read or written.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._database = Database(path)
+
+    def close(self) -> None:
+        """Close the database."""
+        self._database.close()
+
+    # Writing
+
+    def keep(self, history: History, node: Node | None = None) -> None:
+        """Write the conversation's title, head and system prompt, and `node` where one is given."""
+        with self._database.writing() as db:
+            self._keep_conversation(db, history)
+            if node is not None:
+                self._keep_message(db, history.id, node)
+
+    def keep_all(self, history: History) -> None:
+        """Write a whole conversation, as one that was loaded from a file."""
+        with self._database.writing() as db:
+            self._keep_conversation(db, history)
+            for node in history.nodes():
+                self._keep_message(db, history.id, node)
+
+    def draft(self, message: str, position: int, content: str, reasoning: str) -> None:
+        """Write the next piece of an answer that is being written."""
+        with self._database.writing() as db:
+            db.execute(
+                "INSERT OR REPLACE INTO drafts VALUES (?, ?, ?, ?)", (message, position, content, reasoning)
+            )
+
+    def delete(self, conversation: str) -> None:
+        """Forget a conversation."""
+        with self._database.writing() as db:
+            db.execute(
+                "DELETE FROM words WHERE rowid IN (SELECT rowid FROM messages WHERE conversation = ?)",
+                (conversation,),
+            )
+            db.execute("DELETE FROM conversations WHERE id = ?", (conversation,))
+
+    def _keep_conversation(self, db: sqlite3.Connection, history: History) -> None:
+        now = time.time()
+        system = history.system.id if history.system else None
+        db.execute(
+            "INSERT INTO conversations VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET "
+            "title = excluded.title, updated = excluded.updated, head = excluded.head, "
+            "system = excluded.system",
+            (history.id, history.title, now, now, history.head, system),
+        )
+
+    def _keep_message(self, db: sqlite3.Connection, conversation: str, node: Node) -> None:
+        answer = node.answer or Answer()
+        usage = json.dumps(asdict(answer.usage)) if answer.usage else None
+        finish = answer.finish_reason if node.answer else "stop"
+        message = node.message
+        db.execute(
+            "INSERT INTO messages VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET "
+            "content = excluded.content, reasoning = excluded.reasoning, "
+            "finish_reason = excluded.finish_reason, usage = excluded.usage",
+            (node.id, conversation, node.parent, message.role, message.content, message.reasoning,
+             node.created, answer.model, answer.system, answer.seed, finish, usage),
+        )  # fmt: skip
+        if finish is not None:
+            self._finish_message(db, node)
+
+    def _finish_message(self, db: sqlite3.Connection, node: Node) -> None:
+        db.execute("DELETE FROM drafts WHERE message = ?", (node.id,))
+        if node.message.role != "system":
+            db.execute(
+                "INSERT OR REPLACE INTO words (rowid, content) SELECT rowid, spaced(content) FROM messages "
+                "WHERE id = ?",
+                (node.id,),
+            )
+
+    # Reading
+
+    def load(self, prefix: str) -> History:
+        """Return the conversation whose id begins with `prefix`.
+
+        Raises: UsageError when none does, or several do.
+        """
+        with self._database.reading() as db:
+            found = db.execute(
+                "SELECT id, title, head, system FROM conversations WHERE substr(id, 1, ?) = ? LIMIT 2",
+                (len(prefix), prefix),
+            ).fetchall()
+            if len(found) != 1:
+                what = "several conversations begin" if found else "no conversation begins"
+                raise UsageError(f"{what} with {prefix!r}: /resume lists them")
+            id, title, head, system = found[0]
+            return History.restore(id, title, self._nodes(db, id), head, system)
+
+    def recent(self, limit: int = 20) -> list[Summary]:
+        """Return the conversations last talked in, newest first."""
+        with self._database.reading() as db:
+            rows = db.execute(
+                "SELECT c.id, c.title, c.updated, (SELECT count(*) FROM messages m "
+                "WHERE m.conversation = c.id AND m.role != 'system') FROM conversations c "
+                "ORDER BY c.updated DESC, c.rowid DESC LIMIT ?",
+                (limit,),
+            )
+            return [Summary(*row) for row in rows]
+
+    def search(self, text: str, limit: int = 20) -> list[Hit]:
+        """Return the messages that hold all words of `text`, best first."""
+        query = " ".join(f'"{word}"' for word in re.findall(r"\w+", spaced(text)))
+        if not query:
+            return []
+        with self._database.reading() as db:
+            rows = db.execute(
+                "SELECT m.conversation, c.title, m.id, m.content FROM words w "
+                "JOIN messages m ON m.rowid = w.rowid JOIN conversations c ON c.id = m.conversation "
+                "WHERE words MATCH ? ORDER BY w.rank LIMIT ?",
+                (query, limit),
+            )
+            return [Hit(*row) for row in rows]
+
+    def _nodes(self, db: sqlite3.Connection, conversation: str) -> Iterator[Node]:
+        drafts = self._drafts(db, conversation)
+        rows = db.execute(
+            "SELECT id, parent, role, content, reasoning, created, model, system, seed, finish_reason, usage "
+            "FROM messages WHERE conversation = ? ORDER BY rowid",
+            (conversation,),
+        )
+        return (_node(row, drafts) for row in rows.fetchall())
+
+    def _drafts(self, db: sqlite3.Connection, conversation: str) -> dict[str, tuple[str, str]]:
+        rows = db.execute(
+            "SELECT d.message, d.content, d.reasoning FROM drafts d JOIN messages m ON m.id = d.message "
+            "WHERE m.conversation = ? ORDER BY d.message, d.position",
+            (conversation,),
+        )
+        drafts: dict[str, tuple[str, str]] = {}
+        for message, content, reasoning in rows:
+            before = drafts.get(message, ("", ""))
+            drafts[message] = (before[0] + content, before[1] + reasoning)
+        return drafts
+
+
+def _node(row: tuple[Any, ...], drafts: dict[str, tuple[str, str]]) -> Node:
+    id, parent, role, content, reasoning, created, model, system, seed, finish, usage = row
+    if finish is None:
+        (content, reasoning), finish = drafts.get(id, (content, reasoning)), "interrupted"
+    known = Usage(**json.loads(usage)) if usage else None
+    answer = Answer(model or "", system, seed, finish, known) if role == "assistant" else None
+    return Node(Message(role, content, reasoning), parent, answer, id, created)

@@ -1,0 +1,1 @@
+"""The terminal: a loop to talk in, and one answer for pipes."""

@@ -1,0 +1,46 @@
+"""Plain text for terminals: nothing a model, a person or a file wrote becomes an escape sequence."""
+
+import re
+
+from qwen_chat.message import Usage
+from qwen_chat.turn import Turn
+
+_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+
+
+def printable(text: str) -> str:
+    """Return text without control characters, line ends and tabs aside; what is left of `\\r\\n` is `\\n`."""
+    return _CONTROLS.sub("", text)
+
+
+def footer(turn: Turn, context_length: int) -> str:
+    """Say in one line how an answer ended and what it cost."""
+    answer = turn.wait().answer
+    costs = _costs(answer.usage, turn.first_token_seconds, context_length) if answer and answer.usage else []
+    return " · ".join([part for part in (ending(turn), *costs) if part])
+
+
+def ending(turn: Turn) -> str:
+    """Say how an answer ended, where it did not end by itself."""
+    answer = turn.wait().answer
+    return _ENDINGS.get(answer.finish_reason or "", "") if answer else ""
+
+
+_ENDINGS = {
+    "interrupted": "interrupted, what there is of it is kept",
+    "length": "cut at max_new_tokens: /conf max_new_tokens=N allows more",
+    "context": "cut: the context is full",
+    "error": "broken off by an error",
+}
+
+
+def _costs(usage: Usage, first_token_seconds: float | None, context_length: int) -> list[str]:
+    parts = [f"{usage.completion_tokens:,} tok"]
+    if usage.tokens_per_second:
+        parts.append(f"{usage.tokens_per_second:.1f} tok/s")
+    if first_token_seconds is not None:
+        parts.append(f"first token {first_token_seconds:.2f} s")
+    if usage.prompt_tokens:
+        parts.append(f"prefill avoided {usage.cached_tokens / usage.prompt_tokens:.0%}")
+    parts.append(f"context {usage.context_tokens:,}/{context_length:,}")
+    return parts

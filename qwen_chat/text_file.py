@@ -1,0 +1,47 @@
+"""Reads text that a person names by a file, up to a size that a prompt can have."""
+
+import os
+import stat
+from pathlib import Path
+
+from qwen_chat.errors import UsageError
+
+MAX_BYTES = 8 * 1024 * 1024
+"""More than any context holds; read in one go."""
+
+
+def read_text(path: Path) -> str:
+    """Return the text of a file, `\\r\\n` and all.
+
+    Raises: UsageError for what is missing, not a plain file, too large, or not UTF-8 text.
+    """
+    try:
+        # Opening a FIFO would wait for a writer.
+        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+    except (OSError, ValueError) as error:
+        raise UsageError(f"cannot read {path}: {getattr(error, 'strerror', None) or error}") from None
+    with os.fdopen(descriptor, "rb") as file:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise UsageError(f"cannot read {path}: not a plain file")
+        data = file.read(MAX_BYTES + 1)
+    return decode(data, str(path))
+
+
+def decode(data: bytes, name: str) -> str:
+    """Return bytes as text.
+
+    Raises: UsageError when there are more than MAX_BYTES, or they are not UTF-8 text.
+    """
+    if len(data) > MAX_BYTES:
+        raise UsageError(
+            f"{name} is larger than {MAX_BYTES // 2**20} MiB: no context holds it, give a part of it"
+        )
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise UsageError(
+            f"{name} is not UTF-8 text (byte {error.start}): convert it, for example with iconv"
+        ) from None
+    if "\0" in text:
+        raise UsageError(f"{name} is not text: it holds NUL bytes")
+    return text

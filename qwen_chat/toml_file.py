@@ -1,0 +1,168 @@
+"""TOML files that people write: read with a size limit, every fault with its file, line and mend.
+
+Knows neither roles nor settings: callers say which names a file may hold.
+"""
+
+import re
+import stat
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from reprlib import repr as short_repr
+from typing import Any
+
+from qwen_chat.errors import UsageError
+
+SIZE_LIMIT = 1_000_000
+
+_PLACE = re.compile(r"\s*\(at (?:line (\d+), column \d+|end of document)\)$")
+_HEADER = re.compile(r"\s*\[+([^][,]+)\]+\s*(?:#.*)?$")
+_ASSIGNED = re.compile(r"\s*([^=[#]+?)\s*=")
+_FENCE = re.compile(r'"""|\'\'\'')
+_MENDS = {
+    "Cannot overwrite a value": "it is given twice, keep one",
+    "Cannot declare": "it is given twice, keep one",
+    "Expected '=' after a key": "write it as name = value",
+    "Invalid value": "put text in quotes, and write true and false small",
+    "Unescaped '\\'": "write \\\\ for \\, or put the text in single quotes",
+    "Unterminated string": "close the quotes",
+    "Illegal character": 'close the quotes, or put text of several lines in """',
+}
+
+
+@dataclass(frozen=True, slots=True)
+class TomlFile:
+    """What a file says, with what is needed to tell where it says it."""
+
+    path: Path
+    text: str
+    values: dict[str, Any]
+
+    def table(self, name: str) -> dict[str, Any]:
+        """Return the values under `[name]`, empty where there are none; "" is the top of the file.
+
+        Raises: UsageError when `name` is something else than a table.
+        """
+        found = self.values.get(name, {}) if name else self.values
+        if not isinstance(found, dict):
+            raise self.fault(f"{name} must be a table: put its values under a line [{name}]", name)
+        return found
+
+    def check_keys(self, known: Mapping[str, Collection[str]]) -> None:
+        """Compare every key with the names that its table may hold; the table "" is the top of the file.
+
+        Raises: UsageError for an unknown key, with the name or the place that was meant.
+        """
+        for table, names in known.items():
+            for key in self.table(table):
+                if key not in names:
+                    raise self.fault(f"unknown key {short_repr(key)}: {_hint(key, table, known)}", key, table)
+
+    @contextmanager
+    def located(self, key: str, table: str = "") -> Iterator[None]:
+        """Give a UsageError of the block this file's name and the line of `key`."""
+        try:
+            yield
+        except UsageError as error:
+            raise self.fault(str(error), key, table) from None
+
+    def fault(self, message: str, key: str = "", table: str = "") -> UsageError:
+        """Return an error about `key`, on one line however its value was written."""
+        line = self.line_of(key, table) if key else None
+        return UsageError(f"{_place(self.path, line)}: {' '.join(message.split())}")
+
+    def line_of(self, key: str, table: str = "") -> int | None:
+        """Return the number of the line that gives `key`, or else its table; None when neither is seen."""
+        wanted, inside = _plain(f"{table}.{key}" if table else key), ""
+        for number, line in _statements(self.text):
+            if header := _HEADER.match(line):
+                name = inside = _plain(header[1])
+            elif assigned := _ASSIGNED.match(line):
+                name = f"{inside}.{_plain(assigned[1])}".removeprefix(".")
+            else:
+                continue
+            if name == wanted or name.startswith(f"{wanted}."):
+                return number
+        return self.line_of(table) if table else None
+
+
+def read(path: Path, *, missing_ok: bool = False) -> TomlFile:
+    """Read and parse the file; with `missing_ok` a file that is not there is an empty one.
+
+    Raises: UsageError when it cannot be read, is larger than SIZE_LIMIT, not UTF-8 or not TOML.
+    """
+    try:
+        content = _read_bytes(path)
+    except FileNotFoundError:
+        if missing_ok:
+            return TomlFile(path, "", {})
+        raise UsageError(f"{path} does not exist: check the name") from None
+    except OSError as error:
+        raise UsageError(f"cannot read {path}: {error.strerror}; make it readable, or move it away") from None
+    text = _decode(path, content)
+    return TomlFile(path, text, _parse(path, text))
+
+
+def _read_bytes(path: Path) -> bytes:
+    if not stat.S_ISREG(path.stat().st_mode):  # opening a pipe would wait for ever
+        raise UsageError(f"{path} is not a file: move it away")
+    with path.open("rb") as file:
+        content = file.read(SIZE_LIMIT + 1)
+    if len(content) > SIZE_LIMIT:
+        raise UsageError(f"{path} is larger than {SIZE_LIMIT:,} bytes: shorten it")
+    return content
+
+
+def _decode(path: Path, content: bytes) -> str:
+    try:
+        return content.decode("utf-8-sig")  # some editors begin a file with a byte order mark
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise UsageError(f"{_place(path, line)}: not UTF-8: save the file as UTF-8") from None
+
+
+def _parse(path: Path, text: str) -> dict[str, Any]:
+    import tomllib
+
+    try:
+        return tomllib.loads(text)
+    except RecursionError:
+        raise UsageError(f"{path}: brackets are nested too deeply: remove some") from None
+    except ValueError as error:  # also what a number of thousands of digits raises
+        raise UsageError(_explain(path, text, str(error))) from None
+
+
+def _explain(path: Path, text: str, message: str) -> str:
+    found = _PLACE.search(message)
+    line = int(found[1] or text.rstrip().count("\n") + 1) if found else None
+    fault = message[: found.start()] if found else message
+    mend = next((mend for start, mend in _MENDS.items() if fault.startswith(start)), "mend this line")
+    return f"{_place(path, line)}: not TOML: {fault[:1].lower()}{fault[1:]}: {mend}"
+
+
+def _place(path: Path, line: int | None) -> str:
+    return f"{path}, line {line}" if line else f"{path}"
+
+
+def _hint(key: str, table: str, known: Mapping[str, Collection[str]]) -> str:
+    home = next((home for home, names in known.items() if key in names), None)
+    if home is not None:
+        return f"move it under [{home}]" if home else f"move it above [{table}]"
+    close = get_close_matches(key, known[table], n=1)
+    return f"did you mean {close[0]}?" if close else f"there are: {', '.join(known[table])}"
+
+
+def _statements(text: str) -> Iterator[tuple[int, str]]:
+    """Yield the numbered lines that do not begin inside a text of several lines."""
+    fence = ""
+    for number, line in enumerate(text.split("\n"), 1):
+        if not fence:
+            yield number, line
+        for mark in _FENCE.findall(line):
+            fence = "" if fence == mark else fence or mark
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[\s\"']", "", name)

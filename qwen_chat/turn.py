@@ -1,0 +1,133 @@
+"""An answer being written: it runs in a thread of its own and outlives whoever watches it."""
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+from threading import Condition, Event, Thread
+
+from qwen_chat.errors import ModelError
+from qwen_chat.history import Answer, Node
+from qwen_chat.message import Delta, FinishReason, Message, Usage
+
+KEEP_SECONDS = 0.5
+"""How often a growing answer is written down, in seconds."""
+
+
+class Turn:
+    """One answer, from its first delta to its commit, watched by any number of watchers.
+
+    `work` opens the model's stream; `draft` keeps the next piece of the answer; `commit` keeps the
+    whole. All three are called from the turn's own thread.
+    """
+
+    def __init__(
+        self,
+        node: Node,
+        work: Callable[[Event], Iterable[Delta]],
+        draft: Callable[[int, str, str], None],
+        commit: Callable[[Node], None],
+    ) -> None:
+        self.message_id = node.id
+        self.error: ModelError | None = None
+        self.notices: list[str] = []
+        self._node = node
+        self._work, self._draft, self._commit = work, draft, commit
+        self._deltas: list[Delta] = []
+        self._done = False
+        self._changed = Condition()
+        self._cancel = Event()
+        self._started = time.monotonic()
+        self.first_token_seconds: float | None = None
+        self._thread = Thread(target=self._run, name=f"turn-{node.id[:8]}", daemon=True)
+
+    def start(self) -> "Turn":
+        """Begin the work."""
+        self._thread.start()
+        return self
+
+    def __iter__(self) -> Iterator[Delta]:
+        """Yield every delta from the first, then wait for those to come, until the answer is committed."""
+        at = 0
+        while True:
+            with self._changed:
+                while not self._done and len(self._deltas) == at:
+                    self._changed.wait()
+                fresh = self._deltas[at:]
+                if not fresh and self._done:
+                    return
+            yield from fresh
+            at += len(fresh)
+
+    @property
+    def done(self) -> bool:
+        """Whether the answer is committed."""
+        return self._done
+
+    def stop(self) -> None:
+        """End the work; what there is of the answer stays."""
+        self._cancel.set()
+
+    def wait(self) -> Node:
+        """Return the finished answer."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._done)
+        return self._node
+
+    def _run(self) -> None:
+        try:
+            self._finish(*self._consume())
+        finally:
+            with self._changed:
+                self._done = True
+                self._changed.notify_all()
+
+    def _consume(self) -> tuple[FinishReason, Usage | None]:
+        draft = _Draft(self._draft)
+        finish: FinishReason = "interrupted"
+        usage: Usage | None = None
+        try:
+            for delta in self._work(self._cancel):
+                draft.add(delta)
+                finish, usage = delta.finish_reason or finish, delta.usage or usage
+                self._publish(delta)
+        except ModelError as error:
+            self.error = error
+            finish = "error"
+        except Exception as error:  # noqa: BLE001 - an engine's fault must end the turn, not the chat
+            self.error = ModelError(f"the model failed: {type(error).__name__}: {error}")
+            finish = "error"
+        return finish, usage
+
+    def _publish(self, delta: Delta) -> None:
+        if self.first_token_seconds is None and (delta.text or delta.reasoning):
+            self.first_token_seconds = time.monotonic() - self._started
+        with self._changed:
+            self._deltas.append(delta)
+            self._changed.notify_all()
+
+    def _finish(self, finish: FinishReason, usage: Usage | None) -> None:
+        content = "".join(delta.text for delta in self._deltas)
+        reasoning = "".join(delta.reasoning for delta in self._deltas)
+        answer = replace(self._node.answer or Answer(), finish_reason=finish, usage=usage)
+        self._node = replace(self._node, message=Message("assistant", content, reasoning), answer=answer)
+        self._commit(self._node)
+
+
+class _Draft:
+    """Collects new text and hands it on every KEEP_SECONDS."""
+
+    def __init__(self, keep: Callable[[int, str, str], None]) -> None:
+        self._keep = keep
+        self._text: list[str] = []
+        self._reasoning: list[str] = []
+        self._position = 0
+        self._kept = time.monotonic()
+
+    def add(self, delta: Delta) -> None:
+        self._text.append(delta.text)
+        self._reasoning.append(delta.reasoning)
+        if time.monotonic() - self._kept >= KEEP_SECONDS and (any(self._text) or any(self._reasoning)):
+            self._keep(self._position, "".join(self._text), "".join(self._reasoning))
+            self._text, self._reasoning = [], []
+            self._position += 1
+            self._kept = time.monotonic()
