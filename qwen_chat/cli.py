@@ -1,20 +1,26 @@
 """The command line: arguments -> which front end with which model."""
 
+import os
 import sys
+import threading
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack, closing, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import click
 
 from qwen_chat import __version__, presets, sampling, settings, text_file
 from qwen_chat.errors import QwenChatError, UsageError
+from qwen_chat.history import History
+from qwen_chat.model import completion
 from qwen_chat.model.loading import LoadingModel
 from qwen_chat.model.opening import open_model
 from qwen_chat.sampling import SamplingParams
 from qwen_chat.session import ChatSession
 from qwen_chat.settings import SPECS, Settings
 from qwen_chat.store import Store, default_path
+from qwen_chat.terminal.text import printable
 
 _SHORT = {"checkpoint_path": "-c", "seed": "-s"}
 _NOT_FLAGS = {"history"}
@@ -66,39 +72,75 @@ def chat(  # noqa: PLR0917 - click passes them by name
 ) -> int:
     """Chat with a model of the Qwen family, or with the small demo model when none is named."""
     chosen = _settings(flags, no_history=no_history, system_file=system_file)
+    resuming = go_on or resume is not None
+    if resuming:
+        _check_resuming(chosen, resume, go_on=go_on, role=flags["role"])
     question = _question(prompt)
-    store = Store(default_path()) if chosen.history else None
-    role = presets.load(chosen.role) if chosen.role else None
-    located, model = open_model(chosen, sys.stderr)
-    session = ChatSession(model, chosen, store=store, role=role)
-    try:
-        _resume(session, resume, go_on=go_on)
+    if as_json and question is None:
+        raise UsageError("--json is for one answer: give the question with -p, or on stdin")
+    role = presets.load(chosen.role) if chosen.role and not resuming else None
+    with ExitStack() as stack:
+        store = stack.enter_context(closing(Store(default_path()))) if chosen.history else None
+        resumed = _resumed(store, resume, go_on=go_on) if store else None
+        located, model = open_model(chosen, sys.stderr)
+        session = ChatSession(model, chosen, store=store, role=role)
+        stack.callback(_close, session)
+        if resumed is not None:
+            _go_on(session, resumed)
         if question is not None:
             from qwen_chat.terminal import oneshot
 
             return oneshot.answer(session, question, as_json=as_json, quiet=chosen.quiet)
         return _talk(session, model, embedded=located.embedded)
-    finally:
-        _close(session, store)
+
+
+def run() -> NoReturn:
+    """Run the command line, and leave the process."""
+    code = main()
+    if any(thread.name == completion.THREAD_NAME for thread in threading.enumerate()):
+        # The engine is still at its last batch, and would crash in an interpreter that is taken down.
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    sys.exit(code)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command line and return its exit code; errors are one line on stderr."""
-    for stream in (sys.stdout, sys.stderr):
-        stream.reconfigure(errors="replace")  # type: ignore[union-attr]
+    """Do what the command line says and return the exit code; errors are one line on stderr."""
+    _open_streams()
     try:
         return int(chat.main(argv, prog_name="qwen-chat", standalone_mode=False) or 0)
     except click.ClickException as error:
         return _fail(error.format_message())
     except QwenChatError as error:
         return _fail(str(error))
+    except OSError as error:
+        return _give_up_output(error)
     except (KeyboardInterrupt, click.Abort):
         return 130
 
 
+def _open_streams() -> None:
+    """Put the null device where a stream is closed; what a stream cannot encode becomes `?`."""
+    for name in ("stdin", "stdout", "stderr"):  # in order: each gets the number of the one closed
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open("r" if name == "stdin" else "w", encoding="utf-8"))
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="replace")  # type: ignore[union-attr]
+
+
+def _give_up_output(error: OSError) -> int:
+    """Leave in peace when nobody reads on, as in `qwen-chat -p hi | head -1`; else say what is wrong."""
+    # Python would complain at exit about what it could not write.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    if isinstance(error, BrokenPipeError):
+        return 0
+    return _fail(f"cannot read or write ({error.strerror or error}): is the disk full, or the terminal gone?")
+
+
 def _fail(message: str) -> int:
-    line = " ".join(message.split())
-    sys.stderr.write(f"qwen-chat: {line}\n")
+    with suppress(OSError):
+        sys.stderr.write(f"qwen-chat: {printable(' '.join(message.split()))}\n")
     return 2
 
 
@@ -134,22 +176,37 @@ def _question(prompt: str | None) -> str | None:
 
 def _piped() -> str | None:
     """Return what is piped in, or None when stdin is a terminal."""
-    if sys.stdin is None or sys.stdin.isatty():
+    if sys.stdin.isatty():
         return None
-    return text_file.decode(sys.stdin.buffer.read(text_file.MAX_BYTES + 1), "stdin").rstrip("\r\n")
+    try:
+        data = sys.stdin.buffer.read(text_file.MAX_BYTES + 1)
+    except OSError as error:
+        raise UsageError(f"cannot read stdin: {error.strerror or error}; give the question with -p") from None
+    return text_file.decode(data, "stdin").rstrip("\r\n")
 
 
-def _resume(session: ChatSession, id: str | None, *, go_on: bool) -> None:
-    if id is None and not go_on:
-        return
-    if session.store is None:
-        raise UsageError("nothing is saved without history: leave --no-history out")
-    if id is None:
-        recent = session.store.recent(1)
+def _check_resuming(chosen: Settings, id: str | None, *, go_on: bool, role: str | None) -> None:
+    flag = "--continue" if go_on else "--resume"
+    if go_on and id is not None:
+        raise UsageError("--continue and --resume: give one of them")
+    if role:
+        raise UsageError(f"a role begins a conversation of its own: leave out {flag}, or --role")
+    if not chosen.history:
+        raise UsageError(f"{flag}: nothing is saved without history: leave out --no-history")
+
+
+def _resumed(store: Store, id: str | None, *, go_on: bool) -> History | None:
+    """Return the conversation to go on with, or None to begin one."""
+    if go_on:
+        recent = store.recent(1)
         if not recent:
             raise UsageError("no conversation to go on with: begin one without --continue")
         id = recent[0].id
-    session.open(session.store.load(id))
+    return None if id is None else store.load(id)
+
+
+def _go_on(session: ChatSession, history: History) -> None:
+    session.open(history)
     if session.settings.system is not None:
         session.set_system(session.settings.system)
 
@@ -164,10 +221,8 @@ def _talk(session: ChatSession, model: LoadingModel, *, embedded: bool) -> int:
     return repl.run(greeting=banner(session, embedded=embedded))
 
 
-def _close(session: ChatSession, store: Store | None) -> None:
+def _close(session: ChatSession) -> None:
     rescued = session.close()
     if rescued is not None:
         sys.stderr.write(f"the conversation could not be saved; it is in {rescued}, /load reads it\n")
     session.model.close()
-    if store is not None:
-        store.close()

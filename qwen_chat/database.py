@@ -3,14 +3,16 @@
 import contextlib
 import re
 import sqlite3
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from threading import RLock
 
 from qwen_chat.directories import private_file
-from qwen_chat.errors import StoreError
+from qwen_chat.errors import StoreError, UsageError
 
 BUSY_SECONDS = 5.0
+"""How long to wait for another process that writes."""
 
 MIGRATIONS: tuple[str, ...] = (
     """
@@ -33,13 +35,16 @@ MIGRATIONS: tuple[str, ...] = (
     """,
 )
 
-_CJK = re.compile(r"([\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff])")
+_CJK = re.compile(
+    r"([\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff])"
+)
 
 
 class Database:
     """A database of the newest schema, written ahead; threads take turns, processes wait for each other.
 
-    Raises: StoreError from every method, when it cannot be read or written.
+    Raises: StoreError from every method, when it cannot be read or written; UsageError for text that is
+    not Unicode.
     """
 
     def __init__(self, path: Path) -> None:
@@ -50,20 +55,37 @@ class Database:
             self._connection = sqlite3.connect(
                 path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
             )
-            self._connection.create_function("spaced", 1, spaced, deterministic=True)
-            self._open()
+            try:
+                self._open()
+            except BaseException:
+                self._connection.close()
+                raise
 
     def _open(self) -> None:
-        self._connection.execute("PRAGMA journal_mode = WAL")
-        self._connection.execute("PRAGMA synchronous = FULL")
-        self._connection.execute("PRAGMA foreign_keys = ON")
         if self._version() > len(MIGRATIONS):
             raise StoreError(
                 f"{self.path} was written by a newer qwen-chat (schema {self._version()}, this one knows "
                 f"{len(MIGRATIONS)}): upgrade qwen-chat, or start with --no-history"
             )
+        self._connection.create_function("spaced", 1, spaced, deterministic=True)
+        self._write_ahead()
+        self._connection.execute("PRAGMA synchronous = FULL")
+        self._connection.execute("PRAGMA foreign_keys = ON")
+        self._connection.execute("PRAGMA secure_delete = ON")
         if self._version() < len(MIGRATIONS):
             self._migrate()
+
+    def _write_ahead(self) -> None:
+        deadline = time.monotonic() + BUSY_SECONDS
+        while True:
+            try:
+                self._connection.execute("PRAGMA journal_mode = WAL")
+                return
+            except sqlite3.OperationalError:
+                # SQLite does not wait here: two that open a new database at once would both be refused.
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.01)
 
     def _version(self) -> int:
         return int(self._connection.execute("PRAGMA user_version").fetchone()[0])
@@ -94,6 +116,16 @@ class Database:
         with self._lock, self._faults():
             yield self._connection
 
+    @contextlib.contextmanager
+    def waiting(self, seconds: float) -> Iterator[None]:
+        """Wait at most `seconds` for another process that writes, inside the block."""
+        with self._lock, self._faults():
+            self._connection.execute(f"PRAGMA busy_timeout = {seconds * 1000:.0f}")
+            try:
+                yield
+            finally:
+                self._connection.execute(f"PRAGMA busy_timeout = {BUSY_SECONDS * 1000:.0f}")
+
     def close(self) -> None:
         """Close the connection."""
         with self._lock:
@@ -103,8 +135,10 @@ class Database:
     def _faults(self) -> Iterator[None]:
         try:
             yield
-        except sqlite3.Error as error:
+        except (sqlite3.Error, UnicodeDecodeError) as error:
             raise StoreError(f"cannot use {self.path}: {_mend(error)}") from None
+        except UnicodeEncodeError:
+            raise UsageError("the text is not valid Unicode") from None
 
 
 def spaced(text: str) -> str:
@@ -112,8 +146,9 @@ def spaced(text: str) -> str:
     return _CJK.sub(r" \1 ", text)
 
 
-def _mend(error: sqlite3.Error) -> str:
-    text = str(error)
+def _mend(error: sqlite3.Error | UnicodeDecodeError) -> str:
+    # SQLite quotes a damaged schema, which may be any bytes.
+    text = "malformed" if isinstance(error, UnicodeDecodeError) else " ".join(str(error).split())
     mends = {
         "locked": "another program holds it; close that one",
         "full": "make room on the disk",

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from datetime import datetime
 from typing import Any, get_args
 
@@ -11,6 +11,13 @@ from qwen_chat.history import Answer, History, Node
 from qwen_chat.message import FinishReason, Message, Role, Usage
 
 FORMAT = "qwen-chat/1"
+
+_KINDS = {str: "text", int: "a whole number", float: "a number", dict: "an object"}
+_INTEGERS = 2**63
+"""What the store cannot count to."""
+
+_END_OF_TIME = 253_000_000_000
+"""The year 9987, in seconds; calendars end soon after."""
 
 _NAMES: dict[Role, str] = {"system": "System", "user": "You", "assistant": "Assistant"}
 
@@ -44,55 +51,110 @@ def from_json(text: str) -> History:
     """
     try:
         document = json.loads(text)
-    except (json.JSONDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         raise UsageError(f"not a JSON file: {error}") from None
     if not isinstance(document, dict) or document.get("format") != FORMAT:
         raise UsageError(f"not a conversation of qwen-chat: its format should say {FORMAT!r}")
     messages = document.get("messages")
     if not isinstance(messages, list):
         raise UsageError("the list of messages is missing")
-    history = _restore(document, messages)
-    _check_tree(history)
-    return history
+    try:
+        return _restore(document, messages)
+    except ValueError as error:
+        raise UsageError(str(error)) from None
 
 
 def _restore(document: Mapping[str, Any], messages: list[Any]) -> History:
-    nodes = [_node(number, entry) for number, entry in enumerate(messages, 1)]
-    fresh = History()
-    title = document.get("title")
+    # The nodes get new ids: the store may still have the conversation that the file was written from.
+    known: dict[str, Node] = {}
+    for number, entry in enumerate(messages, 1):
+        try:
+            node = _node(entry, known)
+        except ValueError as error:
+            raise ValueError(f"message {number}: {error}") from None
+        known[entry["id"]] = node
+    title = " ".join(_field(document, "title", str, "").split())
+    head, system = _spoken(document, "head", known), _reference(document, "system", known)
     return History.restore(
-        fresh.id, title if isinstance(title, str) else "", nodes, document.get("head"), document.get("system")
+        History().id, title, known.values(), head.id if head else None, system.id if system else None
     )
 
 
-def _check_tree(history: History) -> None:
-    seen: set[str | None] = {None}
-    for number, node in enumerate(history.nodes(), 1):
-        if node.parent not in seen:
-            raise UsageError(f"message {number}: the message it follows is missing or comes later")
-        seen.add(node.id)
+def _node(entry: object, known: Mapping[str, Node]) -> Node:
+    if not isinstance(entry, dict):
+        raise ValueError("must be an object")
+    said, made = _field(entry, "message", dict), _field(entry, "answer", dict, {"finish_reason": "stop"})
+    if _field(entry, "id", str) in known:
+        raise ValueError("another message has the same id")
+    parent = _spoken(entry, "parent", known)
+    message = Message(
+        _choice(said, "role", Role), _field(said, "content", str), _field(said, "reasoning", str, "")
+    )
+    created = _field(entry, "created", float)
+    if not 0 <= created < _END_OF_TIME:
+        raise ValueError("'created' must be in seconds since 1970")
+    answer = _answer(made, known) if message.role == "assistant" else None
+    return Node(message, parent.id if parent else None, answer, created=created)
 
 
-def _node(number: int, entry: Any) -> Node:  # noqa: ANN401 - whatever a file holds
-    try:
-        message = Message(**entry["message"])
-        answer = _answer(entry["answer"]) if entry.get("answer") else None
-        node = Node(message, entry.get("parent"), answer, str(entry["id"]), float(entry["created"]))
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise UsageError(f"message {number}: {type(error).__name__} {error}") from None
-    texts = (message.content, message.reasoning)
-    if message.role not in get_args(Role) or not all(isinstance(text, str) for text in texts):
-        raise UsageError(f"message {number}: needs a role ({', '.join(get_args(Role))}) and text")
+def _answer(entry: Mapping[str, Any], known: Mapping[str, Node]) -> Answer:
+    system, usage = known.get(_field(entry, "system", str, "")), _field(entry, "usage", dict, None)
+    # The file may have been written while the answer was.
+    unfinished = entry.get("finish_reason") is None
+    return Answer(
+        _field(entry, "model", str, ""),
+        system.id if system else None,
+        _field(entry, "seed", int, None),
+        "interrupted" if unfinished else _choice(entry, "finish_reason", FinishReason),
+        _usage(usage) if usage is not None else None,
+    )
+
+
+def _usage(entry: Mapping[str, Any]) -> Usage:
+    kinds = {field.name: float if field.name.endswith("seconds") else int for field in fields(Usage)}
+    return Usage(**{name: _field(entry, name, kind, kind()) for name, kind in kinds.items()})
+
+
+def _reference(entry: Mapping[str, Any], name: str, known: Mapping[str, Node]) -> Node | None:
+    """Return the message that a field names by its id; it must have come before."""
+    id = _field(entry, name, str, None)
+    if id is not None and id not in known:
+        raise ValueError(f"{name!r} names a message that is missing or comes later")
+    return known[id] if id is not None else None
+
+
+def _spoken(entry: Mapping[str, Any], name: str, known: Mapping[str, Node]) -> Node | None:
+    node = _reference(entry, name, known)
+    if node is not None and node.message.role == "system":
+        raise ValueError(f"{name!r} must not name a system prompt")
     return node
 
 
-def _answer(entry: Mapping[str, Any]) -> Answer:
-    fields = dict(entry)
-    usage = fields.pop("usage", None)
-    answer = Answer(**fields, usage=Usage(**usage) if usage else None)
-    if answer.finish_reason not in get_args(FinishReason):
-        raise ValueError(f"unknown finish_reason {answer.finish_reason!r}")
-    return answer
+def _choice(entry: Mapping[str, Any], name: str, kind: Any) -> Any:  # noqa: ANN401 - a Literal
+    value = entry.get(name)
+    if value not in get_args(kind):
+        raise ValueError(f"{name!r} must be one of {', '.join(get_args(kind))}")
+    return value
+
+
+def _field(entry: Mapping[str, Any], name: str, kind: type, *default: Any) -> Any:  # noqa: ANN401
+    """Return a value that can be kept, or the default where it is missing or null.
+
+    Raises: ValueError.
+    """
+    value = entry.get(name)
+    if value is None and default:
+        return default[0]
+    kinds = (int, float) if kind is float else (kind,)
+    if type(value) not in kinds or not _can_be_kept(value):
+        raise ValueError(f"{name!r} must be {_KINDS[kind]}")
+    return kind(value)
+
+
+def _can_be_kept(value: Any) -> bool:  # noqa: ANN401
+    if isinstance(value, str):
+        return value.encode(errors="ignore").decode() == value
+    return not isinstance(value, int | float) or abs(value) < _INTEGERS
 
 
 def _section(node: Node) -> str:

@@ -51,13 +51,13 @@ class History:
     def restore(
         cls, id: str, title: str, nodes: Iterable[Node], head: str | None, system: str | None
     ) -> "History":
-        """Rebuild a conversation from what was kept of it."""
+        """Rebuild a conversation from what was kept of it; what has lost its parent begins a branch."""
         history = cls(id, title)
         for node in nodes:
-            history._put(node)
+            history._put(node if history._speaks(node.parent) else replace(node, parent=None))
         kept = history._nodes.get(system) if system else None
         history.system = kept if kept and kept.message.role == "system" else None
-        history.head = head if any(head in children for children in history._children.values()) else None
+        history.head = head if history._speaks(head) else None
         return history
 
     def __len__(self) -> int:
@@ -113,7 +113,7 @@ class History:
 
     def move(self, head: str | None) -> None:
         """Bring the branch that ends at `head` into view; None shows the empty conversation."""
-        if head is not None and head not in self._nodes:
+        if head is not None and not self._speaks(head):
             raise UsageError(f"no message {head!r} in this conversation")
         self.head = head
 
@@ -157,6 +157,10 @@ class History:
         if not 1 <= number <= len(path):
             raise UsageError(f"no message {number}: the branch in view has {_count(len(path), 'message')}")
         return path[number - 1]
+
+    def _speaks(self, node_id: str | None) -> bool:
+        node = self._nodes.get(node_id) if node_id else None
+        return node is not None and node.message.role != "system"
 
     def _put(self, node: Node) -> None:
         self._nodes[node.id] = node

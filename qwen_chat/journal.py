@@ -1,22 +1,23 @@
 """The journal between a conversation and the store: nothing is lost when the disk is full or locked.
 
-What cannot be written waits, in order, and is tried again with the next event; when the conversation
-is closed and the store still refuses, it goes whole into a file of its own.
+What cannot be written waits, in order, and is tried again with the next event; when the store still
+refuses at the end, each conversation that waits goes whole into a file of its own.
 """
 
 import tempfile
-import time
 from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 from threading import RLock
 
+from qwen_chat.database import BUSY_SECONDS
 from qwen_chat.errors import StoreError
 from qwen_chat.export import to_json
 from qwen_chat.history import History, Node
 from qwen_chat.store import Store
 
-RETRY_SECONDS = 10.0
+_HASTE_SECONDS = 0.1
+"""How long a locked database may hold up a piece of an answer, or anything once it was found locked."""
 
 
 class Journal:
@@ -24,10 +25,9 @@ class Journal:
 
     def __init__(self, store: Store | None) -> None:
         self.store = store
-        self._waiting: deque[Callable[[Store], None]] = deque()
+        self._waiting: deque[tuple[History, Callable[[Store], None]]] = deque()
         self._lock = RLock()
         self._fault: StoreError | None = None
-        self._fault_time = 0.0
 
     @property
     def fault(self) -> StoreError | None:
@@ -36,41 +36,62 @@ class Journal:
 
     def keep(self, history: History, node: Node | None = None) -> None:
         """Write where the conversation stands, and `node` where one is new."""
-        self._write(lambda store: store.keep(history, node))
+        self._write(history, lambda store: store.keep(history, node))
 
     def keep_all(self, history: History) -> None:
         """Write a whole conversation."""
-        self._write(lambda store: store.keep_all(history))
+        self._write(history, lambda store: store.keep_all(history))
 
-    def draft(self, message: str, position: int, content: str, reasoning: str) -> None:
+    def draft(self, history: History, message: str, position: int, content: str, reasoning: str) -> None:
         """Write the next piece of an answer that is being written."""
-        self._write(lambda store: store.draft(message, position, content, reasoning), urgent=False)
+        self._write(history, lambda store: store.draft(message, position, content, reasoning), urgent=False)
 
-    def rescue(self, history: History) -> Path | None:
-        """Try once more; where events still wait, write the conversation to a file and return its path."""
-        if self.store is None or self._fault is None or self._flush(self.store) is None:
-            return None
-        with tempfile.NamedTemporaryFile(
-            "w", encoding="utf-8", prefix="qwen-chat-", suffix=".json", delete=False
-        ) as file:
-            file.write(to_json(history))
-        return Path(file.name)
+    def rescue(self) -> Path | None:
+        """Try once more; write what still waits to a file, and return its path.
 
-    def _write(self, event: Callable[[Store], None], *, urgent: bool = True) -> None:
+        Where several conversations wait, each has a file, and the path is that of their folder.
+
+        Raises: StoreError when there is no room for a file either.
+        """
+        with self._lock:
+            if self.store is None or not self._waiting or self._flush(self.store, BUSY_SECONDS) is None:
+                return None
+            waiting = {id(history): history for history, _ in self._waiting}
+        try:
+            folder = Path(tempfile.mkdtemp(prefix="qwen-chat-"))
+            files = [
+                _write_file(folder / f"conversation-{number}.json", history)
+                for number, history in enumerate(waiting.values(), 1)
+            ]
+        except OSError as error:
+            raise StoreError(
+                f"the conversation cannot be saved anywhere: {error.strerror or error}"
+            ) from None
+        return files[0] if len(files) == 1 else folder
+
+    def _write(self, history: History, event: Callable[[Store], None], *, urgent: bool = True) -> None:
         if self.store is None:
             return
         with self._lock:
-            self._waiting.append(event)
-            # A locked database makes each try wait: an answer on its way must not stall on every piece.
-            if urgent or self._fault is None or time.monotonic() - self._fault_time > RETRY_SECONDS:
-                self._fault = self._flush(self.store)
-                self._fault_time = time.monotonic()
+            self._waiting.append((history, event))
+            patient = urgent and self._fault is None
+            fault = self._flush(self.store, BUSY_SECONDS if patient else _HASTE_SECONDS)
+            # A piece that was refused is no fault yet: the end of the answer tries again, with patience.
+            if urgent or fault is None:
+                self._fault = fault
 
-    def _flush(self, store: Store) -> StoreError | None:
-        while self._waiting:
-            try:
-                self._waiting[0](store)
-            except StoreError as error:
-                return error
-            self._waiting.popleft()
+    def _flush(self, store: Store, patience: float) -> StoreError | None:
+        try:
+            with store.waiting(patience):
+                while self._waiting:
+                    self._waiting[0][1](store)
+                    self._waiting.popleft()
+        except StoreError as error:
+            return error
         return None
+
+
+def _write_file(path: Path, history: History) -> Path:
+    path.touch(mode=0o600)
+    path.write_text(to_json(history), encoding="utf-8", newline="")
+    return path

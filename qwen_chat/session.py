@@ -81,6 +81,7 @@ class ChatSession:
             question = Message("user", _checked(text))
             if not self.history.title:
                 self.history.title = _title(text)
+            self._begin()
             self._journal.keep(self.history, self.history.add(question))
             return self._start()
 
@@ -100,6 +101,7 @@ class ChatSession:
         """
         with self._idle():
             node = self.history.edit(number, _checked(text))
+            self._begin()
             self._journal.keep(self.history, node)
             return self._start() if node.message.role == "user" else None
 
@@ -169,11 +171,14 @@ class ChatSession:
             self.params = replace(changes.over(self.params), **dict.fromkeys(unset))
 
     def close(self) -> Path | None:
-        """Stop, and return the file a conversation was rescued to when the store would not take it."""
-        self.stop()
-        if self.running is not None:
-            self.running.wait()
-        return self._journal.rescue(self.history)
+        """Stop, and return the file a conversation was rescued to when the store would not take it.
+
+        Raises: StoreError when no file would take it either.
+        """
+        if (turn := self.running) is not None:
+            turn.stop()
+            turn.wait()
+        return self._journal.rescue()
 
     def prompt(self) -> list[Message]:
         """Return the messages that the model reads to answer the last question."""
@@ -186,7 +191,6 @@ class ChatSession:
     # Inside a turn
 
     def _start(self) -> Turn:
-        self._begin()
         path, system = self.history.path(), self.history.system
         params = replace(self.params, seed=self._seed(path[-1]))
         answer = Answer(self.model.name, system.id if system else None, params.seed)
@@ -195,14 +199,14 @@ class ChatSession:
         turn = Turn(
             node,
             lambda cancel: self._stream(turn, path, system, params, cancel),
-            lambda position, text, reasoning: self._journal.draft(node.id, position, text, reasoning),
+            lambda *piece: self._journal.draft(self.history, node.id, *piece),
             lambda node: self._commit(turn, node),
         )
         self.running = turn
         return turn.start()
 
     def _begin(self) -> None:
-        """Write down what waited for the first question: a chat nobody spoke in leaves no trace."""
+        """Write down what waited for the first words: a chat nobody spoke in leaves no trace."""
         for node in self._unspoken:
             self._journal.keep(self.history, node)
         self._unspoken = []

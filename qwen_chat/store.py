@@ -5,17 +5,17 @@ however long it is; a message whose `finish_reason` is null was cut off by the e
 """
 
 import json
-import re
 import sqlite3
 import time
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from qwen_chat.database import Database, spaced
 from qwen_chat.directories import data_dir
-from qwen_chat.errors import UsageError
+from qwen_chat.errors import StoreError, UsageError
 from qwen_chat.history import Answer, History, Node
 from qwen_chat.message import Message, Usage
 
@@ -59,6 +59,10 @@ class Store:
         """Close the database."""
         self._database.close()
 
+    def waiting(self, seconds: float) -> AbstractContextManager[None]:
+        """Wait at most `seconds` for another process that writes, inside the block."""
+        return self._database.waiting(seconds)
+
     # Writing
 
     def keep(self, history: History, node: Node | None = None) -> None:
@@ -78,8 +82,11 @@ class Store:
     def draft(self, message: str, position: int, content: str, reasoning: str) -> None:
         """Write the next piece of an answer that is being written."""
         with self._database.writing() as db:
+            # The message is gone when another process deleted the conversation meanwhile.
             db.execute(
-                "INSERT OR REPLACE INTO drafts VALUES (?, ?, ?, ?)", (message, position, content, reasoning)
+                "INSERT OR REPLACE INTO drafts SELECT ?, ?, ?, ? WHERE EXISTS "
+                "(SELECT 1 FROM messages WHERE id = ?)",
+                (message, position, content, reasoning, message),
             )
 
     def delete(self, conversation: str) -> None:
@@ -89,6 +96,8 @@ class Store:
                 "DELETE FROM words WHERE rowid IN (SELECT rowid FROM messages WHERE conversation = ?)",
                 (conversation,),
             )
+            # The words that are gone stay in the index until its parts are merged.
+            db.execute("INSERT INTO words (words) VALUES ('optimize')")
             db.execute("DELETE FROM conversations WHERE id = ?", (conversation,))
 
     def _keep_conversation(self, db: sqlite3.Connection, history: History) -> None:
@@ -141,7 +150,10 @@ class Store:
                 what = "several conversations begin" if found else "no conversation begins"
                 raise UsageError(f"{what} with {prefix!r}: /resume lists them")
             id, title, head, system = found[0]
-            return History.restore(id, title, self._nodes(db, id), head, system)
+            try:
+                return History.restore(id, title, self._nodes(db, id), head, system)
+            except (TypeError, ValueError) as error:
+                raise StoreError(f"conversation {id} in {self.path} is damaged: {error}") from None
 
     def recent(self, limit: int = 20) -> list[Summary]:
         """Return the conversations last talked in, newest first."""
@@ -156,7 +168,8 @@ class Store:
 
     def search(self, text: str, limit: int = 20) -> list[Hit]:
         """Return the messages that hold all words of `text`, best first."""
-        query = " ".join(f'"{word}"' for word in re.findall(r"\w+", spaced(text)))
+        words = text.replace("\0", " ").replace('"', " ").split()
+        query = " ".join(f'"{spaced(word)}"' for word in words)
         if not query:
             return []
         with self._database.reading() as db:

@@ -86,7 +86,8 @@ class Turn:
         finish: FinishReason = "interrupted"
         usage: Usage | None = None
         try:
-            for delta in self._work(self._cancel):
+            for given in self._work(self._cancel):
+                delta = _unicode(given)
                 draft.add(delta)
                 finish, usage = delta.finish_reason or finish, delta.usage or usage
                 self._publish(delta)
@@ -111,6 +112,12 @@ class Turn:
         answer = replace(self._node.answer or Answer(), finish_reason=finish, usage=usage)
         self._node = replace(self._node, message=Message("assistant", content, reasoning), answer=answer)
         self._commit(self._node)
+
+
+def _unicode(delta: Delta) -> Delta:
+    """Replace halves of surrogate pairs, which a server may send and no store or terminal can take."""
+    text, reasoning = (part.encode(errors="replace").decode() for part in (delta.text, delta.reasoning))
+    return replace(delta, text=text, reasoning=reasoning)
 
 
 class _Draft:

@@ -10,6 +10,9 @@ from qwen_chat.errors import ContextLengthError, ModelError
 from qwen_chat.message import Delta, FinishReason, Prefill, Usage
 from qwen_chat.model.reasoning import ReasoningSplitter
 
+THREAD_NAME = "llama.cpp"
+"""Of the threads in which the engine works; one ends a batch of tokens after its stream was closed."""
+
 _POLL_SECONDS = 0.05
 _AHEAD = 64
 """Tokens the engine may be ahead of a slow reader."""
@@ -50,7 +53,7 @@ class Completion:
 
         Raises: ContextLengthError, ModelError.
         """
-        Thread(target=self._run, name="llama.cpp", daemon=True).start()
+        Thread(target=self._run, name=THREAD_NAME, daemon=True).start()
         try:
             for event in self._received(cancel):
                 yield from self._deltas(event, splitter)

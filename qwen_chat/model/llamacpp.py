@@ -105,7 +105,7 @@ class LlamaCppModel:
         prompt = [*self._start, *(id for segment in segments for id in self._ids(segment))]
         if len(prompt) >= self.context_length:
             raise ContextLengthError(len(prompt), self.context_length)
-        request = {"prompt": prompt, **_request(params.over(self.default_params))}
+        request = {"prompt": prompt, **_request(params.over(self.default_params), self.context_length)}
         splitter = (
             ReasoningSplitter(thinking=segments[-1].text.rstrip().endswith(OPEN)) if self._thinks else None
         )
@@ -249,14 +249,14 @@ def _checkpoint_params(served: Mapping[str, Any]) -> SamplingParams:
     return SamplingParams.from_mapping(values)
 
 
-def _request(params: SamplingParams) -> dict[str, Any]:
+def _request(params: SamplingParams, context_length: int) -> dict[str, Any]:
     """Return llama.cpp's names and values of sampling parameters."""
     request = {
         theirs: value for ours, theirs in _PARAMETERS.items() if (value := getattr(params, ours)) is not None
     }
     if params.repetition_penalty not in (None, 1.0):
         # Like Qwen's own code, penalize repeating anything in the context, not the last 64 tokens alone.
-        request["repeat_last_n"] = -1
+        request["repeat_last_n"] = context_length
     request["n_predict"] = params.max_new_tokens or -1
     request["stop"] = list(params.stop or ())
     if params.seed is not None:

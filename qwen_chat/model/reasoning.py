@@ -11,6 +11,7 @@ class ReasoningSplitter:
     def __init__(self, *, thinking: bool = False) -> None:
         self._state = "reasoning" if thinking else "start"
         self._held = ""
+        self._reasoned = False
 
     def feed(self, text: str) -> Iterator[tuple[str, str]]:
         """Yield what is certain so far."""
@@ -34,11 +35,14 @@ class ReasoningSplitter:
     def _leave_start(self) -> None:
         begun = self._held.lstrip()
         if begun.startswith(OPEN):
-            self._state, self._held = "reasoning", begun.removeprefix(OPEN).removeprefix("\n")
+            self._state, self._held = "reasoning", begun.removeprefix(OPEN)
         elif begun and not OPEN.startswith(begun):
             self._state = "answer"
 
     def _reason(self) -> Iterator[tuple[str, str]]:
+        if not self._reasoned:
+            self._held = self._held.lstrip("\n")
+            self._reasoned = bool(self._held)
         before, close, after = self._held.partition(CLOSE)
         if close:
             self._state, self._held = "gap", after

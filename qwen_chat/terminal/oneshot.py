@@ -1,7 +1,7 @@
 """One question, one answer, for pipes: the answer alone on stdout, the rest on stderr."""
 
 import json
-import os
+import re
 import sys
 from dataclasses import asdict
 from typing import TextIO
@@ -12,6 +12,11 @@ from qwen_chat.terminal.stream import stopping
 from qwen_chat.terminal.text import ending, footer, printable
 from qwen_chat.turn import Turn
 
+_FLAGS = {"/conf max_new_tokens=N": "--max-new-tokens N", ": /retry asks again": ""}
+"""What the loop's commands are on the command line."""
+
+_CONTROLS = re.compile(r"[\x7f-\x9f]")
+
 
 def answer(session: ChatSession, prompt: str, *, as_json: bool, quiet: bool) -> int:
     """Ask, write the answer as it comes, and return the exit code: 0, 2 for an error, 130 for Ctrl-C.
@@ -20,15 +25,12 @@ def answer(session: ChatSession, prompt: str, *, as_json: bool, quiet: bool) -> 
     """
     turn = session.send(prompt)
     with stopping(turn) as interrupted:
-        try:
-            _write_json(session, turn) if as_json else _write_text(turn, sys.stdout)
-            sys.stdout.flush()
-        except BrokenPipeError:
-            _give_up_stdout(turn)
+        _write_json(session, turn) if as_json else _write_text(turn, sys.stdout)
+        sys.stdout.flush()
         turn.wait()
-    _tell(session, turn, quiet=quiet)
     if turn.error is not None:
         raise turn.error
+    _tell(session, turn, quiet=quiet)
     return 130 if interrupted.is_set() else 0
 
 
@@ -46,7 +48,13 @@ def _write_text(turn: Turn, stdout: TextIO) -> None:
 def _write_json(session: ChatSession, turn: Turn) -> None:
     node = turn.wait()
     if turn.error is None:
-        sys.stdout.write(json.dumps(_record(session, node), ensure_ascii=False) + "\n")
+        sys.stdout.write(_one_line(_record(session, node)) + "\n")
+
+
+def _one_line(record: dict[str, object]) -> str:
+    # An encoding without all characters would lose some; terminals obey control characters beyond ASCII too.
+    text = json.dumps(record, ensure_ascii=not sys.stdout.encoding.lower().startswith("utf"))
+    return _CONTROLS.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 def _record(session: ChatSession, node: Node) -> dict[str, object]:
@@ -62,18 +70,16 @@ def _record(session: ChatSession, node: Node) -> dict[str, object]:
     }
 
 
-def _give_up_stdout(turn: Turn) -> None:
-    """Stop when nobody reads on; Python would complain at exit about what it could not write."""
-    turn.stop()
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
 def _tell(session: ChatSession, turn: Turn, *, quiet: bool) -> None:
-    for notice in turn.notices:
-        sys.stderr.write(f"{printable(notice)}\n")
-    if turn.error is not None:
-        return
-    if not quiet and sys.stderr.isatty():
-        sys.stderr.write(footer(turn, session.model.context_length) + "\n")
-    elif cut := ending(turn):
-        sys.stderr.write(f"{cut}\n")
+    lines = list(turn.notices)
+    if not quiet:
+        ended = footer(turn, session.model.context_length) if sys.stderr.isatty() else ending(turn)
+        lines.append(_as_flags(ended))
+    for line in filter(None, lines):
+        sys.stderr.write(f"{printable(line)}\n")
+
+
+def _as_flags(text: str) -> str:
+    for command, flag in _FLAGS.items():
+        text = text.replace(command, flag)
+    return text

@@ -30,7 +30,7 @@ class Reader:
             completer=_Commands(),
             complete_while_typing=False,
             enable_open_in_editor=True,
-            prompt_continuation="... ",
+            prompt_continuation=_continuation,
         )
         self._message = FormattedText([("" if plain else "bold", ">>> ")])
 
@@ -62,6 +62,10 @@ def _report_failure(model: LoadingModel, leave: Callable[[ModelLoadError], None]
     model.start()
     if (error := model.failure()) is not None:
         leave(error)
+
+
+def _continuation(width: int, line: int, wraps: int) -> str:  # noqa: ARG001 - prompt_toolkit's signature
+    return "" if wraps else "... "
 
 
 class _Commands(Completer):

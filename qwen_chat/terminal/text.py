@@ -15,15 +15,19 @@ def printable(text: str) -> str:
 
 def footer(turn: Turn, context_length: int) -> str:
     """Say in one line how an answer ended and what it cost."""
-    answer = turn.wait().answer
-    costs = _costs(answer.usage, turn.first_token_seconds, context_length) if answer and answer.usage else []
+    node = turn.wait()
+    usage = node.answer.usage if node.answer and node.message.content + node.message.reasoning else None
+    costs = _costs(usage, turn.first_token_seconds, context_length) if usage else []
     return " · ".join([part for part in (ending(turn), *costs) if part])
 
 
 def ending(turn: Turn) -> str:
     """Say how an answer ended, where it did not end by itself."""
-    answer = turn.wait().answer
-    return _ENDINGS.get(answer.finish_reason or "", "") if answer else ""
+    node = turn.wait()
+    finish = node.answer.finish_reason if node.answer else None
+    if finish == "interrupted" and not node.message.content:
+        return "interrupted before it answered: /retry asks again"
+    return _ENDINGS.get(finish or "", "")
 
 
 _ENDINGS = {

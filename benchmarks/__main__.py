@@ -1,0 +1,39 @@
+"""`python -m benchmarks [NAME ...]` measures all, or what is named, and prints one table."""
+
+import os
+import sys
+from types import ModuleType
+
+from benchmarks import decoding, first_token, keeping, memory, oneshot, prompt
+from benchmarks.measure import Result, empty_home
+
+MEASURES: dict[str, ModuleType] = {
+    module.__name__.rpartition(".")[2]: module
+    for module in (oneshot, decoding, first_token, prompt, memory, keeping)
+}
+ROW = "{:<31} {:>7} {:>7}   {:<7} {:<5}  {}"
+
+
+def main(names: list[str]) -> int:
+    """Print the table; slow machines are no error, unknown names are."""
+    if unknown := set(names) - set(MEASURES):
+        sys.stderr.write(f"no such measurement: {', '.join(unknown)}; there are: {', '.join(MEASURES)}\n")
+        return 2
+    print(f"ours / bare, in turn, on {os.cpu_count()} cores with a load of {os.getloadavg()[0]:.1f}\n")
+    print(ROW.format("", "median", "min", "limit", "holds", "ours / bare, medians"), flush=True)
+    with empty_home():
+        for name in names or MEASURES:
+            for result in MEASURES[name].measure():
+                print(_row(result), flush=True)
+    return 0
+
+
+def _row(result: Result) -> str:
+    limit = f"{'>=' if result.at_least else '<='} {result.limit:g}"
+    holds = "yes" if result.holds else "NO"
+    numbers = (f"{result.median:.3f}", f"{min(result.ratios):.3f}")
+    return ROW.format(result.name, *numbers, limit, holds, result.note)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

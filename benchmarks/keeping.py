@@ -1,0 +1,50 @@
+"""What it costs to keep an answer while it is written: the share of decoding time spent in the journal."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from statistics import median
+from typing import Any
+from unittest.mock import patch
+
+from benchmarks import ours
+from benchmarks.measure import Result, apart
+from benchmarks.process import QUESTION
+from qwen_chat.journal import Journal
+from qwen_chat.model.llamacpp import LlamaCppModel
+
+TOKENS = 1000
+ANSWERS = 5
+
+
+def measure() -> list[Result]:
+    return apart(_measure)
+
+
+def _measure() -> list[Result]:
+    with ours.opened_model() as model:
+        costs = [_cost(model) for _ in range(ANSWERS)]
+    kept, decoding = (median(column) for column in zip(*costs, strict=True))
+    note = f"{kept * 1000:.3g} ms of {decoding:.3g} s, {TOKENS:,} tokens"
+    return [Result("keeping an answer", [kept / decoding for kept, decoding in costs], 0.01, note)]
+
+
+def _cost(model: LlamaCppModel) -> tuple[float, float]:
+    """Return the seconds spent in the journal, from the question to the commit, and those of decoding."""
+    with ours.opened_session(model, TOKENS) as session, _timed_writes() as spent:
+        watched = ours.ask(session, QUESTION)
+    assert watched.tokens == TOKENS
+    return sum(spent), watched.decode_seconds
+
+
+@contextmanager
+def _timed_writes() -> Iterator[list[float]]:
+    write, spent = Journal._write, list[float]()
+
+    def timed(*arguments: Any, **options: Any) -> None:  # noqa: ANN401
+        started = time.perf_counter()
+        write(*arguments, **options)
+        spent.append(time.perf_counter() - started)
+
+    with patch.object(Journal, "_write", timed):
+        yield spent

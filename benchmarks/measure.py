@@ -1,0 +1,88 @@
+"""How it is measured: ours and the bare peer in turn, many times; the median of the ratios counts."""
+
+import multiprocessing
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from typing import TypeVar
+
+PAIRS = 7
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """The ratios of one measurement, ours / bare, and the limit their median must keep."""
+
+    name: str
+    ratios: list[float]
+    limit: float
+    note: str
+    at_least: bool = False
+
+    @property
+    def median(self) -> float:
+        """The ratio that counts."""
+        return median(self.ratios)
+
+    @property
+    def holds(self) -> bool:
+        """Whether the limit is kept."""
+        return self.median >= self.limit if self.at_least else self.median <= self.limit
+
+
+def in_turn(ours: Callable[[], T], bare: Callable[[], T], pairs: int = PAIRS) -> list[tuple[T, T]]:
+    """Run both by turns, each first half of the time, and return what they gave as (ours, bare)."""
+    found = []
+    for number in range(pairs):
+        if number % 2:
+            second = bare()
+            found.append((ours(), second))
+        else:
+            found.append((ours(), bare()))
+    return found
+
+
+def compared(
+    name: str,
+    pairs: list[tuple[float, float]],
+    limit: float,
+    unit: str,
+    *,
+    at_least: bool = False,
+    remark: str = "",
+) -> Result:
+    """Return the result of pairs (ours, bare), with the median of each side in its note."""
+    ours, bare = (median(side) for side in zip(*pairs, strict=True))
+    note = f"{ours:.4g} / {bare:.4g} {unit}{remark}"
+    return Result(name, [a / b for a, b in pairs], limit, note, at_least)
+
+
+def apart(function: Callable[[], T]) -> T:
+    """Call a function of a module in a process of its own, so that its memory and threads end with it."""
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
+        return pool.submit(function).result()
+
+
+@contextmanager
+def empty_home() -> Iterator[None]:
+    """Point this process and its children at an empty home; the cache, with the model, stays."""
+    before = dict(os.environ)
+    cache = before.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
+    for name in [name for name in before if name.startswith("QWEN_CHAT_")]:
+        del os.environ[name]
+    with tempfile.TemporaryDirectory(prefix="qwen-chat-bench-") as home:
+        os.environ |= {"HOME": home, "XDG_CACHE_HOME": cache, "TERM": "xterm-256color"}
+        for kind in ("CONFIG", "DATA", "STATE"):
+            os.environ[f"XDG_{kind}_HOME"] = str(Path(home, kind.lower()))
+        try:
+            yield
+        finally:
+            os.environ.clear()
+            os.environ.update(before)

@@ -1,0 +1,69 @@
+"""Our side of the measurements: the demo model behind a ChatSession that keeps what is said."""
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from benchmarks import bare
+from benchmarks.watch import Watched
+from qwen_chat.model import embedded
+from qwen_chat.model.llamacpp import LlamaCppModel
+from qwen_chat.sampling import SamplingParams
+from qwen_chat.session import ChatSession
+from qwen_chat.settings import Settings
+from qwen_chat.store import Store, default_path
+
+COMMAND = [sys.executable, "-m", "qwen_chat", "--seed", str(bare.SAMPLING["seed"])]
+"""The command as people run it; sampling and system prompt are the demo model's own."""
+
+
+def model_path() -> Path:
+    return embedded.ensure(sys.stderr)
+
+
+@contextmanager
+def opened_model() -> Iterator[LlamaCppModel]:
+    model = LlamaCppModel(
+        model_path(),
+        embedded.NAME,
+        default_params=embedded.DEFAULT_PARAMS,
+        default_system=embedded.SYSTEM_PROMPT,
+    )
+    try:
+        yield model
+    finally:
+        model.close()
+
+
+@contextmanager
+def opened_session(model: LlamaCppModel, max_tokens: int) -> Iterator[ChatSession]:
+    """Begin a conversation that is kept where conversations are kept."""
+    store = Store(default_path())
+    sampling = SamplingParams(max_new_tokens=max_tokens, seed=int(bare.SAMPLING["seed"]))
+    session = ChatSession(model, Settings(sampling=sampling), store=store)
+    try:
+        yield session
+    finally:
+        session.close()
+        store.close()
+
+
+def ask(session: ChatSession, question: str) -> Watched:
+    """Ask, and watch the answer as a front end does."""
+    started = time.perf_counter()
+    turn = session.send(question)
+    moments = [time.perf_counter() for delta in turn if delta.text]
+    answer = turn.wait().answer
+    assert answer is not None
+    assert answer.usage is not None
+    usage = answer.usage
+    return Watched(
+        started,
+        moments,
+        usage.completion_tokens,
+        usage.decode_seconds,
+        usage.prompt_tokens,
+        usage.cached_tokens,
+    )

@@ -1,0 +1,35 @@
+"""Our command on a terminal that a program holds."""
+
+from pathlib import Path
+from typing import Any
+
+import pexpect
+
+from benchmarks import ours
+
+PROMPT = ">>> "
+
+
+def talk(*arguments: str) -> Any:  # noqa: ANN401 - pexpect's spawn is generic in a way that says nothing here
+    """Begin a chat and return it as soon as the prompt is visible."""
+    chat = spawn([*ours.COMMAND, *arguments])
+    chat.expect_exact(PROMPT)
+    return chat
+
+
+def spawn(command: list[str]) -> Any:  # noqa: ANN401
+    return pexpect.spawn(command[0], command[1:], encoding="utf-8", dimensions=(24, 100), timeout=120)
+
+
+def leave(chat: Any) -> None:  # noqa: ANN401
+    chat.sendcontrol("d")
+    chat.expect(pexpect.EOF)
+    chat.close()
+
+
+def peak(pid: int) -> float:
+    """Return the peak of resident memory of a running process, in MiB."""
+    for line in Path(f"/proc/{pid}/status").read_text(encoding="ascii").splitlines():
+        if line.startswith("VmHWM:"):
+            return int(line.split()[1]) / 1024
+    raise AssertionError("Linux tells it")

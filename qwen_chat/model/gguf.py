@@ -1,0 +1,222 @@
+"""What a GGUF file says of itself, and whether it is whole; read before an engine tries, which says less.
+
+The weights are never touched, so a file of any size is read in a moment.
+"""
+
+import math
+import os
+import re
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass
+from mmap import ACCESS_READ, mmap
+from pathlib import Path
+from struct import Struct, error
+
+from qwen_chat.errors import ModelLoadError
+
+SPLIT = re.compile(r"(?P<stem>.*)-(?P<part>\d{5})-of-(?P<parts>\d{5})(?P<suffix>\.gguf)", re.I | re.S)
+"""The name of one file of a model in several."""
+
+_BYTES_BY_WEIGHTS = {
+    1: {0: 4, 1: 2, 24: 1, 25: 2, 26: 4, 27: 8, 28: 8, 30: 2},
+    32: {2: 18, 3: 20, 6: 22, 7: 24, 8: 34, 20: 18, 39: 17},
+    64: {40: 36},
+    128: {41: 18},
+    256: {10: 84, 11: 110, 12: 144, 13: 176, 14: 210, 16: 66, 17: 74, 18: 98, 19: 50, 21: 110, 22: 82}
+    | {23: 136, 29: 56, 34: 54, 35: 66},
+}
+BLOCKS = {
+    kind: (weights, size) for weights, sizes in _BYTES_BY_WEIGHTS.items() for kind, size in sizes.items()
+}
+"""Weights and bytes in one block of each tensor type."""
+
+_SCALARS = {
+    kind: Struct(f"<{code}") for kind, code in zip((*range(8), 10, 11, 12), "BbHhIif?Qqd", strict=True)
+}
+_STRING, _ARRAY = 8, 9
+_U32, _U64 = Struct("<I"), Struct("<Q")
+
+# Far above any real file: they bound what a hostile header can cost.
+_HEADER_BYTES = 1 << 27
+_ITEMS = 100_000
+
+
+@dataclass(frozen=True, slots=True)
+class GgufInfo:
+    """What the header says of the model; `file_bytes` counts all its parts."""
+
+    architecture: str
+    context_length: int | None
+    chat_template: str | None
+    name: str | None
+    file_bytes: int
+
+
+def parts(path: Path) -> list[Path]:
+    """Return the files of the model that `path` belongs to, the first part first.
+
+    Raises: ModelLoadError naming the first part that is missing.
+    """
+    match = SPLIT.fullmatch(path.name)
+    if not match or not int(match["parts"]):
+        return [path]
+    found = []
+    for number in range(1, int(match["parts"]) + 1):
+        part = path.with_name(f"{match['stem']}-{number:05}-of-{match['parts']}{match['suffix']}")
+        if not part.is_file():
+            whole = f"a model in {int(match['parts'])} parts needs them all in one folder"
+            raise ModelLoadError(f"{part} is missing: {whole}")
+        found.append(part)
+    return found
+
+
+def read_info(path: Path) -> GgufInfo:
+    """Read the headers of the model that `path` belongs to, and check that its files are whole.
+
+    Raises: ModelLoadError with one line for each fault.
+    """
+    headers = [_scan(part) for part in parts(path)]
+    facts = headers[0].facts
+    architecture = facts.get("general.architecture")
+    if fault := _unsuitable(architecture, headers):
+        raise ModelLoadError(f"{path} {fault}")
+    length = facts.get(f"{architecture}.context_length")
+    return GgufInfo(
+        architecture=str(architecture),
+        context_length=length if isinstance(length, int) and length > 0 else None,
+        chat_template=_text(facts.get("tokenizer.chat_template")),
+        name=_text(facts.get("general.name")),
+        file_bytes=sum(header.file_bytes for header in headers),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Scan:
+    facts: dict[str, object]
+    tensors: int
+    file_bytes: int
+
+
+def _unsuitable(architecture: object, headers: list[_Scan]) -> str | None:
+    facts = headers[0].facts
+    if architecture == "clip" or facts.get("general.type") == "mmproj":
+        return "is the image part of a model: name the model's own file"
+    if facts.get("general.type") == "adapter":
+        return "is an adapter (LoRA), not a model: name the model's own file"
+    if not isinstance(architecture, str) or "tokenizer.ggml.model" not in facts:
+        return "holds no language model: it names no architecture or has no tokenizer"
+    if not any(header.tensors for header in headers):
+        return "has a vocabulary but no weights: name the model's own file"
+    return None
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) and value.strip() else None
+
+
+def _scan(path: Path) -> _Scan:
+    try:
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise ModelLoadError(f"{path} is not a file: name a .gguf file")
+        with path.open("rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            _check_start(path, file.read(64))
+            with mmap(file.fileno(), min(size, _HEADER_BYTES), access=ACCESS_READ) as data:
+                return _parse(data, size)
+    except OSError as fault:
+        raise ModelLoadError(f"cannot read {path}: {fault.strerror or fault}") from None
+    except (error, EOFError, OverflowError):
+        raise ModelLoadError(f"{path} is cut short or damaged: fetch it again") from None
+    except ValueError as fault:
+        raise ModelLoadError(f"{path} is damaged ({fault}): fetch it again") from None
+
+
+def _check_start(path: Path, start: bytes) -> None:
+    if not start:
+        raise ModelLoadError(f"{path} is empty: fetch it again")
+    if start.startswith(b"version https://git-lfs"):
+        raise ModelLoadError(f"{path} is only a git-lfs pointer: run `git lfs pull` in its folder")
+    if not start.startswith(b"GGUF"):
+        raise ModelLoadError(f"{path} is not a GGUF file: name one, or convert the model to GGUF")
+    version = _U32.unpack_from(start, 4)[0]
+    if version and not version & 0xFFFF:
+        raise ModelLoadError(f"{path} is a big-endian GGUF file: fetch the little-endian one")
+    if version not in (2, 3):
+        raise ModelLoadError(f"{path} has GGUF version {version}: fetch one of version 2 or 3")
+
+
+def _parse(data: mmap, size: int) -> _Scan:
+    header = _Header(data)
+    tensors, facts_count = header.number(_U64), header.number(_U64)
+    if max(tensors, facts_count) > _ITEMS:
+        raise ValueError("impossible counts")
+    facts: dict[str, object] = {header.text(): header.value() for _ in range(facts_count)}
+    ends = list(header.tensor_ends(tensors))
+    alignment = facts.get("general.alignment", 32)
+    if not isinstance(alignment, int) or not 0 < alignment <= 1 << 20:
+        raise ValueError("impossible alignment")
+    # As the format has it, the weights begin at the next multiple of the alignment.
+    needed = -(-header.at // alignment) * alignment + max(ends, default=0) if ends else header.at
+    if needed > size:
+        raise EOFError
+    return _Scan(facts, tensors, size)
+
+
+class _Header:
+    """A reading position in the header; every read past its end raises."""
+
+    def __init__(self, data: mmap) -> None:
+        self.data = data
+        self.at = 8
+
+    def number(self, form: Struct) -> int:
+        value: int = form.unpack_from(self.data, self.at)[0]
+        self.at += form.size
+        return value
+
+    def text(self) -> str:
+        length = self.number(_U64)
+        start, self.at = self.at, self.at + length
+        if self.at > len(self.data):
+            raise EOFError
+        return self.data[start : self.at].decode(errors="replace")
+
+    def value(self) -> object:
+        """Read one value; arrays are passed over and give None."""
+        kind = self.number(_U32)
+        if kind == _STRING:
+            return self.text()
+        if kind == _ARRAY:
+            self._pass_array()
+            return None
+        if kind not in _SCALARS:
+            raise ValueError("unknown type of value")
+        return self.number(_SCALARS[kind])
+
+    def _pass_array(self) -> None:
+        kind, count = self.number(_U32), self.number(_U64)
+        if kind == _STRING:
+            self._pass_strings(count)
+        elif kind in _SCALARS:
+            self.at += count * _SCALARS[kind].size
+        else:
+            raise ValueError("unknown type of array")
+
+    def _pass_strings(self, count: int) -> None:
+        # Vocabularies have hundreds of thousands: hence the bare loop. It ends with the data, at the latest.
+        at, data, length = self.at, self.data, _U64.unpack_from
+        for _ in range(count):
+            at += 8 + length(data, at)[0]
+        self.at = at
+
+    def tensor_ends(self, count: int) -> Iterator[int]:
+        """Yield where each tensor ends, counted from the start of the weights."""
+        for _ in range(count):
+            self.text()
+            dimensions = self.number(_U32)
+            if dimensions > 8:
+                raise ValueError("impossible tensor")
+            weights = math.prod(self.number(_U64) for _ in range(dimensions))
+            block, block_bytes = BLOCKS.get(self.number(_U32), (1, 0))
+            yield self.number(_U64) + weights // block * block_bytes

@@ -1,0 +1,65 @@
+"""What tests share: an empty home for each, the real demo model, the real command."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Protocol
+
+import pytest
+
+from qwen_chat.model import embedded
+from qwen_chat.model.llamacpp import LlamaCppModel
+
+CLEAN = [name for name in os.environ if name.startswith("QWEN_CHAT_")]
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Point settings and conversations at an empty folder; the model's cache stays where it is."""
+    for kind in ("CONFIG", "DATA", "STATE"):
+        monkeypatch.setenv(f"XDG_{kind}_HOME", str(tmp_path / "home" / kind.lower()))
+    for name in CLEAN:
+        monkeypatch.delenv(name)
+    return tmp_path / "home"
+
+
+@pytest.fixture(scope="session")
+def model_path() -> Path:
+    """The demo model's file, fetched once."""
+    return embedded.ensure(sys.stderr)
+
+
+@pytest.fixture(scope="session")
+def model(model_path: Path) -> Iterator[LlamaCppModel]:
+    """The demo model as it is opened without a checkpoint."""
+    opened = LlamaCppModel(
+        model_path,
+        embedded.NAME,
+        default_params=embedded.DEFAULT_PARAMS,
+        default_system=embedded.SYSTEM_PROMPT,
+    )
+    yield opened
+    opened.close()
+
+
+class RunCommand(Protocol):
+    """Runs qwen-chat as a process of its own."""
+
+    def __call__(self, *arguments: str, stdin: str | bytes = b"") -> subprocess.CompletedProcess[str]: ...
+
+
+@pytest.fixture
+def qwen_chat(model_path: Path) -> RunCommand:  # noqa: ARG001 - fetched before any process needs it
+    """Run the command, and return what it printed and its exit code."""
+
+    def run(*arguments: str, stdin: str | bytes = b"") -> subprocess.CompletedProcess[str]:
+        data = stdin.encode() if isinstance(stdin, str) else stdin
+        command = [sys.executable, "-m", "qwen_chat", *arguments]
+        done = subprocess.run(command, input=data, capture_output=True, timeout=120, check=False)
+        return subprocess.CompletedProcess(
+            command, done.returncode, done.stdout.decode(), done.stderr.decode()
+        )
+
+    return run

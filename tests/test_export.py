@@ -1,0 +1,358 @@
+"""Conversations as files: what is written is read back whole; what is not ours is refused by name."""
+
+import copy
+import json
+import random
+import re
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+
+from qwen_chat.errors import UsageError
+from qwen_chat.export import FORMAT, from_json, to_json, to_markdown
+from qwen_chat.history import Answer, History
+from qwen_chat.message import Message, Usage
+from qwen_chat.store import Store
+
+UNICODE = st.text(st.characters(exclude_categories=["Cs"]), max_size=60)
+USAGE = Usage(11, 3, 7, 0.25, 1.5)
+
+
+def conversation() -> History:
+    """Return a conversation with two branches, two system prompts and a cut answer."""
+    history = History(title="Tides 潮汐")
+    first = history.set_system("Be brief.")
+    history.add(Message("user", "Why tides?\r\n\ttab"))
+    history.add(Message("assistant", "The Moon.", "thinking…"), Answer("demo", first.id, 7, "stop", USAGE))
+    second = history.set_system("Be long.")
+    history.add(Message("user", "And the Sun?"))
+    history.add(Message("assistant", "It p"), Answer("demo", second.id, 8, "interrupted"))
+    history.edit(1, "Why no tides?")
+    return history
+
+
+def shape(history: History) -> list[tuple[object, ...]]:
+    """Return all there is to a conversation, ids aside: nodes by their number in the list."""
+    numbers: dict[str | None, int | None] = {
+        node.id: number for number, node in enumerate(history.nodes())
+    } | {None: None}
+
+    def known(answer: Answer | None) -> tuple[object, ...] | None:
+        return (replace(answer, system=None), numbers[answer.system]) if answer else None
+
+    return [
+        (node.message, numbers[node.parent], known(node.answer), node.created) for node in history.nodes()
+    ] + [(history.title, numbers[history.head], history.system and numbers[history.system.id])]
+
+
+def document(**changes: Any) -> dict[str, Any]:
+    parsed: dict[str, Any] = json.loads(to_json(conversation()))
+    return {**parsed, **changes}
+
+
+def fault_of(text: str) -> str:
+    with pytest.raises(UsageError) as caught:
+        from_json(text)
+    message = str(caught.value)
+    assert len(message.splitlines()) == 1
+    return message
+
+
+# JSON
+
+
+def test_a_tree_is_read_back_whole() -> None:
+    history = conversation()
+    again = from_json(to_json(history))
+    assert shape(again) == shape(history)
+    assert len(again.siblings(again.path()[0].id)) == 2
+    assert again.system is not None
+    assert again.system.message.content == "Be long."
+
+
+def test_an_empty_conversation_is_read_back() -> None:
+    again = from_json(to_json(History()))
+    assert (again.nodes(), again.head, again.system, again.title) == ([], None, None, "")
+
+
+def test_what_was_read_is_another_conversation(tmp_path: Path) -> None:
+    history = conversation()
+    store = Store(tmp_path / "chats.db")
+    store.keep_all(history)
+    text = to_json(history)
+    for _ in range(2):
+        again = from_json(text.replace("The Moon.", "The cheese."))
+        store.keep_all(again)
+        assert not {node.id for node in again.nodes()} & {node.id for node in history.nodes()}
+        assert shape(store.load(again.id)) == shape(again)
+    assert shape(store.load(history.id)) == shape(history)
+    assert len(store.recent()) == 3
+    store.close()
+
+
+def test_a_file_written_while_an_answer_was() -> None:
+    history = History()
+    history.add(Message("user", "q"))
+    history.add(Message("assistant", ""), Answer("demo"))
+    answer = from_json(to_json(history)).path()[-1].answer
+    assert answer is not None
+    assert answer.finish_reason == "interrupted"
+
+
+def test_a_file_written_by_hand() -> None:
+    history = from_json(
+        json.dumps(
+            {
+                "format": FORMAT,
+                "head": "2",
+                "messages": [
+                    {"id": "1", "created": 0, "message": {"role": "user", "content": "q"}},
+                    {
+                        "id": "2",
+                        "parent": "1",
+                        "created": 1.5,
+                        "message": {"role": "assistant", "content": "a"},
+                        "note": "ignored",
+                    },
+                ],
+            }
+        )
+    )
+    assert [node.message for node in history.path()] == [Message("user", "q"), Message("assistant", "a")]
+    assert [node.answer for node in history.path()] == [None, Answer(finish_reason="stop")]
+
+
+@hypothesis_settings(max_examples=300, deadline=None, database=None)
+@given(texts=st.lists(st.tuples(UNICODE, UNICODE), min_size=1, max_size=4), title=UNICODE)
+def test_any_text_is_read_back_by_the_byte(texts: list[tuple[str, str]], title: str) -> None:
+    history = History(title=" ".join(title.split()))
+    for content, reasoning in texts:
+        history.add(Message("assistant", content, reasoning), Answer("demo", finish_reason="stop"))
+    data = to_json(history).encode()
+    again = from_json(data.decode())
+    assert shape(again) == shape(history)
+    assert [node.message.content.encode() for node in again.path()] == [text.encode() for text, _ in texts]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "not a JSON file: "),
+        ("{", "not a JSON file: "),
+        ("\0", "not a JSON file: "),
+        ("[" * 200_000, "not a JSON file: "),
+        ("9" * 5000, "not a JSON file: "),
+        ("null", "not a conversation of qwen-chat: its format should say 'qwen-chat/1'"),
+        ("[]", "not a conversation of qwen-chat: "),
+        ('{"format": "qwen-chat/2"}', "not a conversation of qwen-chat: "),
+        ('{"format": ["qwen-chat/1"]}', "not a conversation of qwen-chat: "),
+        (f'{{"format": "{FORMAT}"}}', "the list of messages is missing"),
+        (f'{{"format": "{FORMAT}", "messages": {{}}}}', "the list of messages is missing"),
+    ],
+)
+def test_a_file_that_is_no_conversation(text: str, message: str) -> None:
+    assert fault_of(text).startswith(message)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"title": 7}, "'title' must be text"),
+        ({"title": "\ud800"}, "'title' must be text"),
+        ({"head": ["x"]}, "'head' must be text"),
+        ({"head": "x"}, "'head' names a message that is missing or comes later"),
+        ({"system": {"x": 1}}, "'system' must be text"),
+        ({"system": "x"}, "'system' names a message that is missing or comes later"),
+    ],
+)
+def test_a_document_with_a_fault(changes: dict[str, Any], message: str) -> None:
+    assert fault_of(json.dumps(document(**changes))) == message
+
+
+def test_a_system_prompt_as_head() -> None:
+    parsed = document()
+    assert (
+        fault_of(json.dumps({**parsed, "head": parsed["system"]})) == "'head' must not name a system prompt"
+    )
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "message"),
+    [
+        ("", None, "must be an object"),
+        ("", "text", "must be an object"),
+        ("", [], "must be an object"),
+        ("id", None, "'id' must be text"),
+        ("id", 7, "'id' must be text"),
+        ("id", "SECOND", "another message has the same id"),
+        ("parent", "x", "'parent' names a message that is missing or comes later"),
+        ("parent", "THIRD", "'parent' names a message that is missing or comes later"),
+        ("parent", "FOURTH", "'parent' names a message that is missing or comes later"),
+        ("parent", ["x"], "'parent' must be text"),
+        ("parent", {}, "'parent' must be text"),
+        ("parent", "FIRST", "'parent' must not name a system prompt"),
+        ("created", None, "'created' must be a number"),
+        ("created", "now", "'created' must be a number"),
+        ("created", True, "'created' must be a number"),
+        ("created", float("nan"), "'created' must be a number"),
+        ("created", float("inf"), "'created' must be a number"),
+        ("created", 10**400, "'created' must be a number"),
+        ("created", -1, "'created' must be in seconds since 1970"),
+        ("created", 1e12, "'created' must be in seconds since 1970"),
+        ("message", None, "'message' must be an object"),
+        ("message", ["user", "q"], "'message' must be an object"),
+        ("message.role", None, "'role' must be one of system, user, assistant"),
+        ("message.role", "tool", "'role' must be one of system, user, assistant"),
+        ("message.role", ["user"], "'role' must be one of system, user, assistant"),
+        ("message.content", None, "'content' must be text"),
+        ("message.content", 7, "'content' must be text"),
+        ("message.content", ["a\nb"], "'content' must be text"),
+        ("message.content", "half \udc00", "'content' must be text"),
+        ("message.reasoning", 7, "'reasoning' must be text"),
+        ("answer", "demo", "'answer' must be an object"),
+        ("answer.model", 7, "'model' must be text"),
+        ("answer.system", 7, "'system' must be text"),
+        ("answer.seed", "7", "'seed' must be a whole number"),
+        ("answer.seed", 1.5, "'seed' must be a whole number"),
+        ("answer.seed", True, "'seed' must be a whole number"),
+        ("answer.seed", 2**63, "'seed' must be a whole number"),
+        (
+            "answer.finish_reason",
+            "tired",
+            "'finish_reason' must be one of stop, length, context, interrupted, error",
+        ),
+        ("answer.usage", 7, "'usage' must be an object"),
+        ("answer.usage.prompt_tokens", 1.5, "'prompt_tokens' must be a whole number"),
+        ("answer.usage.decode_seconds", "1", "'decode_seconds' must be a number"),
+    ],
+)
+def test_a_message_with_a_fault(path: str, value: Any, message: str) -> None:
+    parsed = document()
+    ids = [entry["id"] for entry in parsed["messages"]]
+    names = {"FIRST": ids[0], "SECOND": ids[1], "THIRD": ids[2], "FOURTH": ids[3]}
+    put(
+        parsed, f"messages.2.{path}".rstrip("."), names.get(value, value) if isinstance(value, str) else value
+    )
+    assert fault_of(json.dumps(parsed)) == f"message 3: {message}"
+
+
+def put(parsed: Any, path: str, value: Any) -> None:
+    *way, last = [int(step) if step.isdecimal() else step for step in path.split(".")]
+    for step in way:
+        parsed = parsed[step]
+    parsed[last] = value
+
+
+# Damage
+
+
+def pieces(value: Any) -> list[Any]:
+    """Return every list and object of a document."""
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    own = [value] if isinstance(value, dict | list) and value else []
+    return own + [piece for part in inner for piece in pieces(part)]
+
+
+JUNK: list[Any] = [None, True, -1, 0, 2**70, 1e300, "", "x", "\ud83d", [], [[]], {}, {"role": "user"}, "user"]
+
+
+def restructured(random: random.Random) -> str:
+    """Return a valid file with one or two values dropped, doubled, swapped or replaced."""
+    parsed = document()
+    for _ in range(random.randint(1, 2)):
+        piece = random.choice(pieces(parsed))
+        key = random.choice(list(piece) if isinstance(piece, dict) else range(len(piece)))
+        other = random.choice(pieces(parsed))
+        match random.randrange(4):
+            case 0:
+                del piece[key]
+            case 1:
+                piece[key] = random.choice(JUNK)
+            case 2:
+                piece[key] = copy.deepcopy(other)
+            case _ if isinstance(piece, list):
+                piece.append(copy.deepcopy(piece[key]))
+            case _:
+                piece[key] = random.choice([entry["id"] for entry in document()["messages"]] + [FORMAT])
+    return json.dumps(parsed)
+
+
+def scrambled(random: random.Random) -> str:
+    """Return a valid file with some of its bytes changed, lost or moved."""
+    data = bytearray(to_json(conversation()).encode())
+    for _ in range(random.randint(1, 2)):
+        at = random.randrange(len(data))
+        match random.randrange(3):
+            case 0:
+                data[at] = random.randrange(256)
+            case 1:
+                del data[at : at + random.randint(1, 40)]
+            case _:
+                data[at:at] = random.choice([b'"', b"{", b"]", b"null", b"1e999", b"NaN", b"\\ud800", b"-"])
+    return data.decode(errors="replace")
+
+
+def test_200_damaged_files_give_a_conversation_or_a_usage_error(tmp_path: Path) -> None:
+    seeded = random.Random(1)
+    store = Store(tmp_path / "chats.db")
+    read = refused = 0
+    for number in range(200):
+        text = restructured(seeded) if number % 2 else scrambled(seeded)
+        try:
+            history = from_json(text)
+        except UsageError as error:
+            assert len(str(error).splitlines()) == 1  # noqa: PT017
+            refused += 1
+            continue
+        read += 1
+        assert len(history.path()) <= len(history.nodes())
+        assert to_markdown(history).startswith("# ")
+        store.keep_all(history)
+        assert shape(store.load(history.id)) == shape(from_json(to_json(history)))
+    store.close()
+    assert (read >= 10, refused >= 100) == (True, True)
+
+
+# Markdown
+
+
+def test_markdown_is_the_branch_in_view() -> None:
+    history = conversation()
+    history.move(history.nodes()[5].id)
+    lines = to_markdown(history).splitlines()
+    today = datetime.fromtimestamp(history.nodes()[1].created).strftime("%Y-%m-%d")
+    heads = [re.sub(r"\d\d:\d\d", "TIME", line) for line in lines if line.startswith("#")]
+    assert heads == [
+        "# Tides 潮汐",
+        f"## System · {today} TIME",
+        f"## You · {today} TIME",
+        f"## Assistant · {today} TIME",
+        f"## You · {today} TIME",
+        f"## Assistant · {today} TIME · interrupted",
+    ]
+    assert "Why no tides?" not in to_markdown(history)
+    assert "Why no tides?" in to_markdown(conversation())
+
+
+def test_markdown_of_a_conversation_without_a_name() -> None:
+    assert to_markdown(History()) == "# Conversation\n"
+
+
+def test_a_title_stays_one_line() -> None:
+    text = to_json(History(title="one\n# two"))
+    assert to_markdown(from_json(text)) == "# one # two\n"
+
+
+@hypothesis_settings(max_examples=300, deadline=None, database=None)
+@given(text=UNICODE)
+def test_markdown_holds_any_text_by_the_byte(text: str) -> None:
+    history = History()
+    node = history.add(Message("user", text))
+    when = datetime.fromtimestamp(node.created).strftime("%Y-%m-%d %H:%M")
+    assert to_markdown(history) == f"# Conversation\n\n## You · {when}\n\n{text}\n"
