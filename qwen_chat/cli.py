@@ -116,6 +116,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _fail(str(error))
     except OSError as error:
         return _give_up_output(error)
+    except SystemExit as left:
+        # Click leaves like this when nobody reads the help, and when it has completed a word for a shell.
+        return int(left.code or 0)
     except (KeyboardInterrupt, click.Abort):
         return 130
 
@@ -124,17 +127,16 @@ def _open_streams() -> None:
     """Put the null device where a stream is closed; what a stream cannot encode becomes `?`."""
     for name in ("stdin", "stdout", "stderr"):  # in order: each gets the number of the one closed
         if getattr(sys, name) is None:
-            setattr(sys, name, Path(os.devnull).open("r" if name == "stdin" else "w", encoding="utf-8"))
+            null = os.open(os.devnull, os.O_RDWR)
+            setattr(sys, name, os.fdopen(null, "r" if name == "stdin" else "w", encoding="utf-8"))
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="replace")  # type: ignore[union-attr]
 
 
 def _give_up_output(error: OSError) -> int:
-    """Leave in peace when nobody reads on, as in `qwen-chat -p hi | head -1`; else say what is wrong."""
-    # Python would complain at exit about what it could not write.
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    if isinstance(error, BrokenPipeError):
-        return 0
+    from qwen_chat.terminal import oneshot
+
+    oneshot.abandon_stdout()
     return _fail(f"cannot read or write ({error.strerror or error}): is the disk full, or the terminal gone?")
 
 

@@ -51,7 +51,7 @@ class RunCommand(Protocol):
 
 
 @pytest.fixture
-def qwen_chat(model_path: Path) -> RunCommand:  # noqa: ARG001 - fetched before any process needs it
+def qwen_chat(model_path: Path) -> RunCommand:
     """Run the command, and return what it printed and its exit code."""
 
     def run(*arguments: str, stdin: str | bytes = b"") -> subprocess.CompletedProcess[str]:

@@ -4,11 +4,21 @@ import os
 import sys
 import time
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import pexpect
 import pyte
 
 PROMPT = ">>> "
+
+
+class _Screen(pyte.HistoryScreen):
+    """A screen that answers what programs ask a terminal, such as where the cursor is."""
+
+    answer: Callable[[str], object]
+
+    def write_process_input(self, data: str) -> None:
+        self.answer(data)
 
 
 class Terminal:
@@ -17,17 +27,17 @@ class Terminal:
     def __init__(
         self,
         *arguments: str,
-        size: tuple[int, int] = (30, 100),
+        size: tuple[int, int] = (30, 160),
         environ: Mapping[str, str] | None = None,
         command: list[str] | None = None,
     ) -> None:
         rows, columns = size
-        self.screen = pyte.HistoryScreen(columns, rows, history=20_000, ratio=0.5)
+        self.screen = _Screen(columns, rows, history=20_000, ratio=0.5)
         self._stream = pyte.ByteStream(self.screen)
         argv = command or [sys.executable, "-m", "qwen_chat"]
         environment = {**os.environ, "TERM": "xterm-256color", **(environ or {})}
-        self.process = pexpect.spawn(argv[0], [*argv[1:], *arguments], env=environment, dimensions=size)  # type: ignore[arg-type]
-        self.screen.write_process_input = self.process.send
+        self.process: Any = pexpect.spawn(argv[0], [*argv[1:], *arguments], env=environment, dimensions=size)
+        self.screen.answer = self.process.send
         self.raw = b""
 
     def text(self) -> str:

@@ -78,7 +78,7 @@ def use(path: Path) -> None:
             store.load(chat.id).path()
         store.search("tide")
         history = talk(store, "one more question", "one more answer")
-        assert len(store.load(history.id)) == 2
+        store.load(history.id).path()
         store.delete(history.id)
 
 

@@ -1,6 +1,7 @@
 """One question, one answer, for pipes: the answer alone on stdout, the rest on stderr."""
 
 import json
+import os
 import re
 import sys
 from dataclasses import asdict
@@ -25,13 +26,24 @@ def answer(session: ChatSession, prompt: str, *, as_json: bool, quiet: bool) -> 
     """
     turn = session.send(prompt)
     with stopping(turn) as interrupted:
-        _write_json(session, turn) if as_json else _write_text(turn, sys.stdout)
-        sys.stdout.flush()
+        try:
+            _write_json(session, turn) if as_json else _write_text(turn, sys.stdout)
+            sys.stdout.flush()
+        except BrokenPipeError:  # nobody reads on, as in `qwen-chat -p hi | head -1`
+            turn.stop()
+            turn.wait()
+            abandon_stdout()
+            return 0
         turn.wait()
     if turn.error is not None:
         raise turn.error
     _tell(session, turn, quiet=quiet)
     return 130 if interrupted.is_set() else 0
+
+
+def abandon_stdout() -> None:
+    """Write nothing more; Python would complain at exit about what it could not write."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _write_text(turn: Turn, stdout: TextIO) -> None:

@@ -74,7 +74,10 @@ def test_the_templates_own_system_prompt_is_known(small: LlamaCppModel) -> None:
 
 def test_an_empty_system_prompt_is_none_at_all(model: LlamaCppModel) -> None:
     tokens = model.encode([Message("system", ""), Message("user", "hi")])
-    assert b"".join(token.bytes for token in tokens) == b"<|im_start|>user\nhi<|im_end|>\n<|im_start|>assistant\n"
+    assert (
+        b"".join(token.bytes for token in tokens)
+        == b"<|im_start|>user\nhi<|im_end|>\n<|im_start|>assistant\n"
+    )
 
 
 def test_the_stream_yields_new_text_only_and_ends_with_its_usage(model: LlamaCppModel) -> None:
@@ -206,7 +209,9 @@ def test_the_port_is_closed_to_others(model: LlamaCppModel) -> None:
 
 
 def test_options_reach_the_engine(model_path: Path) -> None:
-    options = LlamaCppOptions(ctx_size=512, kv_cache="q8_0", threads=1, gpu_layers=0, cpu_only=True, parallel=1)
+    options = LlamaCppOptions(
+        ctx_size=512, kv_cache="q8_0", threads=1, gpu_layers=0, cpu_only=True, parallel=1
+    )
     opened = LlamaCppModel(model_path, "options", options)
     assert opened.context_length == 512
     assert answer(opened, temperature=0)
@@ -236,7 +241,7 @@ def test_a_lora_adapter_changes_the_answer_by_its_scale(model_path: Path, tmp_pa
 
 
 def test_a_missing_adapter_is_named(model_path: Path) -> None:
-    with pytest.raises(ModelLoadError, match="--lora none.gguf: no such file"):
+    with pytest.raises(ModelLoadError, match=r"--lora none\.gguf: no such file"):
         LlamaCppModel(model_path, "lora", LlamaCppOptions(lora=("none.gguf",)))
 
 

@@ -1,5 +1,7 @@
 """Reasoning is parted from the answer, however the text is cut into pieces."""
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -42,5 +44,5 @@ def test_a_prompt_that_opens_the_reasoning() -> None:
 def test_any_cut_gives_the_same(case: tuple[str, str, str], cuts: list[int]) -> None:
     text, reasoning, answer = case
     edges = [0, *sorted(min(cut, len(text)) for cut in cuts), len(text)]
-    pieces = [text[a:b] for a, b in zip(edges, edges[1:], strict=False)]
+    pieces = [text[a:b] for a, b in pairwise(edges)]
     assert split(pieces) == (reasoning, answer)

@@ -1,0 +1,49 @@
+"""A model that says what it is told, for failures that a real one cannot be made to have."""
+
+from collections.abc import Generator, Sequence
+from threading import Event
+
+from qwen_chat.errors import ContextLengthError
+from qwen_chat.message import Delta, Message
+from qwen_chat.model.base import ChatModel
+from qwen_chat.sampling import SamplingParams
+
+
+class ScriptedModel:
+    """Yields the words of `script`, raising the exceptions in it; `gate` holds it before each word."""
+
+    name = "scripted"
+    default_params = SamplingParams(temperature=0.5)
+    default_system = ""
+
+    def __init__(
+        self, *script: str | Exception, context_length: int = 1000, gate: Event | None = None
+    ) -> None:
+        self.script = script
+        self.context_length = context_length
+        self.gate = gate
+        self.prompts: list[list[Message]] = []
+
+    def stream(
+        self, messages: Sequence[Message], params: SamplingParams, *, cancel: Event | None = None
+    ) -> Generator[Delta, None, None]:
+        """Yield the script; a prompt of more characters than the context is refused."""
+        size = sum(len(message.content) for message in messages)
+        if size >= self.context_length:
+            raise ContextLengthError(size, self.context_length)
+        self.prompts.append(list(messages))
+        for word in self.script:
+            while self.gate is not None and not self.gate.wait(0.01):
+                if cancel is not None and cancel.is_set():
+                    return
+            if isinstance(word, Exception):
+                raise word
+            yield Delta(word)
+        yield Delta(finish_reason="stop")
+
+    def close(self) -> None:
+        """Do nothing."""
+
+
+def _conforms(model: ScriptedModel) -> ChatModel:
+    return model

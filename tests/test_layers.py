@@ -1,0 +1,107 @@
+"""Imports run one way, and heavy libraries stay where they live."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PACKAGE = ROOT / "qwen_chat"
+
+LAYERS = (
+    ("__init__",),
+    ("errors", "message"),
+    ("directories", "text_file", "toml_file", "sampling", "chatml"),
+    ("history", "database", "presets"),
+    ("store", "export", "settings"),
+    ("model",),
+    ("journal", "turn", "window"),
+    ("session",),
+    ("commands",),
+    ("terminal",),
+    ("cli",),
+    ("__main__", "apps"),
+)
+"""Each module may import from the layers above its own, and from its own folder."""
+
+HOMES = {
+    "xllamacpp": {"model/llamacpp.py"},
+    "huggingface_hub": {"model/locate.py"},
+    "rich": {"terminal/repl.py"},
+    "prompt_toolkit": {"terminal/reader.py", "terminal/keys.py"},
+    "sqlite3": {"database.py", "store.py"},
+    "click": {"cli.py"},
+    "platformdirs": {"directories.py"},
+}
+"""Which files alone may import a library."""
+
+LEVEL = {name: number for number, names in enumerate(LAYERS) for name in names}
+FILES = sorted([*PACKAGE.rglob("*.py"), *(ROOT / "apps").glob("*.py")])
+
+
+def imported(path: Path) -> set[str]:
+    modules = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            modules |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            modules |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return modules
+
+
+def room(path: Path) -> str:
+    """Return the module or folder of the package that a file belongs to."""
+    inside = path.relative_to(PACKAGE) if path.is_relative_to(PACKAGE) else path.relative_to(ROOT)
+    return inside.parts[0].removesuffix(".py")
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_imports_run_one_way(path: Path) -> None:
+    for module in imported(path):
+        if not module.startswith("qwen_chat."):
+            continue
+        target = module.split(".")[1]
+        if target in LEVEL and target != room(path):
+            assert LEVEL[target] < LEVEL[room(path)], f"{path.name} imports {module}"
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_each_library_has_one_home(path: Path) -> None:
+    for module in imported(path):
+        homes = HOMES.get(module.split(".")[0])
+        if homes is not None:
+            assert path.relative_to(PACKAGE).as_posix() in homes, module
+
+
+def test_every_room_has_its_place() -> None:
+    assert {room(path) for path in FILES} == set(LEVEL)
+
+
+def loaded_by(statement: str) -> set[str]:
+    code = f"{statement}; import sys; print(*(name.split('.')[0] for name in sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return set(done.stdout.split())
+
+
+@pytest.mark.parametrize("statement", ["import qwen_chat", "import qwen_chat.session, qwen_chat.commands"])
+def test_importing_loads_no_heavy_library(statement: str) -> None:
+    heavy = {
+        "torch",
+        "transformers",
+        "gradio",
+        "fastapi",
+        "rich",
+        "prompt_toolkit",
+        "xllamacpp",
+        "numpy",
+        "click",
+    }
+    assert not heavy & loaded_by(statement)
+
+
+def test_one_answer_needs_no_terminal_libraries() -> None:
+    assert not {"rich", "prompt_toolkit", "huggingface_hub", "numpy"} & loaded_by(
+        "import qwen_chat.cli, qwen_chat.terminal.oneshot"
+    )
