@@ -10,6 +10,7 @@ from unittest.mock import patch
 from benchmarks import ours
 from benchmarks.measure import Result, apart
 from benchmarks.process import QUESTION
+from benchmarks.quiet import settle
 from qwen_chat.journal import Journal
 from qwen_chat.model.llamacpp import LlamaCppModel
 
@@ -31,6 +32,7 @@ def _measure() -> list[Result]:
 
 def _cost(model: LlamaCppModel) -> tuple[float, float]:
     """Return the seconds spent in the journal, from the question to the commit, and those of decoding."""
+    settle()
     with ours.opened_session(model, TOKENS) as session, _timed_writes() as spent:
         watched = ours.ask(session, QUESTION)
     assert watched.tokens == TOKENS

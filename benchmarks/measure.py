@@ -11,6 +11,8 @@ from pathlib import Path
 from statistics import median
 from typing import TypeVar
 
+from benchmarks.quiet import settle
+
 PAIRS = 7
 
 T = TypeVar("T")
@@ -41,6 +43,7 @@ def in_turn(ours: Callable[[], T], bare: Callable[[], T], pairs: int = PAIRS) ->
     """Run both by turns, each first half of the time, and return what they gave as (ours, bare)."""
     found = []
     for number in range(pairs):
+        settle()
         if number % 2:
             second = bare()
             found.append((ours(), second))

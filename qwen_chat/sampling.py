@@ -120,4 +120,6 @@ def _check_stop(value: object) -> tuple[str, ...]:
     texts = (value,) if isinstance(value, str) else tuple(value) if isinstance(value, list | tuple) else ()
     if not texts or not all(isinstance(text, str) and text for text in texts):
         raise UsageError("stop must be a text, or a list of texts, none of them empty")
+    if any("\ud800" <= letter <= "\udfff" for text in texts for letter in text):
+        raise UsageError("stop is not valid Unicode: it holds half of a surrogate pair")
     return texts

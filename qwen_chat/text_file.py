@@ -16,15 +16,22 @@ def read_text(path: Path) -> str:
     Raises: UsageError for what is missing, not a plain file, too large, or not UTF-8 text.
     """
     try:
-        # Opening a FIFO would wait for a writer.
-        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+        data = _read(path)
     except (OSError, ValueError) as error:
         raise UsageError(f"cannot read {path}: {getattr(error, 'strerror', None) or error}") from None
-    with os.fdopen(descriptor, "rb") as file:
+    return decode(data, str(path))
+
+
+def _read(path: Path) -> bytes:
+    # Opening a FIFO would wait for a writer, and Windows would alter line ends.
+    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    try:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             raise UsageError(f"cannot read {path}: not a plain file")
-        data = file.read(MAX_BYTES + 1)
-    return decode(data, str(path))
+        with os.fdopen(descriptor, "rb", closefd=False) as file:
+            return file.read(MAX_BYTES + 1)
+    finally:
+        os.close(descriptor)
 
 
 def decode(data: bytes, name: str) -> str:

@@ -1,7 +1,7 @@
 """An answer being written: it runs in a thread of its own and outlives whoever watches it."""
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from threading import Condition, Event, Thread
 
@@ -17,7 +17,7 @@ class Turn:
     """One answer, from its first delta to its commit, watched by any number of watchers.
 
     `work` opens the model's stream; `draft` keeps the next piece of the answer; `commit` keeps the
-    whole. All three are called from the turn's own thread.
+    whole. None is called from the thread of who asks.
     """
 
     def __init__(
@@ -36,6 +36,7 @@ class Turn:
         self._done = False
         self._changed = Condition()
         self._cancel = Event()
+        self._ended = Event()
         self._started = time.monotonic()
         self.first_token_seconds: float | None = None
         self._thread = Thread(target=self._run, name=f"turn-{node.id[:8]}", daemon=True)
@@ -82,13 +83,20 @@ class Turn:
                 self._changed.notify_all()
 
     def _consume(self) -> tuple[FinishReason, Usage | None]:
-        draft = _Draft(self._draft)
+        keeper = Thread(target=self._keep_drafts, name=f"keep-{self.message_id[:8]}", daemon=True)
+        keeper.start()
+        try:
+            return self._follow()
+        finally:
+            self._ended.set()
+            keeper.join()
+
+    def _follow(self) -> tuple[FinishReason, Usage | None]:
         finish: FinishReason = "interrupted"
         usage: Usage | None = None
         try:
             for given in self._work(self._cancel):
                 delta = _unicode(given)
-                draft.add(delta)
                 finish, usage = delta.finish_reason or finish, delta.usage or usage
                 self._publish(delta)
         except ModelError as error:
@@ -106,35 +114,29 @@ class Turn:
             self._deltas.append(delta)
             self._changed.notify_all()
 
+    def _keep_drafts(self) -> None:
+        """Write down what is new: a slow disk does not hold up the stream, nor a stalled stream the disk."""
+        at = position = 0
+        while not self._ended.wait(KEEP_SECONDS):
+            fresh = self._deltas[at:]
+            at += len(fresh)
+            text, reasoning = _joined(fresh)
+            if text or reasoning:
+                self._draft(position, text, reasoning)
+                position += 1
+
     def _finish(self, finish: FinishReason, usage: Usage | None) -> None:
-        content = "".join(delta.text for delta in self._deltas)
-        reasoning = "".join(delta.reasoning for delta in self._deltas)
+        content, reasoning = _joined(self._deltas)
         answer = replace(self._node.answer or Answer(), finish_reason=finish, usage=usage)
         self._node = replace(self._node, message=Message("assistant", content, reasoning), answer=answer)
         self._commit(self._node)
+
+
+def _joined(deltas: Sequence[Delta]) -> tuple[str, str]:
+    return "".join(delta.text for delta in deltas), "".join(delta.reasoning for delta in deltas)
 
 
 def _unicode(delta: Delta) -> Delta:
     """Replace halves of surrogate pairs, which a server may send and no store or terminal can take."""
     text, reasoning = (part.encode(errors="replace").decode() for part in (delta.text, delta.reasoning))
     return replace(delta, text=text, reasoning=reasoning)
-
-
-class _Draft:
-    """Collects new text and hands it on every KEEP_SECONDS."""
-
-    def __init__(self, keep: Callable[[int, str, str], None]) -> None:
-        self._keep = keep
-        self._text: list[str] = []
-        self._reasoning: list[str] = []
-        self._position = 0
-        self._kept = time.monotonic()
-
-    def add(self, delta: Delta) -> None:
-        self._text.append(delta.text)
-        self._reasoning.append(delta.reasoning)
-        if time.monotonic() - self._kept >= KEEP_SECONDS and (any(self._text) or any(self._reasoning)):
-            self._keep(self._position, "".join(self._text), "".join(self._reasoning))
-            self._text, self._reasoning = [], []
-            self._position += 1
-            self._kept = time.monotonic()

@@ -19,7 +19,7 @@ from driver import Terminal
 from qwen_chat import __version__, cli, presets, sampling
 from qwen_chat.history import History, Node
 from qwen_chat.settings import SPECS
-from qwen_chat.store import Store, default_path
+from qwen_chat.store import Store, Summary, default_path
 
 MODULE = [sys.executable, "-m", "qwen_chat"]
 SCRIPT = [str(Path(sys.executable).with_name("qwen-chat"))]
@@ -46,10 +46,25 @@ def saved(id: str | None = None) -> History:
         store.close()
 
 
+def recent() -> list[Summary]:
+    store = Store(default_path())
+    try:
+        return store.recent()
+    finally:
+        store.close()
+
+
 def last_answer() -> Node:
     node = saved().path()[-1]
     assert node.answer is not None
     return node
+
+
+def system_of(node: Node) -> str:
+    """Return the system prompt that the last saved conversation gave an answer under."""
+    assert node.answer is not None
+    assert node.answer.system is not None
+    return saved()[node.answer.system].message.content
 
 
 def answered(done: subprocess.CompletedProcess[str]) -> str:
@@ -123,14 +138,14 @@ def test_json_is_one_object_with_all_that_is_known(qwen_chat: RunCommand) -> Non
 
 
 def test_control_characters_never_come_out(qwen_chat: RunCommand) -> None:
-    done = qwen_chat("-p", C1_QUESTION, "--temperature", "0", "--max-new-tokens", "30")
+    done = qwen_chat("-p", C1_QUESTION, "--temperature", "0", "--max-new-tokens", "24")
     content = last_answer().message.content
     assert "\x9b" in content, "the model no longer echoes it: ask something else"
     assert answered(done) == CONTROLS.sub("", content) + "\n"
 
 
 def test_control_characters_are_escaped_in_json(qwen_chat: RunCommand) -> None:
-    done = qwen_chat("-p", C1_QUESTION, "--temperature", "0", "--max-new-tokens", "30", "--json")
+    done = qwen_chat("-p", C1_QUESTION, "--temperature", "0", "--max-new-tokens", "24", "--json")
     assert "\x9b" in as_json(done)["text"]
     assert not CONTROLS.search(done.stdout)
 
@@ -140,7 +155,9 @@ def test_a_terminal_that_knows_only_ascii_loses_nothing_of_json(
 ) -> None:
     monkeypatch.setenv("PYTHONIOENCODING", "ascii")
     monkeypatch.setenv("QWEN_CHAT_TEMPERATURE", "0")
-    record = as_json(qwen_chat("-p", "Schreibe auf Deutsch: München, Köln", "--json", "--max-new-tokens", "20"))
+    record = as_json(
+        qwen_chat("-p", "Schreibe auf Deutsch: München, Köln", "--json", "--max-new-tokens", "20")
+    )
     assert not record["text"].isascii(), "the answer is to have an umlaut: ask something else"
     assert record["text"] == last_answer().message.content
 
@@ -159,7 +176,7 @@ def test_prompt_and_stdin_are_joined_by_an_empty_line(qwen_chat: RunCommand) -> 
 
 
 def test_any_language_reaches_model_and_store(qwen_chat: RunCommand) -> None:
-    question = "说“你好”。 👩‍👩‍👧 naïve ü\u00a0\u200b é"  # noqa: RUF001
+    question = "说“你好”。 👩‍👩‍👧 naïve ü\u00a0\u200b é"
     record = as_json(qwen_chat("-p", question, "--json", *SHORT))
     asked, answer = saved(record["conversation"]).path()
     assert asked.message.content == question
@@ -168,23 +185,17 @@ def test_any_language_reaches_model_and_store(qwen_chat: RunCommand) -> None:
 
 @pytest.mark.parametrize("way", ["--system", "--system-file"])
 def test_a_system_prompt_is_in_force(qwen_chat: RunCommand, tmp_path: Path, way: str) -> None:
-    text = "You are a lighthouse.\n你是灯塔。\n"
+    text = "You are a lighthouse.\n你是灯塔。\n" * 4
     (tmp_path / "system.txt").write_text(text, encoding="utf-8")
     given = text if way == "--system" else str(tmp_path / "system.txt")
-    plain, lit = (as_json(qwen_chat("-p", "hi", "--json", *SHORT, *extra)) for extra in ((), (way, given)))
-    node, history = last_answer(), saved()
-    assert node.answer is not None
-    assert node.answer.system is not None
-    assert history[node.answer.system].message.content == text
-    assert lit["usage"]["prompt_tokens"] > plain["usage"]["prompt_tokens"]
+    record = as_json(qwen_chat("-p", "hi", "--json", *SHORT, way, given))
+    assert system_of(last_answer()) == text
+    assert record["usage"]["prompt_tokens"] > 60
 
 
 def test_a_role_brings_its_system_prompt(qwen_chat: RunCommand) -> None:
-    answered(qwen_chat("-p", "hi", "--role", "pirate", *SHORT))
-    node, history = last_answer(), saved()
-    assert node.answer is not None
-    assert node.answer.system is not None
-    assert history[node.answer.system].message.content == presets.load("pirate").system
+    answered(qwen_chat("-p", "hi", "--role", "concise", *SHORT))
+    assert system_of(last_answer()) == presets.load("concise").system
 
 
 # Sampling
@@ -192,7 +203,7 @@ def test_a_role_brings_its_system_prompt(qwen_chat: RunCommand) -> None:
 
 def test_a_seed_gives_the_same_text_again_and_another_seed_does_not(qwen_chat: RunCommand) -> None:
     def text(seed: str) -> str:
-        made = ("--temperature", "1", "--top-p", "1", "--max-new-tokens", "20", "--no-history")
+        made = ("--temperature", "1", "--top-p", "1", "--max-new-tokens", "10", "--no-history")
         return answered(qwen_chat("-p", STORY, "--seed", seed, *made))
 
     first = text("11")
@@ -220,9 +231,9 @@ def test_every_sampling_flag_is_taken(qwen_chat: RunCommand) -> None:
 
 
 def test_a_stop_text_ends_the_answer_before_it(qwen_chat: RunCommand) -> None:
-    made = ("-p", "Count from one to ten in words.", "--temperature", "0", "--json", "--max-new-tokens", "30")
+    made = ("-p", STORY, "--temperature", "0", "--json", "--max-new-tokens", "12")
     whole = as_json(qwen_chat(*made))["text"]
-    stop = whole[len(whole) // 2 :].split()[1]
+    stop = whole.split()[4]
     stopped = as_json(qwen_chat(*made, "--stop", stop))
     assert stopped["text"] == whole.partition(stop)[0]
     assert stopped["finish_reason"] == "stop"
@@ -234,7 +245,9 @@ def test_a_stop_text_ends_the_answer_before_it(qwen_chat: RunCommand) -> None:
 def begun(*arguments: str) -> subprocess.Popen[bytes]:
     """Start the command, and return it once it is past its imports."""
     pipe = subprocess.PIPE
-    process = subprocess.Popen([*MODULE, *arguments], stdin=subprocess.DEVNULL, stdout=pipe, stderr=pipe, bufsize=0)
+    process = subprocess.Popen(
+        [*MODULE, *arguments], stdin=subprocess.DEVNULL, stdout=pipe, stderr=pipe, bufsize=0
+    )
     until(lambda: any(default_path().parent.glob("chats.db-wal")))
     return process
 
@@ -263,17 +276,18 @@ def test_ctrl_c_keeps_what_there_is_of_the_answer(model_path: Path) -> None:
 def test_ctrl_c_before_the_answer_leaves_at_once(model_path: Path) -> None:
     long = "word " * 6000  # which takes many seconds to read
     process = begun("-c", str(model_path), "-p", long)
+    until(lambda: any(summary.messages == 2 for summary in recent()))
     process.send_signal(signal.SIGINT)
     text, errors = process.communicate(timeout=60)
     assert (process.returncode, text) == (130, b"")
-    assert b"Traceback" not in errors
+    assert errors == b"interrupted before it answered\n"
 
 
 @pytest.mark.parametrize("reader", ["head -1", "true"])
 def test_a_reader_that_leaves_ends_a_long_answer(model_path: Path, reader: str) -> None:
     script = f'set -o pipefail; "$@" | {reader}'
-    question = "Write a list of a hundred words, one per line."
-    command = [*MODULE, "-c", str(model_path), "-p", question, "--max-new-tokens", "1000"]
+    question = "Write a poem about the sea."  # of many lines, it repeats itself
+    command = [*MODULE, "-c", str(model_path), "-p", question, "--temperature", "0"]
     done = subprocess.run(
         ["bash", "-c", script, "bash", *command], stdin=subprocess.DEVNULL, capture_output=True, timeout=120
     )
@@ -284,17 +298,20 @@ def test_a_reader_that_leaves_ends_a_long_answer(model_path: Path, reader: str) 
 
 
 @pytest.mark.parametrize("shape", [(), ("--json",)], ids=["text", "json"])
-def test_a_full_disk_is_said_in_one_line(model_path: Path, shape: tuple[str, ...]) -> None:
-    with Path("/dev/full").open("w") as full:
+def test_a_stdout_that_takes_nothing_is_said_in_one_line(
+    model_path: Path, tmp_path: Path, shape: tuple[str, ...]
+) -> None:
+    (tmp_path / "out").touch()
+    with (tmp_path / "out").open() as readable:
         done = subprocess.run(
             [*MODULE, "-c", str(model_path), "-p", STORY, *SHORT, *shape],
             stdin=subprocess.DEVNULL,
-            stdout=full,
+            stdout=readable,
             stderr=subprocess.PIPE,
             timeout=120,
         )
     assert done.returncode == 2
-    assert done.stderr.startswith(b"qwen-chat: cannot read or write (No space left on device)")
+    assert done.stderr.startswith(b"qwen-chat: cannot read or write (Bad file descriptor)")
     assert done.stderr.count(b"\n") == 1
 
 
@@ -315,21 +332,19 @@ def test_no_history_leaves_no_trace(qwen_chat: RunCommand, home: Path) -> None:
 
 
 def test_a_conversation_goes_on_in_another_process(qwen_chat: RunCommand) -> None:
-    begun = as_json(qwen_chat("-p", "My name is Bob.", "--json", *SHORT))
+    first = as_json(qwen_chat("-p", "My name is Bob.", "--json", *SHORT))
     answered(qwen_chat("-p", "Something else.", *SHORT))
-    id = begun["conversation"]
+    id = first["conversation"]
     resumed = as_json(qwen_chat("-p", "What is my name?", "--resume", id[:6], "--json", *SHORT))
     went_on = as_json(qwen_chat("--continue", "--json", "--system", "Be brief.", *SHORT, stdin="Really?"))
     assert resumed["conversation"] == went_on["conversation"] == id
-    assert resumed["usage"]["prompt_tokens"] > begun["usage"]["prompt_tokens"] + 5
+    assert resumed["usage"]["prompt_tokens"] > first["usage"]["prompt_tokens"] + 5
     path = saved(id).path()
     assert [node.message.role for node in path] == ["user", "assistant"] * 3
     questions = ["My name is Bob.", "What is my name?", "Really?"]
     assert [node.message.content for node in path[::2]] == questions
     assert saved(id).spoken() == 6
-    system = path[-1].answer and path[-1].answer.system
-    assert system is not None
-    assert saved(id)[system].message.content == "Be brief."
+    assert system_of(path[-1]) == "Be brief."
 
 
 # The ways to start it
@@ -343,7 +358,7 @@ def test_every_way_to_start_it_tells_the_version(command: list[str], tmp_path: P
 
 
 @pytest.mark.parametrize("named", [True, False], ids=["-c", "embedded"])
-def test_the_command_lines_of_cli_demo_work(model_path: Path, tmp_path: Path, named: bool) -> None:  # noqa: FBT001
+def test_the_command_lines_of_cli_demo_work(model_path: Path, tmp_path: Path, named: bool) -> None:
     model = ["-c", str(model_path)] if named else []
     command = [*DEMO, *model, "--cpu-only", "-s", "7", "-p", "hi", *SHORT]
     done = subprocess.run(

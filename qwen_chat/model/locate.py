@@ -52,6 +52,12 @@ def locate(checkpoint: str | None, progress: TextIO) -> Located:
 def _expanded(checkpoint: str) -> Path:
     if not checkpoint.strip() or "\0" in checkpoint:
         raise ModelLoadError("-c is empty: name a .gguf file, a folder or owner/name on the hub")
+    try:
+        checkpoint.encode()
+    except UnicodeEncodeError:
+        raise ModelLoadError(
+            f"the name {checkpoint} is not UTF-8, which the engine needs: rename it"
+        ) from None
     path = Path(checkpoint)
     with suppress(RuntimeError):
         return path.expanduser()

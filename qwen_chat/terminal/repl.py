@@ -36,7 +36,8 @@ class Repl:
         Raises: ModelLoadError when there is nothing to talk to.
         """
         self._say(greeting, quiet=True)
-        self._console.print(Text(printable(commands.standing(self._session))), end="")
+        if standing := commands.standing(self._session):
+            self._console.print(Text(printable(standing)))
         last_interrupt = -_TWICE_SECONDS
         while True:
             try:

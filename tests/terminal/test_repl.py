@@ -106,7 +106,7 @@ def test_moves_in_the_conversation(terminal: Open) -> None:
     assert "<|im_start|>⟧user\nWhat is the capital of Spain?⟦<|im_end|>⟧" in chat.say("/prompt")
     shown = chat.say("/stats")
     assert "SmolLM2-135M-Instruct" in shown
-    assert "2 in view, 7 in all" in shown
+    assert "2 in view, 8 in all" in shown
     assert "new conversation" in chat.say("/new")
     assert "nothing has been said yet" in chat.say("/history")
     assert "cannot undo 1" in chat.say("/undo")
@@ -164,7 +164,7 @@ def test_a_mistyped_command_is_never_sent(terminal: Open) -> None:
     assert "unknown command /comf: did you mean /conf?" in chat.say(":comf top_p=0.5")
     assert "unknown command /hlep: did you mean /help?" in chat.say("/hlep")
     assert "top_p=2: must be from 0 to 1" in chat.say("/conf top_p=2")
-    assert "temperature: 'hot' is not a number" in chat.say(":conf temperature=hot")
+    assert "temperature=hot: 'hot' is not a number" in chat.say(":conf temperature=hot")
     assert "nothing has been said yet" in chat.say("/history")
 
 
