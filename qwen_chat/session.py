@@ -242,16 +242,16 @@ class ChatSession:
 
     def _commit(self, turn: Turn, node: Node) -> None:
         with self._lock:
+            self.running = None
             self.history.update(node)
             if isinstance(turn.error, ContextLengthError) and not node.message.content:
                 # A question that can never be read would make every later one fail too.
                 question = self.history[node.parent or ""]
                 self.history.move(question.parent)
-                turn.notices.append("the message is kept, but out of view: /edit shortens it")
+                turn.notices.append("the message is kept, but not in the chat: shorten it and send it again")
             self._journal.keep(self.history, node)
             if (fault := self._journal.fault) is not None:
                 turn.notices.append(f"not saved yet, will try again: {fault}")
-            self.running = None
 
     def _enter(self, system: str | None) -> None:
         """Begin a fresh conversation under a system prompt, with the greeting of the role."""

@@ -10,18 +10,15 @@ from qwen_chat.sampling import SamplingParams
 
 
 class ScriptedModel:
-    """Yields the words of `script`, raising the exceptions in it; `gate` holds it before each word."""
+    """Yields the words of `script`, raises the exceptions in it, and waits for the events in it."""
 
     name = "scripted"
     default_params = SamplingParams(temperature=0.5)
     default_system = ""
 
-    def __init__(
-        self, *script: str | Exception, context_length: int = 1000, gate: Event | None = None
-    ) -> None:
+    def __init__(self, *script: str | Exception | Event, context_length: int = 1000) -> None:
         self.script = script
         self.context_length = context_length
-        self.gate = gate
         self.prompts: list[list[Message]] = []
 
     def stream(
@@ -33,12 +30,14 @@ class ScriptedModel:
             raise ContextLengthError(size, self.context_length)
         self.prompts.append(list(messages))
         for word in self.script:
-            while self.gate is not None and not self.gate.wait(0.01):
-                if cancel is not None and cancel.is_set():
-                    return
             if isinstance(word, Exception):
                 raise word
-            yield Delta(word)
+            if isinstance(word, str):
+                yield Delta(word)
+                continue
+            while not word.wait(0.01):
+                if cancel is not None and cancel.is_set():
+                    return
         yield Delta(finish_reason="stop")
 
     def close(self) -> None:

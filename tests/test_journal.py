@@ -15,6 +15,7 @@ from typing import NoReturn
 
 import pytest
 
+from qwen_chat import journal
 from qwen_chat.database import BUSY_SECONDS
 from qwen_chat.errors import StoreError
 from qwen_chat.export import from_json
@@ -172,8 +173,9 @@ def test_a_lock_does_not_hold_up_an_answer(model: LlamaCppModel, store: Store, p
 
 
 def test_a_store_that_stays_locked_is_written_at_the_end(
-    model: LlamaCppModel, store: Store, path: Path, rescued: Path
+    model: LlamaCppModel, store: Store, path: Path, rescued: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(journal, "BUSY_SECONDS", 0.2)
     session = begin(model, store)
     with locked(path):
         assert len(ask(session, "one")) == 1
@@ -250,12 +252,12 @@ def test_every_conversation_that_waits_is_rescued(model: LlamaCppModel, store: S
 
 def test_no_room_for_a_rescue_either(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tempfile, "tempdir", "/proc/nowhere")
-    journal, history = Journal(store), History(title="t")
+    waiting, history = Journal(store), History(title="t")
     fill(store)
-    journal.keep(history, history.add(Message("user", "q")))
-    assert journal.fault is not None
+    waiting.keep(history, history.add(Message("user", "q")))
+    assert waiting.fault is not None
     with pytest.raises(StoreError, match=r"^the conversation cannot be saved anywhere: No such file"):
-        journal.rescue()
+        waiting.rescue()
 
 
 def test_the_command_on_a_full_disk(model_path: Path, tmp_path: Path) -> None:

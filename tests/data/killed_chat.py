@@ -29,9 +29,9 @@ class Script:
     def stream(
         self,
         messages: Sequence[Message],
-        params: SamplingParams,  # noqa: ARG002
+        params: SamplingParams,
         *,
-        cancel: Event | None = None,  # noqa: ARG002
+        cancel: Event | None = None,
     ) -> Generator[Delta, None, None]:
         for number in range(100_000):
             text = f"{number} 月\t\r\n" if number % 7 else f"«{len(messages)}» "
