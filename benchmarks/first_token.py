@@ -1,10 +1,12 @@
 """The first text of turn 20 in a chat of 3,000 tokens, and the tokens that were read for it."""
 
+from itertools import count
 from statistics import median
 
 from benchmarks import bare, ours
-from benchmarks.measure import Result, apart, compared, in_turn
+from benchmarks.measure import Result, apart, compared, one_pair
 from benchmarks.peer import BareChat
+from benchmarks.quiet import quietly
 from benchmarks.watch import Watched
 from qwen_chat.model.llamacpp import LlamaCppModel
 
@@ -28,7 +30,8 @@ def measure() -> list[Result]:
 def _measure() -> list[Result]:
     server = bare.open_server(str(ours.model_path()))
     with ours.opened_model() as model:
-        pairs = [_chat(model, server, number) for number in range(CHATS)]
+        numbers = count()
+        pairs = [quietly(lambda: _chat(model, server, next(numbers))) for _ in range(CHATS)]
     first = [(a.first_seconds * 1000, b.first_seconds * 1000) for a, b in pairs]
     length = median(a.prompt_tokens for a, _ in pairs)
     read = [f"{median(side.read_tokens for side in sides):g}" for sides in zip(*pairs, strict=True)]
@@ -42,7 +45,9 @@ def _chat(model: LlamaCppModel, server: object, number: int) -> tuple[Watched, W
     with ours.opened_session(model, TOKENS) as session:
 
         def turn(question: str) -> tuple[Watched, Watched]:
-            return in_turn(lambda: ours.ask(session, question), lambda: peer.ask(question), 1)[0]
+            return one_pair(
+                lambda: ours.ask(session, question), lambda: peer.ask(question), bare_first=number % 2 == 1
+            )
 
         for day in range(1, TURNS):
             turn(DIARY.format(day=day, chat=number))

@@ -10,7 +10,7 @@ from unittest.mock import patch
 from benchmarks import ours
 from benchmarks.measure import Result, apart
 from benchmarks.process import QUESTION
-from benchmarks.quiet import settle
+from benchmarks.quiet import quietly
 from qwen_chat.journal import Journal
 from qwen_chat.model.llamacpp import LlamaCppModel
 
@@ -24,7 +24,7 @@ def measure() -> list[Result]:
 
 def _measure() -> list[Result]:
     with ours.opened_model() as model:
-        costs = [_cost(model) for _ in range(ANSWERS)]
+        costs = [quietly(lambda: _cost(model)) for _ in range(ANSWERS)]
     kept, decoding = (median(column) for column in zip(*costs, strict=True))
     note = f"{kept * 1000:.3g} ms of {decoding:.3g} s, {TOKENS:,} tokens"
     return [Result("keeping an answer", [kept / decoding for kept, decoding in costs], 0.01, note)]
@@ -32,7 +32,6 @@ def _measure() -> list[Result]:
 
 def _cost(model: LlamaCppModel) -> tuple[float, float]:
     """Return the seconds spent in the journal, from the question to the commit, and those of decoding."""
-    settle()
     with ours.opened_session(model, TOKENS) as session, _timed_writes() as spent:
         watched = ours.ask(session, QUESTION)
     assert watched.tokens == TOKENS

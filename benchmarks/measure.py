@@ -7,11 +7,12 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import TypeVar
 
-from benchmarks.quiet import settle
+from benchmarks.quiet import quietly
 
 PAIRS = 7
 
@@ -41,15 +42,15 @@ class Result:
 
 def in_turn(ours: Callable[[], T], bare: Callable[[], T], pairs: int = PAIRS) -> list[tuple[T, T]]:
     """Run both by turns, each first half of the time, and return what they gave as (ours, bare)."""
-    found = []
-    for number in range(pairs):
-        settle()
-        if number % 2:
-            second = bare()
-            found.append((ours(), second))
-        else:
-            found.append((ours(), bare()))
-    return found
+    return [quietly(partial(one_pair, ours, bare, bare_first=number % 2 == 1)) for number in range(pairs)]
+
+
+def one_pair(ours: Callable[[], T], bare: Callable[[], T], *, bare_first: bool) -> tuple[T, T]:
+    """Run both once, and return what they gave as (ours, bare)."""
+    if bare_first:
+        second = bare()
+        return ours(), second
+    return ours(), bare()
 
 
 def compared(

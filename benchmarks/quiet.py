@@ -1,29 +1,49 @@
-"""Waits until other programs leave the processor alone; Linux tells how busy it is."""
+"""Finds quiet moments: what other programs disturbed is not measured. Linux tells how busy it is."""
 
 import os
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
-PATIENCE_SECONDS = 60.0
+PATIENCE_SECONDS = 120.0
 _LOOK_SECONDS = 0.5
 _BUSY = 0.1
 """Cores in use by others that are borne."""
 
+_TRIES = 5
+_TICKS = 3
+"""Of the kernel's clock, within which it cannot be told who used them."""
 
-def settle() -> None:
-    """Wait for a quiet moment, but not for ever."""
+T = TypeVar("T")
+
+
+def quietly(work: Callable[[], T]) -> T:
+    """Do `work` in a quiet moment, and again where others disturbed it, but not for ever."""
+    for _ in range(_TRIES):
+        _settle()
+        others, started = _others_seconds(), time.monotonic()
+        result = work()
+        borne = (time.monotonic() - started) * _BUSY + _TICKS / os.sysconf("SC_CLK_TCK")
+        if _others_seconds() - others < borne:
+            break
+    return result
+
+
+def _settle() -> None:
     end = time.monotonic() + PATIENCE_SECONDS
-    while _busy_cores() > _BUSY and time.monotonic() < end:
-        pass
+    busy = True
+    while busy and time.monotonic() < end:
+        before = _others_seconds()
+        time.sleep(_LOOK_SECONDS)
+        busy = _others_seconds() - before > _BUSY * _LOOK_SECONDS
 
 
-def _busy_cores() -> float:
-    before = _idle_seconds()
-    time.sleep(_LOOK_SECONDS)
-    return (os.cpu_count() or 1) - (_idle_seconds() - before) / _LOOK_SECONDS
-
-
-def _idle_seconds() -> float:
-    """Return the seconds that all cores together were idle, waiting for disks included."""
-    fields = Path("/proc/stat").read_text(encoding="ascii").split()
-    return (int(fields[4]) + int(fields[5])) / os.sysconf("SC_CLK_TCK")
+def _others_seconds() -> float:
+    """Return the processor time that was not spent by this process and its children."""
+    # "cpu" user nice system idle iowait irq softirq steal ...
+    ticks = [
+        int(field) for field in Path("/proc/stat").read_text(encoding="ascii").splitlines()[0].split()[1:9]
+    ]
+    busy = (sum(ticks) - ticks[3] - ticks[4]) / os.sysconf("SC_CLK_TCK")
+    return busy - sum(os.times()[:4])

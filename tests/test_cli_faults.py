@@ -15,6 +15,7 @@ from typing import IO, Protocol
 
 import pytest
 from conftest import RunCommand
+from driver import Terminal
 
 from qwen_chat import cli
 from qwen_chat.history import History
@@ -185,9 +186,11 @@ def test_a_flag_that_does_not_fit(fault: Fault, arguments: str, words: str) -> N
     assert words in fault(*ASK, *arguments.split(" "))
 
 
-def test_json_without_a_question(model_path: Path) -> None:
-    done = at_terminal("-c", str(model_path), "--json")
-    assert "stdout is not a terminal: give the question with -p" in fault_of(done)
+def test_json_without_a_question() -> None:
+    terminal = Terminal("--json")
+    terminal.wait_for("qwen-chat: --json is for one answer: give the question with -p, or on stdin")
+    assert len(terminal.text().splitlines()) == 1
+    assert terminal.leave("") == 2
 
 
 def test_no_question_and_stdout_is_not_a_terminal() -> None:
