@@ -23,8 +23,12 @@ from qwen_chat.store import Store, default_path
 from qwen_chat.terminal.text import printable
 
 _SHORT = {"checkpoint_path": "-c", "seed": "-s"}
-_NOT_FLAGS = {"history"}
-"""Settings with a flag of their own shape."""
+_CLICK: dict[str, dict[str, Any]] = {
+    "switch": {"is_flag": True},
+    "list": {"multiple": True},
+    "number": {"type": int},
+}
+"""Click's attributes for the kinds of settings."""
 
 
 def _setting_flags(function: Callable[..., int]) -> Callable[..., int]:
@@ -32,20 +36,17 @@ def _setting_flags(function: Callable[..., int]) -> Callable[..., int]:
     for name in reversed(sampling.NAMES):
         function = _option(name, multiple=name == "stop", metavar="TEXT" if name == "stop" else "N")(function)
     for name, spec in reversed(SPECS.items()):
-        if name not in _NOT_FLAGS:
-            kind: dict[str, Any] = {"switch": {"is_flag": True}, "list": {"multiple": True}}.get(
-                spec.kind, {}
-            )
-            kind = {"type": int, **kind} if spec.kind == "number" else kind
-            function = _option(name, **kind)(function)
+        function = _option(name, **_CLICK.get(spec.kind, {}))(function)
     return function
 
 
 def _option(name: str, **attributes: Any) -> Callable[..., Any]:  # noqa: ANN401
     help = sampling.MEANINGS[name] if name in sampling.MEANINGS else SPECS[name].help
-    flags = [f"--{name.replace('_', '-')}", *filter(None, [_SHORT.get(name)])]
+    flag = f"--{name.replace('_', '-')}"
+    if attributes.get("is_flag"):
+        flag += f"/--no-{flag.removeprefix('--')}"
     default: dict[str, Any] = {} if attributes.get("multiple") else {"default": None}
-    return click.option(*flags, name, help=help, **default, **attributes)
+    return click.option(flag, *filter(None, [_SHORT.get(name)]), name, help=help, **default, **attributes)
 
 
 @click.command(
@@ -57,21 +58,19 @@ def _option(name: str, **attributes: Any) -> Callable[..., Any]:  # noqa: ANN401
 @click.option("--json", "as_json", is_flag=True, help="with -p or stdin: the answer as one JSON object")
 @click.option("--continue", "go_on", is_flag=True, help="go on with the last conversation")
 @click.option("--resume", metavar="ID", help="go on with the conversation of this id")
-@click.option("--no-history", is_flag=True, help="save nothing")
 @click.option("--system-file", metavar="FILE", help="the system prompt, from a file")
 @_setting_flags
 @click.version_option(__version__, prog_name="qwen-chat")
-def chat(  # noqa: PLR0917 - click passes them by name
+def chat(
     prompt: str | None,
     as_json: bool,
     go_on: bool,
     resume: str | None,
-    no_history: bool,
     system_file: str | None,
     **flags: Any,  # noqa: ANN401
 ) -> int:
     """Chat with a model of the Qwen family, or with the small demo model when none is named."""
-    chosen = _settings(flags, no_history=no_history, system_file=system_file)
+    chosen = _settings(flags, system_file=system_file)
     resuming = go_on or resume is not None
     if resuming:
         _check_resuming(chosen, resume, go_on=go_on, role=flags["role"])
@@ -146,11 +145,9 @@ def _fail(message: str) -> int:
     return 2
 
 
-def _settings(flags: Mapping[str, Any], *, no_history: bool, system_file: str | None) -> Settings:
+def _settings(flags: Mapping[str, Any], *, system_file: str | None) -> Settings:
     given = {name: value for name, value in flags.items() if value is not None and value != ()}
     chosen = {name: value for name, value in given.items() if name in SPECS}
-    if no_history:
-        chosen["history"] = False
     if system_file is not None:
         if "system" in chosen:
             raise UsageError("--system and --system-file: give one of them")

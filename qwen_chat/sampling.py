@@ -8,6 +8,9 @@ from typing import Any
 
 from qwen_chat.errors import UsageError
 
+MAX_SEED = 2**32 - 2
+"""The next one means "random" to llama.cpp."""
+
 
 def _number(kind: type[int] | type[float], low: float, high: float, meaning: str) -> Any:  # noqa: ANN401
     return field(default=None, metadata={"kind": kind, "low": low, "high": high, "meaning": meaning})
@@ -28,7 +31,7 @@ class SamplingParams:
     presence_penalty: float | None = _number(float, -2, 2, "discourages tokens that have occurred")
     frequency_penalty: float | None = _number(float, -2, 2, "discourages tokens by how often they occurred")
     max_new_tokens: int | None = _number(int, 1, 10_000_000, "the longest answer, in tokens")
-    seed: int | None = _number(int, 0, 2**32 - 1, "the same seed and parameters give the same text")
+    seed: int | None = _number(int, 0, MAX_SEED, "the same seed and parameters give the same text")
     stop: tuple[str, ...] | None = field(
         default=None, metadata={"meaning": "end the answer before this text"}
     )

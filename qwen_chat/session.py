@@ -14,7 +14,7 @@ from qwen_chat.message import Delta, Message
 from qwen_chat.model.base import ChatModel
 from qwen_chat.model.loading import LoadingModel
 from qwen_chat.presets import Preset
-from qwen_chat.sampling import SamplingParams
+from qwen_chat.sampling import MAX_SEED, SamplingParams
 from qwen_chat.settings import Settings
 from qwen_chat.store import Store
 from qwen_chat.turn import Turn
@@ -215,8 +215,8 @@ class ChatSession:
     def _seed(self, question: Node) -> int:
         """Return the seed of the next answer: each retry under a fixed seed differs, and can be had again."""
         if self.params.seed is None:
-            return random.randrange(2**32)
-        return (self.params.seed + self.history.answers(question.id)) % 2**32
+            return random.randint(0, MAX_SEED)
+        return (self.params.seed + self.history.answers(question.id)) % (MAX_SEED + 1)
 
     def _stream(
         self, turn: Turn, path: list[Node], system: Node | None, params: SamplingParams, cancel: Event

@@ -144,11 +144,11 @@ class Store:
         with self._database.reading() as db:
             found = db.execute(
                 "SELECT id, title, head, system FROM conversations WHERE substr(id, 1, ?) = ? LIMIT 2",
-                (len(prefix), prefix),
+                (max(1, len(prefix)), prefix),
             ).fetchall()
             if len(found) != 1:
-                what = "several conversations begin" if found else "no conversation begins"
-                raise UsageError(f"{what} with {prefix!r}: /resume lists them")
+                fault = "several conversations begin" if found else "no conversation begins"
+                raise UsageError(f"{fault} with {prefix!r}: give more of its id, or one that /resume lists")
             id, title, head, system = found[0]
             try:
                 return History.restore(id, title, self._nodes(db, id), head, system)

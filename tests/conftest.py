@@ -10,7 +10,7 @@ from typing import Protocol
 import pytest
 
 from qwen_chat.model import embedded
-from qwen_chat.model.llamacpp import LlamaCppModel
+from qwen_chat.model.llamacpp import LlamaCppModel, LlamaCppOptions
 
 CLEAN = [name for name in os.environ if name.startswith("QWEN_CHAT_")]
 
@@ -37,6 +37,8 @@ def model(model_path: Path) -> Iterator[LlamaCppModel]:
     opened = LlamaCppModel(
         model_path,
         embedded.NAME,
+        # Two threads of llama.cpp wait for each other at every layer: on a busy machine, for ever.
+        LlamaCppOptions(threads=1),
         default_params=embedded.DEFAULT_PARAMS,
         default_system=embedded.SYSTEM_PROMPT,
     )

@@ -101,7 +101,7 @@ def test_a_cut_answer_says_so_on_stderr_and_quiet_does_not(qwen_chat: RunCommand
     loud = qwen_chat("-p", STORY, "--seed", "1", *SHORT)
     quiet = qwen_chat("-p", STORY, "--seed", "1", *SHORT, "--quiet")
     assert answered(loud) == answered(quiet)
-    assert loud.stderr == "cut at max_new_tokens: --max-new-tokens N allows more\n"
+    assert loud.stderr == "cut: a larger max_new_tokens allows more\n"
     assert quiet.stderr == ""
 
 
@@ -110,7 +110,7 @@ def test_a_terminal_gets_the_answer_and_what_it_cost(model_path: Path) -> None:
     terminal.wait_for("tok/s")
     lines = terminal.text().splitlines()
     assert lines[0]
-    assert re.match(r"cut at max_new_tokens: --max-new-tokens N allows more · 5 tok · ", lines[1])
+    assert re.match(r"cut: a larger max_new_tokens allows more · 5 tok · ", lines[1])
     assert ">>>" not in terminal.text()
     assert terminal.leave("") == 0
 

@@ -173,7 +173,7 @@ def test_what_cannot_be_sent_changes_nothing(session: ChatSession, bad: str) -> 
 
 
 def test_a_full_context_leaves_out_the_oldest_turns_and_says_so(model_path: Path) -> None:
-    small = LlamaCppModel(model_path, "small", LlamaCppOptions(ctx_size=256))
+    small = LlamaCppModel(model_path, "small", LlamaCppOptions(threads=1, ctx_size=256))
     session = ChatSession(
         small, Settings(system="Be brief.", sampling=SamplingParams(max_new_tokens=16, seed=1))
     )
@@ -197,7 +197,7 @@ def test_a_full_context_leaves_out_the_oldest_turns_and_says_so(model_path: Path
 
 
 def test_an_answer_cut_by_the_context_says_so(model_path: Path) -> None:
-    small = LlamaCppModel(model_path, "small", LlamaCppOptions(ctx_size=256))
+    small = LlamaCppModel(model_path, "small", LlamaCppOptions(threads=1, ctx_size=256))
     session = ChatSession(small, Settings(sampling=SamplingParams(temperature=0)))
     node = session.send("yes " * 150 + " Write a very long story about all the animals.").wait()
     assert node.answer is not None
@@ -211,7 +211,7 @@ def test_an_answer_cut_by_the_context_says_so(model_path: Path) -> None:
 def test_a_message_no_context_holds_is_kept_but_does_not_block_the_chat(
     model_path: Path, store: Store
 ) -> None:
-    small = LlamaCppModel(model_path, "small", LlamaCppOptions(ctx_size=256))
+    small = LlamaCppModel(model_path, "small", LlamaCppOptions(threads=1, ctx_size=256))
     session = ChatSession(small, Settings(sampling=SamplingParams(max_new_tokens=4)), store=store)
     session.send("My name is Bob.").wait()
     turn = session.send("yes " * 1000)

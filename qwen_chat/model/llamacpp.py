@@ -17,7 +17,7 @@ from qwen_chat.errors import ContextLengthError, ModelError, ModelLoadError
 from qwen_chat.message import Delta, Message, Token
 from qwen_chat.model.base import TokenizingModel
 from qwen_chat.model.completion import Completion, Server
-from qwen_chat.model.gguf import GgufInfo, read_info
+from qwen_chat.model.gguf import GgufInfo, parts, read_info
 from qwen_chat.model.loopback import Loopback
 from qwen_chat.model.prompt import PromptFormat
 from qwen_chat.model.reasoning import OPEN, ReasoningSplitter
@@ -26,10 +26,16 @@ from qwen_chat.sampling import SamplingParams
 DEFAULT_CONTEXT = 8192
 """Tokens of context where none are asked for; more costs memory whether it is used or not."""
 
+MIN_CONTEXT = 64
+"""With a single token of context, llama.cpp ends the process."""
+
 _CPU_BATCH = 128
 """Prompt tokens read between two looks at `cancel`; on a CPU larger batches are hardly faster."""
 
 _KNOWN_SEGMENTS = 4096
+
+_LARGE_BYTES = 1 << 29
+"""Files above this size are brought into memory before the engine opens them."""
 
 _PREFIX_CACHE_MIB = 512
 """Memory for the prefixes of conversations that are not in a slot, in MiB."""
@@ -168,6 +174,8 @@ def _rejoined(text: str, segments: Sequence[Segment]) -> list[Segment]:
 
 
 def _open(path: Path, info: GgufInfo, options: LlamaCppOptions, key: str) -> Server:
+    if info.file_bytes > _LARGE_BYTES:
+        _read_ahead(path)
     try:
         return _server(path, info, options, key)
     except RuntimeError as error:
@@ -176,6 +184,14 @@ def _open(path: Path, info: GgufInfo, options: LlamaCppOptions, key: str) -> Ser
             "Too little memory, or a model newer than this llama.cpp: try --ctx-size 2048, "
             "or pip install --upgrade xllamacpp"
         ) from None
+
+
+def _read_ahead(path: Path) -> None:
+    """Bring the files into memory: llama.cpp holds Python's lock while it waits for a disk, files do not."""
+    for part in parts(path):
+        with part.open("rb", buffering=0) as file:
+            while file.read(1 << 24):
+                pass
 
 
 def _server(path: Path, info: GgufInfo, options: LlamaCppOptions, key: str) -> Server:
@@ -212,6 +228,10 @@ def _context(info: GgufInfo, options: LlamaCppOptions) -> int:
     trained = info.context_length or DEFAULT_CONTEXT
     if options.ctx_size is None:
         return min(trained, DEFAULT_CONTEXT)
+    if 0 < options.ctx_size < MIN_CONTEXT:
+        raise ModelLoadError(
+            f"--ctx-size {options.ctx_size}: use {MIN_CONTEXT} or more, or 0 for all there is"
+        )
     if options.ctx_size > trained:
         raise ModelLoadError(
             f"--ctx-size {options.ctx_size}: this model was made for {trained}, use that or less"

@@ -13,9 +13,6 @@ from qwen_chat.terminal.stream import stopping
 from qwen_chat.terminal.text import ending, footer, printable
 from qwen_chat.turn import Turn
 
-_FLAGS = {"/conf max_new_tokens=N": "--max-new-tokens N", ": /retry asks again": ""}
-"""What the loop's commands are on the command line."""
-
 _CONTROLS = re.compile(r"[\x7f-\x9f]")
 
 
@@ -86,12 +83,6 @@ def _tell(session: ChatSession, turn: Turn, *, quiet: bool) -> None:
     lines = list(turn.notices)
     if not quiet:
         ended = footer(turn, session.model.context_length) if sys.stderr.isatty() else ending(turn)
-        lines.append(_as_flags(ended))
+        lines.append(ended)
     for line in filter(None, lines):
         sys.stderr.write(f"{printable(line)}\n")
-
-
-def _as_flags(text: str) -> str:
-    for command, flag in _FLAGS.items():
-        text = text.replace(command, flag)
-    return text

@@ -26,6 +26,9 @@ def stopping(turn: Turn) -> Iterator[Event]:
         pressed.set()
         turn.stop()
 
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:  # as nohup asks for
+        yield pressed
+        return
     before = signal.signal(signal.SIGINT, stop)
     try:
         yield pressed

@@ -26,13 +26,13 @@ def ending(turn: Turn) -> str:
     node = turn.wait()
     finish = node.answer.finish_reason if node.answer else None
     if finish == "interrupted" and not node.message.content:
-        return "interrupted before it answered: /retry asks again"
+        return "interrupted before it answered"
     return _ENDINGS.get(finish or "", "")
 
 
 _ENDINGS = {
     "interrupted": "interrupted, what there is of it is kept",
-    "length": "cut at max_new_tokens: /conf max_new_tokens=N allows more",
+    "length": "cut: a larger max_new_tokens allows more",
     "context": "cut: the context is full",
     "error": "broken off by an error",
 }

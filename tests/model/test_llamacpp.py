@@ -26,7 +26,7 @@ STORY = [SYSTEM, Message("user", "Write a long story about a fox.")]
 @pytest.fixture(scope="module")
 def small(model_path: Path) -> Iterator[LlamaCppModel]:
     """The demo model with a context of 256 tokens."""
-    opened = LlamaCppModel(model_path, "small", LlamaCppOptions(ctx_size=256))
+    opened = LlamaCppModel(model_path, "small", LlamaCppOptions(threads=1, ctx_size=256))
     yield opened
     opened.close()
 
@@ -234,7 +234,7 @@ def test_a_lora_adapter_changes_the_answer_by_its_scale(model_path: Path, tmp_pa
     lora = tiny.write_lora(tmp_path / "lora.gguf", width=576, tensors=tensors, scale=1.0)
     answers = []
     for adapters in ((), (f"{lora}:0",), (str(lora),)):
-        opened = LlamaCppModel(model_path, "lora", LlamaCppOptions(ctx_size=256, lora=adapters))
+        opened = LlamaCppModel(model_path, "lora", LlamaCppOptions(threads=1, ctx_size=256, lora=adapters))
         answers.append(answer(opened, temperature=0))
         opened.close()
     assert answers[0] == answers[1] != answers[2]
@@ -246,7 +246,7 @@ def test_a_missing_adapter_is_named(model_path: Path) -> None:
 
 
 def test_a_closed_model_says_so(model_path: Path) -> None:
-    opened = LlamaCppModel(model_path, "gone", LlamaCppOptions(ctx_size=256))
+    opened = LlamaCppModel(model_path, "gone", LlamaCppOptions(threads=1, ctx_size=256))
     opened.close()
     opened.close()
     with pytest.raises(ModelError):
