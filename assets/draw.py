@@ -19,7 +19,14 @@ from driver import Terminal  # noqa: E402 - the tests' own terminal
 # pyte has no dim text; nothing here blinks.
 pyte.graphics.TEXT[2] = "+blink"
 
-LINES = ("What is the capital of France?", "And of Italy?", "/undo", "/role pirate", "Who are you?", "/stats")
+LINES = (
+    "What is the capital of France?",
+    "And of Italy?",
+    "/undo",
+    "/prompt",
+    "/role pirate",
+    "Who are you?",
+)
 
 
 def main() -> None:

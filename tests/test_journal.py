@@ -138,12 +138,13 @@ def ask_timed(session: ChatSession, text: str) -> tuple[list[str], float]:
     return notices, spent - answer.usage.prefill_seconds - answer.usage.decode_seconds
 
 
-def watch(turn: Turn, then: Callable[[], object], deltas: int = 1000) -> None:
+def watch(turn: Turn, *then: Callable[[], None], deltas: int = 1000) -> None:
     """Watch an answer to its end, and do something when it is that long, or when its drafts had time."""
     began = time.monotonic()
     for number, _ in enumerate(turn):
         if number == deltas or time.monotonic() - began > 1.5:
-            then()
+            for act in then:
+                act()
 
 
 # Locked
@@ -172,7 +173,7 @@ def test_a_lock_does_not_hold_up_an_answer(model: LlamaCppModel, store: Store, p
     session = begin(watched, store, tokens=200)
     turn = session.send("Tell me a long story about a dragon.")
     with locked(path) as unlock:
-        watch(turn, lambda: (unlock(), turn.stop()), deltas=150)
+        watch(turn, unlock, turn.stop, deltas=150)
     assert max(watched.held_up) < BUSY_SECONDS / 2
     assert turn.notices == []
     assert said(kept(path, session.history)) == said(session.history.nodes())

@@ -8,6 +8,7 @@ from rich.text import Text
 
 from qwen_chat import __version__, commands
 from qwen_chat.errors import ModelLoadError, QwenChatError
+from qwen_chat.model.loading import LoadingModel
 from qwen_chat.session import ChatSession
 from qwen_chat.terminal.reader import Reader
 from qwen_chat.terminal.stream import show
@@ -25,7 +26,7 @@ class Repl:
         self._session = session
         self._reader = reader
         self._quiet = quiet
-        self._console = Console(highlight=False, markup=False, soft_wrap=True, no_color=plain or None)
+        self._console = Console(highlight=False, markup=False, no_color=plain or None)
         self._plain = plain
         self._draft = ""
         self._editing: int | None = None
@@ -51,7 +52,9 @@ class Repl:
                 self._editing = None
                 self._say("Ctrl-C once more, or Ctrl-D, leaves")
                 continue
-            if line.strip() and self._take(line):
+            if not line.strip():
+                self._editing = None
+            elif self._take(line):
                 return 0
 
     def _read(self) -> str:
@@ -73,6 +76,8 @@ class Repl:
             self._fault(error)
         except KeyboardInterrupt:
             self._say("interrupted")
+        except Exception as error:  # noqa: BLE001 - a fault of ours must not end a person's chat
+            self._fault(QwenChatError(f"a fault in qwen-chat: {type(error).__name__}: {error}"))
         return False
 
     def _apply(self, outcome: commands.Outcome) -> bool:
@@ -87,13 +92,15 @@ class Repl:
         return outcome.action == "exit"
 
     def _watch(self, turn: Turn) -> None:
-        show(turn, sys.stdout, fancy=not self._plain and self._console.is_terminal)
+        model = self._session.model
+        waiting = f"loading {model.name} ..." if isinstance(model, LoadingModel) and not model.ready else ""
+        show(turn, sys.stdout, fancy=not self._plain and self._console.is_terminal, status=waiting)
         for notice in turn.notices:
             self._say(notice)
         if turn.error is not None:
             raise turn.error
         if not self._quiet:
-            self._say(footer(turn, self._session.model.context_length))
+            self._say(footer(turn, model.context_length))
 
     def _say(self, text: str, *, quiet: bool = False) -> None:
         if text and not (quiet and self._quiet):

@@ -56,13 +56,16 @@ def silent_keys() -> Iterator[None]:
         termios.tcsetattr(terminal, termios.TCSADRAIN, before)
 
 
-def show(turn: Turn, stdout: TextIO, *, fancy: bool) -> None:
+def show(turn: Turn, stdout: TextIO, *, fancy: bool, status: str = "") -> None:
     """Print a turn to its end; Ctrl-C stops it, and what there is of the answer stays.
 
-    `fancy` allows styles, and a line about the progress of reading a long prompt.
+    `fancy` allows styles, and a line about what is waited for: `status` at first, then the reading of
+    a long prompt.
     """
     printer = _Printer(stdout, fancy=fancy)
     with stopping(turn), silent_keys():
+        if status:
+            printer.wait_for(status)
         for delta in turn:
             printer.add(delta)
         printer.close()
@@ -111,16 +114,15 @@ class _Printer:
             self._stdout.write("\n")
             self._last = "\n"
 
-    def _progress(self, prefill: Prefill) -> None:
-        if (
-            self._fancy
-            and prefill.done < prefill.total
-            and time.monotonic() - self._started > _PATIENCE_SECONDS
-        ):
-            self._stdout.write(
-                f"{_ERASE_LINE}{_DIM}reading {prefill.done:,} of {prefill.total:,} tokens{_PLAIN}"
-            )
+    def wait_for(self, status: str) -> None:
+        if self._fancy:
+            self._stdout.write(f"{_ERASE_LINE}{_DIM}{printable(status)}{_PLAIN}")
+            self._stdout.flush()
             self._status = True
+
+    def _progress(self, prefill: Prefill) -> None:
+        if prefill.done < prefill.total and time.monotonic() - self._started > _PATIENCE_SECONDS:
+            self.wait_for(f"reading {prefill.done:,} of {prefill.total:,} tokens")
 
     def _erase_status(self) -> None:
         if self._status:
