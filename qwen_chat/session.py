@@ -178,7 +178,8 @@ class ChatSession:
         if (turn := self.running) is not None:
             turn.stop()
             turn.wait()
-        return self._journal.rescue()
+        with self._lock:  # the commit of a turn that has just ended may still be under way
+            return self._journal.rescue()
 
     def prompt(self) -> list[Message]:
         """Return the messages that the model reads to answer the last question."""

@@ -174,7 +174,7 @@ def test_a_lock_does_not_hold_up_an_answer(model: LlamaCppModel, store: Store, p
     turn = session.send("Tell me a long story about a dragon.")
     with locked(path) as unlock:
         watch(turn, unlock, turn.stop, deltas=150)
-    assert max(watched.held_up) < BUSY_SECONDS / 2
+    assert max(watched.held_up) < 1
     assert turn.notices == []
     assert said(kept(path, session.history)) == said(session.history.nodes())
 

@@ -4,7 +4,6 @@ The engine is fed token ids only: control tokens are placed by id, text is token
 switched off, so nothing that a person, a role or a model wrote can become one.
 """
 
-import secrets
 from collections import OrderedDict
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,7 +17,7 @@ from qwen_chat.message import Delta, Message, Token
 from qwen_chat.model.base import TokenizingModel
 from qwen_chat.model.completion import Completion, Server
 from qwen_chat.model.gguf import GgufInfo, parts, read_info
-from qwen_chat.model.loopback import Loopback
+from qwen_chat.model.llama_http import Door, LlamaHttp
 from qwen_chat.model.prompt import PromptFormat
 from qwen_chat.model.reasoning import OPEN, ReasoningSplitter
 from qwen_chat.sampling import SamplingParams
@@ -83,21 +82,21 @@ class LlamaCppModel:
     ) -> None:
         self.name = name
         info, options = info or read_info(path), options or LlamaCppOptions()
-        key = secrets.token_hex(32)
-        self._server: Server | None = _open(path, info, options, key)
-        self._loopback = Loopback(self._server.listening_address, key)
+        self._door = Door()
+        self._server: Server | None = _open(path, info, options, self._door)
+        self._http = LlamaHttp(self._server.listening_address, self._door.key)
         self._known: OrderedDict[Segment, list[int]] = OrderedDict()
         self._lock = Lock()
-        props = self._loopback.props()
+        props = self._http.props()
         generation = props["default_generation_settings"]
         self.context_length = int(generation["n_ctx"])
         self.default_params = (default_params or SamplingParams()).over(
             _checkpoint_params(generation["params"])
         )
-        template = self._loopback.apply_template if info.chat_template else None
+        template = self._http.apply_template if info.chat_template else None
         self._format = PromptFormat(template, self._split_control, default_system)
         self.default_system = self._format.default_system
-        self._start = self._loopback.tokenize("", start=True)
+        self._start = self._http.tokenize("", start=True)
         self._thinks = OPEN in (info.chat_template or "")
 
     def stream(
@@ -115,7 +114,7 @@ class LlamaCppModel:
         splitter = (
             ReasoningSplitter(thinking=segments[-1].text.rstrip().endswith(OPEN)) if self._thinks else None
         )
-        completion = Completion(self._open_server(), request, self.context_length, self._loopback.tokenize)
+        completion = Completion(self._open_server(), request, self.context_length, self._http.tokenize)
         return completion.stream(cancel or Event(), splitter)
 
     def encode(self, messages: Sequence[Message]) -> list[Token]:
@@ -127,8 +126,9 @@ class LlamaCppModel:
 
     def close(self) -> None:
         """Give back memory and threads."""
-        self._loopback.close()
+        self._http.close()
         self._server = None
+        self._door.close()
 
     def _open_server(self) -> Server:
         if self._server is None:
@@ -144,7 +144,7 @@ class LlamaCppModel:
             if (ids := self._known.get(segment)) is not None:
                 self._known.move_to_end(segment)
                 return ids
-        ids = self._loopback.tokenize(segment.text, control=segment.control)
+        ids = self._http.tokenize(segment.text, control=segment.control)
         with self._lock:
             self._known[segment] = ids
             if len(self._known) > _KNOWN_SEGMENTS:
@@ -152,14 +152,14 @@ class LlamaCppModel:
         return ids
 
     def _pieces(self, ids: list[int]) -> Iterable[tuple[int, bytes]]:
-        return zip(ids, self._loopback.pieces(ids), strict=True) if ids else ()
+        return zip(ids, self._http.pieces(ids), strict=True) if ids else ()
 
     def _split_control(self, text: str) -> list[Segment]:
         """Part what a template wrote into control tokens and text."""
         segments = []
-        for id, piece in self._pieces(self._loopback.tokenize(text, control=True)):
+        for id, piece in self._pieces(self._http.tokenize(text, control=True)):
             name = piece.decode(errors="replace")
-            plain = self._loopback.tokenize(name)
+            plain = self._http.tokenize(name)
             segments.append(Segment(name, control=len(plain) > 1 and plain != [id]))
         # Tokens of text are joined again as the text they came from: a token may hold half a character.
         return _rejoined(text, segments)
@@ -173,11 +173,11 @@ def _rejoined(text: str, segments: Sequence[Segment]) -> list[Segment]:
     return [*parts, Segment(text)] if text else parts
 
 
-def _open(path: Path, info: GgufInfo, options: LlamaCppOptions, key: str) -> Server:
+def _open(path: Path, info: GgufInfo, options: LlamaCppOptions, door: Door) -> Server:
     if info.file_bytes > _LARGE_BYTES:
         _read_ahead(path)
     try:
-        return _server(path, info, options, key)
+        return _server(path, info, options, door)
     except RuntimeError as error:
         raise ModelLoadError(
             f"llama.cpp cannot open {path} ({info.architecture}): {error} "
@@ -194,7 +194,7 @@ def _read_ahead(path: Path) -> None:
                 pass
 
 
-def _server(path: Path, info: GgufInfo, options: LlamaCppOptions, key: str) -> Server:
+def _server(path: Path, info: GgufInfo, options: LlamaCppOptions, door: Door) -> Server:
     import xllamacpp
 
     has_gpu = not options.cpu_only and any(
@@ -218,7 +218,8 @@ def _server(path: Path, info: GgufInfo, options: LlamaCppOptions, key: str) -> S
     params.warmup = False
     params.ui = False
     params.n_threads_http = 2
-    params.api_keys = [key]
+    params.hostnames = [door.host]
+    params.api_keys = [door.key]
     params.verbosity = -1
     server: Server = xllamacpp.Server(params)
     return server

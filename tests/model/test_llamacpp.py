@@ -1,9 +1,9 @@
 """The llama.cpp engine, with the real demo model."""
 
+import subprocess
+import sys
 import threading
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -15,6 +15,7 @@ import tiny
 from qwen_chat.errors import ContextLengthError, ModelError, ModelLoadError
 from qwen_chat.message import Delta, Message
 from qwen_chat.model import completion, embedded
+from qwen_chat.model.llama_http import LlamaHttp
 from qwen_chat.model.llamacpp import LlamaCppModel, LlamaCppOptions
 from qwen_chat.sampling import SamplingParams
 
@@ -198,14 +199,30 @@ def test_four_requests_at_once_do_not_mix(model: LlamaCppModel) -> None:
         assert [other for other in nonces if other.lower() in text.lower()] == [nonce], answers
 
 
-def test_the_port_is_closed_to_others(model: LlamaCppModel) -> None:
-    address = model._open_server().listening_address
-    assert address.startswith("http://127.0.0.1:")
-    for path in ("/props", "/slots", "/tokenize", "/apply-template", "/completion", "/v1/chat/completions"):
-        with pytest.raises(urllib.error.HTTPError) as caught:
-            urllib.request.urlopen(urllib.request.Request(address + path, data=b"{}"))  # noqa: S310
-        assert caught.value.code == 401, path
-        caught.value.close()
+def test_the_door_is_closed_to_others(model: LlamaCppModel) -> None:
+    door = Path(model._door.host)
+    assert door.is_socket()
+    assert door.parent.stat().st_mode & 0o777 == 0o700
+    stranger = LlamaHttp(model._open_server().listening_address, "a guess")
+    for ask in (stranger.props, lambda: stranger.tokenize("x"), lambda: stranger.apply_template([])):
+        with pytest.raises(ModelError, match="Invalid API Key"):
+            ask()
+    stranger.close()
+
+
+def test_no_port_is_opened(model_path: Path) -> None:
+    code = (
+        "import sys, pathlib; from qwen_chat.model.llamacpp import LlamaCppModel\n"
+        "model = LlamaCppModel(pathlib.Path(sys.argv[1]), 'x')\n"
+        "own = {str(link.readlink()) for link in pathlib.Path('/proc/self/fd').iterdir()}\n"
+        "tables = [pathlib.Path(f'/proc/net/{name}').read_text() for name in ('tcp', 'tcp6')]\n"
+        "rows = [row.split() for table in tables for row in table.splitlines()[1:]]\n"
+        "print(sum(row[3] == '0A' and f'socket:[{row[9]}]' in own for row in rows)); model.close()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, model_path], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.split() == ["0"]
 
 
 def test_options_reach_the_engine(model_path: Path) -> None:

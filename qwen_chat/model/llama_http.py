@@ -1,7 +1,16 @@
-"""llama.cpp's loopback port, where it tokenizes and renders templates; ours alone by a random key."""
+"""llama.cpp's HTTP interface in this process, where it tokenizes and renders templates.
+
+It is on a Unix socket in a folder of our own: no other user can reach it, and it works on a machine whose
+network is down, loopback included. Where there are none, as on Windows, it is on a loopback port. Either
+way it asks for a random key.
+"""
 
 import http.client
 import json
+import secrets
+import socket
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from threading import Lock
 from typing import Any
 from urllib.parse import urlsplit
@@ -12,14 +21,28 @@ _TIMEOUT_SECONDS = 30.0
 """A hostile chat template may loop for ever; the chat must not."""
 
 
-class Loopback:
+class Door:
+    """Where llama.cpp is to listen: `host` for its options, and the `key` to ask for."""
+
+    def __init__(self) -> None:
+        self.key = secrets.token_hex(32)
+        self._folder = TemporaryDirectory(prefix="qwen-chat-") if hasattr(socket, "AF_UNIX") else None
+        self.host = str(Path(self._folder.name) / "llama.sock") if self._folder else "127.0.0.1"
+
+    def close(self) -> None:
+        """Remove the socket."""
+        if self._folder is not None:
+            self._folder.cleanup()
+
+
+class LlamaHttp:
     """A client of llama.cpp's server in this process.
 
     Raises: ModelError from every method, when the server refuses or does not answer.
     """
 
     def __init__(self, address: str, key: str) -> None:
-        self._netloc = urlsplit(address).netloc
+        self._address = address
         self._headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
         self._lock = Lock()
         self._connection: http.client.HTTPConnection | None = None
@@ -64,7 +87,7 @@ class Loopback:
         for attempt in (1, 2):
             try:
                 if self._connection is None:
-                    self._connection = http.client.HTTPConnection(self._netloc, timeout=_TIMEOUT_SECONDS)
+                    self._connection = _connect(self._address)
                 self._connection.request(method, path, data, self._headers)
                 response = self._connection.getresponse()
                 return response.status, response.read()
@@ -79,6 +102,24 @@ class Loopback:
         if self._connection is not None:
             self._connection.close()
             self._connection = None
+
+
+class _UnixConnection(http.client.HTTPConnection):
+    def __init__(self, path: str) -> None:
+        super().__init__("localhost", timeout=_TIMEOUT_SECONDS)
+        self._path = path
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(self._path)
+
+
+def _connect(address: str) -> http.client.HTTPConnection:
+    parts = urlsplit(address)
+    if parts.scheme == "unix":
+        return _UnixConnection(parts.path)
+    return http.client.HTTPConnection(parts.netloc, timeout=_TIMEOUT_SECONDS)
 
 
 def _piece(piece: str | list[int]) -> bytes:
