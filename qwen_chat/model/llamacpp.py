@@ -178,7 +178,11 @@ def _open(path: Path, info: GgufInfo, options: LlamaCppOptions, door: Door) -> S
         _read_ahead(path)
     try:
         return _server(path, info, options, door)
+    except ModelLoadError:
+        door.close()
+        raise
     except RuntimeError as error:
+        door.close()
         raise ModelLoadError(
             f"llama.cpp cannot open {path} ({info.architecture}): {error} "
             "Too little memory, or a model newer than this llama.cpp: try --ctx-size 2048, "

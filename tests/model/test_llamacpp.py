@@ -212,16 +212,16 @@ def test_the_door_is_closed_to_others(model: LlamaCppModel) -> None:
 
 def test_no_port_is_opened(model_path: Path) -> None:
     code = (
-        "import sys, pathlib; from qwen_chat.model.llamacpp import LlamaCppModel\n"
+        "import os, sys, pathlib; from qwen_chat.model.llamacpp import LlamaCppModel\n"
         "model = LlamaCppModel(pathlib.Path(sys.argv[1]), 'x')\n"
-        "own = {str(link.readlink()) for link in pathlib.Path('/proc/self/fd').iterdir()}\n"
+        "links = [f'/proc/self/fd/{number}' for number in os.listdir('/proc/self/fd')]\n"
+        "own = {os.readlink(link) for link in links if os.path.lexists(link)}\n"
         "tables = [pathlib.Path(f'/proc/net/{name}').read_text() for name in ('tcp', 'tcp6')]\n"
         "rows = [row.split() for table in tables for row in table.splitlines()[1:]]\n"
         "print(sum(row[3] == '0A' and f'socket:[{row[9]}]' in own for row in rows)); model.close()"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", code, model_path], capture_output=True, text=True, check=True
-    )
+    command = [sys.executable, "-c", code, str(model_path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["0"]
 
 
