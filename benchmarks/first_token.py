@@ -1,14 +1,15 @@
 """The first text of turn 20 in a chat of 3,000 tokens, and the tokens that were read for it."""
 
+from functools import partial
 from itertools import count
 from statistics import median
 
-from benchmarks import bare, ours
-from benchmarks.measure import Result, apart, compared, one_pair
+from benchmarks.measure import Result, compared, one_pair
+from benchmarks.ours import OurChat
 from benchmarks.peer import BareChat
 from benchmarks.quiet import quietly
 from benchmarks.watch import Watched
-from qwen_chat.model.llamacpp import LlamaCppModel
+from benchmarks.worker import Worker, working
 
 CHATS = 7
 TURNS = 20
@@ -24,14 +25,9 @@ LAST = "And what should we do when it rains again?"
 
 
 def measure() -> list[Result]:
-    return apart(_measure)
-
-
-def _measure() -> list[Result]:
-    server = bare.open_server(str(ours.model_path()))
-    with ours.opened_model() as model:
-        numbers = count()
-        pairs = [quietly(lambda: _chat(model, server, next(numbers))) for _ in range(CHATS)]
+    numbers = count()
+    with working(OurChat, TOKENS) as ours, working(BareChat, TOKENS) as bare:
+        pairs = [quietly(lambda: _last_turns(ours, bare, next(numbers))) for _ in range(CHATS)]
     first = [(a.first_seconds * 1000, b.first_seconds * 1000) for a, b in pairs]
     length = median(a.prompt_tokens for a, _ in pairs)
     read = [f"{median(side.read_tokens for side in sides):g}" for sides in zip(*pairs, strict=True)]
@@ -39,16 +35,14 @@ def _measure() -> list[Result]:
     return [compared("first token of turn 20", first, 1.1, "ms", remark=remark)]
 
 
-def _chat(model: LlamaCppModel, server: object, number: int) -> tuple[Watched, Watched]:
-    """Hold both chats side by side, turn by turn, and return their last turns."""
-    peer = BareChat(server, TOKENS)
-    with ours.opened_session(model, TOKENS) as session:
+def _last_turns(ours: Worker, bare: Worker, number: int) -> tuple[Watched, Watched]:
+    """Hold two new chats side by side, turn by turn, and return the last turn of each."""
+    ours.begin()
+    bare.begin()
+    for day in range(1, TURNS):
+        _turns(ours, bare, number, DIARY.format(day=day, chat=number))
+    return _turns(ours, bare, number, LAST)
 
-        def turn(question: str) -> tuple[Watched, Watched]:
-            return one_pair(
-                lambda: ours.ask(session, question), lambda: peer.ask(question), bare_first=number % 2 == 1
-            )
 
-        for day in range(1, TURNS):
-            turn(DIARY.format(day=day, chat=number))
-        return turn(LAST)
+def _turns(ours: Worker, bare: Worker, number: int, question: str) -> tuple[Watched, Watched]:
+    return one_pair(partial(ours.ask, question), partial(bare.ask, question), bare_first=number % 2 == 1)

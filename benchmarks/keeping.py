@@ -7,12 +7,11 @@ from statistics import median
 from typing import Any
 from unittest.mock import patch
 
-from benchmarks import ours
 from benchmarks.measure import Result, apart
+from benchmarks.ours import OurChat
 from benchmarks.process import QUESTION
 from benchmarks.quiet import quietly
 from qwen_chat.journal import Journal
-from qwen_chat.model.llamacpp import LlamaCppModel
 
 TOKENS = 1000
 ANSWERS = 5
@@ -23,17 +22,19 @@ def measure() -> list[Result]:
 
 
 def _measure() -> list[Result]:
-    with ours.opened_model() as model:
-        costs = [quietly(lambda: _cost(model)) for _ in range(ANSWERS)]
+    chat = OurChat(TOKENS)
+    costs = [quietly(lambda: _cost(chat)) for _ in range(ANSWERS)]
+    chat.close()
     kept, decoding = (median(column) for column in zip(*costs, strict=True))
     note = f"{kept * 1000:.3g} ms of {decoding:.3g} s, {TOKENS:,} tokens"
     return [Result("keeping an answer", [kept / decoding for kept, decoding in costs], 0.01, note)]
 
 
-def _cost(model: LlamaCppModel) -> tuple[float, float]:
+def _cost(chat: OurChat) -> tuple[float, float]:
     """Return the seconds spent in the journal, from the question to the commit, and those of decoding."""
-    with ours.opened_session(model, TOKENS) as session, _timed_writes() as spent:
-        watched = ours.ask(session, QUESTION)
+    chat.begin()
+    with _timed_writes() as spent:
+        watched = chat.ask(QUESTION)
     assert watched.tokens == TOKENS
     return sum(spent), watched.decode_seconds
 

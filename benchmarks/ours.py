@@ -2,8 +2,6 @@
 
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from benchmarks import bare
@@ -23,47 +21,44 @@ def model_path() -> Path:
     return embedded.ensure(sys.stderr)
 
 
-@contextmanager
-def opened_model() -> Iterator[LlamaCppModel]:
-    model = LlamaCppModel(
-        model_path(),
-        embedded.NAME,
-        default_params=embedded.DEFAULT_PARAMS,
-        default_system=embedded.SYSTEM_PROMPT,
-    )
-    try:
-        yield model
-    finally:
-        model.close()
+class OurChat:
+    """A session like those of the front ends, kept where conversations are kept."""
 
+    def __init__(self, max_tokens: int) -> None:
+        self._model = LlamaCppModel(
+            model_path(),
+            embedded.NAME,
+            default_params=embedded.DEFAULT_PARAMS,
+            default_system=embedded.SYSTEM_PROMPT,
+        )
+        self._store = Store(default_path())
+        sampling = SamplingParams(max_new_tokens=max_tokens, seed=int(bare.SAMPLING["seed"]))
+        self._session = ChatSession(self._model, Settings(sampling=sampling), store=self._store)
 
-@contextmanager
-def opened_session(model: LlamaCppModel, max_tokens: int) -> Iterator[ChatSession]:
-    """Begin a conversation that is kept where conversations are kept."""
-    store = Store(default_path())
-    sampling = SamplingParams(max_new_tokens=max_tokens, seed=int(bare.SAMPLING["seed"]))
-    session = ChatSession(model, Settings(sampling=sampling), store=store)
-    try:
-        yield session
-    finally:
-        session.close()
-        store.close()
+    def begin(self) -> None:
+        """Begin another conversation."""
+        self._session.new()
 
+    def ask(self, question: str) -> Watched:
+        """Ask, and watch the answer as a front end does."""
+        started = time.perf_counter()
+        turn = self._session.send(question)
+        moments = [time.perf_counter() for delta in turn if delta.text]
+        answer = turn.wait().answer
+        assert answer is not None
+        assert answer.usage is not None
+        usage = answer.usage
+        return Watched(
+            started,
+            moments,
+            usage.completion_tokens,
+            usage.decode_seconds,
+            usage.prompt_tokens,
+            usage.cached_tokens,
+        )
 
-def ask(session: ChatSession, question: str) -> Watched:
-    """Ask, and watch the answer as a front end does."""
-    started = time.perf_counter()
-    turn = session.send(question)
-    moments = [time.perf_counter() for delta in turn if delta.text]
-    answer = turn.wait().answer
-    assert answer is not None
-    assert answer.usage is not None
-    usage = answer.usage
-    return Watched(
-        started,
-        moments,
-        usage.completion_tokens,
-        usage.decode_seconds,
-        usage.prompt_tokens,
-        usage.cached_tokens,
-    )
+    def close(self) -> None:
+        """End the conversation, and give back what it took."""
+        self._session.close()
+        self._model.close()
+        self._store.close()

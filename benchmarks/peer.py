@@ -1,18 +1,21 @@
 """The bare side of the measurements that last longer than one question."""
 
 import time
-from typing import Any
 
-from benchmarks import bare
+from benchmarks import bare, ours
 from benchmarks.watch import Watched
 
 
 class BareChat:
     """A conversation as a list of messages, sent whole each time; the engine finds what it knows of it."""
 
-    def __init__(self, server: Any, max_tokens: int) -> None:  # noqa: ANN401 - xllamacpp has no types
-        self._server = server
+    def __init__(self, max_tokens: int) -> None:
+        self._server = bare.open_server(str(ours.model_path()))
         self._max_tokens = max_tokens
+        self._messages = [bare.SYSTEM]
+
+    def begin(self) -> None:
+        """Begin another conversation."""
         self._messages = [bare.SYSTEM]
 
     def ask(self, question: str) -> Watched:
@@ -35,3 +38,6 @@ class BareChat:
             timings["cache_n"] + timings["prompt_n"],
             timings["cache_n"],
         )
+
+    def close(self) -> None:
+        """The engine goes with its process."""

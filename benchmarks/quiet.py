@@ -3,6 +3,7 @@
 import os
 import time
 from collections.abc import Callable
+from multiprocessing import active_children
 from pathlib import Path
 from typing import TypeVar
 
@@ -41,9 +42,14 @@ def _settle() -> None:
 
 def _others_seconds() -> float:
     """Return the processor time that was not spent by this process and its children."""
-    # "cpu" user nice system idle iowait irq softirq steal ...
-    ticks = [
-        int(field) for field in Path("/proc/stat").read_text(encoding="ascii").splitlines()[0].split()[1:9]
-    ]
-    busy = (sum(ticks) - ticks[3] - ticks[4]) / os.sysconf("SC_CLK_TCK")
-    return busy - sum(os.times()[:4])
+    spent = _ticks(Path("/proc/stat"), slice(1, 9))
+    # user nice system idle iowait irq softirq steal; of a process: user system
+    busy = sum(spent) - spent[3] - spent[4]
+    for child in active_children():
+        busy -= sum(_ticks(Path(f"/proc/{child.pid}/stat"), slice(13, 15)))
+    return busy / os.sysconf("SC_CLK_TCK") - sum(os.times()[:4])
+
+
+def _ticks(path: Path, fields: slice) -> list[int]:
+    line = path.read_text(encoding="ascii").partition("\n")[0]
+    return [int(field) for field in line.split()[fields]]

@@ -178,7 +178,8 @@ class ChatSession:
         if (turn := self.running) is not None:
             turn.stop()
             turn.wait()
-        with self._lock:  # the commit of a turn that has just ended may still be under way
+        # The commit of a turn that has just ended may still be under way.
+        with self._lock:
             return self._journal.rescue()
 
     def prompt(self) -> list[Message]:

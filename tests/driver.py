@@ -35,7 +35,7 @@ class Terminal:
         self.screen = _Screen(columns, rows, history=20_000, ratio=0.5)
         self._stream = pyte.ByteStream(self.screen)
         argv = command or [sys.executable, "-m", "qwen_chat"]
-        environment = {**os.environ, "TERM": "xterm-256color", **(environ or {})}
+        environment = {**os.environ, "TERM": "xterm-256color", "QWEN_CHAT_THREADS": "1", **(environ or {})}
         self.process: Any = pexpect.spawn(argv[0], [*argv[1:], *arguments], env=environment, dimensions=size)
         self.screen.answer = self.process.send
         self.raw = b""

@@ -393,4 +393,4 @@ def test_stdin_may_be_a_terminal_while_stdout_is_not(model_path: Path) -> None:
         os.close(master)
         os.close(slave)
     assert answered(done).strip()
-    assert done.stderr.startswith("cut at")
+    assert done.stderr.startswith("cut: ")

@@ -217,6 +217,7 @@ def test_a_disk_that_fills_while_an_answer_is_written(model: LlamaCppModel, stor
     assert turn.wait().message.content
     assert len(turn.notices) == 1
     make_room(store)
+    session.configure(SamplingParams(max_new_tokens=8))
     assert ask(session, "And then?") == []
     assert kept(path, session.history) == session.history.nodes()
 
@@ -329,6 +330,7 @@ def test_a_conversation_that_is_deleted_meanwhile_holds_up_nothing(
         other.delete(session.history.id)
     watch(turn, turn.stop)
     assert turn.notices == []
+    session.configure(SamplingParams(max_new_tokens=8))
     assert ask(session, "And then?") == []
     assert session.history.nodes()[-1] in kept(path, session.history)
     assert session.close() is None

@@ -130,7 +130,7 @@ def check_all(path: Path, answers: list[Node]) -> None:
 
 def test_100_kills_lose_no_question_and_no_more_than_a_second(tmp_path: Path) -> None:
     path = tmp_path / "chats.db"
-    with ThreadPoolExecutor(6) as pool:
+    with ThreadPoolExecutor(8) as pool:
         answers = [
             node for done in pool.map(lambda seed: kill_often(path, seed, 10), range(10)) for node in done
         ]

@@ -1,0 +1,72 @@
+"""A chat in a process of its own, where it is alone with its engine and its threads."""
+
+import multiprocessing
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from multiprocessing.connection import Connection
+from typing import Protocol
+
+from benchmarks.watch import Watched
+
+
+class Chat(Protocol):
+    """What is measured: ours, or the bare peer."""
+
+    def begin(self) -> None:
+        """Begin another conversation."""
+
+    def ask(self, question: str) -> Watched:
+        """Ask in it, and watch the answer."""
+
+    def close(self) -> None:
+        """End all."""
+
+
+class Worker:
+    """The near end of a chat in another process."""
+
+    def __init__(self, pipe: "Connection[str | None, Watched | None]") -> None:
+        self._pipe = pipe
+
+    def begin(self) -> None:
+        """Begin another conversation."""
+        self._pipe.send(None)
+        self._pipe.recv()
+
+    def ask(self, question: str) -> Watched:
+        """Ask in it, and watch the answer."""
+        self._pipe.send(question)
+        watched = self._pipe.recv()
+        assert watched is not None
+        return watched
+
+
+@contextmanager
+def working(open_chat: Callable[[int], Chat], max_tokens: int) -> Generator[Worker, None, None]:
+    """Open a chat in a process of its own, with this limit for its answers."""
+    context = multiprocessing.get_context("spawn")
+    near, far = context.Pipe()
+    process = context.Process(target=_work, args=(far, open_chat, max_tokens))
+    process.start()
+    far.close()
+    try:
+        yield Worker(near)
+    finally:
+        near.close()
+        process.join()
+
+
+def _work(
+    pipe: "Connection[Watched | None, str | None]", open_chat: Callable[[int], Chat], max_tokens: int
+) -> None:
+    chat = open_chat(max_tokens)
+    try:
+        while True:
+            question = pipe.recv()
+            if question is None:
+                chat.begin()
+                pipe.send(None)
+            else:
+                pipe.send(chat.ask(question))
+    except EOFError:
+        chat.close()
