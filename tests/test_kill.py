@@ -1,10 +1,12 @@
 """kill -9 at any moment of an answer: the question stays, and the answer up to the last second."""
 
 import json
+import os
 import random
 import sqlite3
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -53,7 +55,13 @@ class Killed:
 @contextmanager
 def chat(path: Path, question: str, conversation: str, *model: str) -> Iterator[subprocess.Popen[str]]:
     command = [sys.executable, str(DRIVER), str(path), question, conversation, *model]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+    # What an engine keeps in the temporary folder stays there when it is killed.
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        subprocess.Popen(
+            command, stdout=subprocess.PIPE, text=True, env={**os.environ, "TMPDIR": folder}
+        ) as process,
+    ):
         try:
             yield process
         finally:

@@ -8,7 +8,9 @@ way it asks for a random key.
 import http.client
 import json
 import secrets
+import shutil
 import socket
+from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import Lock
@@ -16,6 +18,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from qwen_chat.errors import ModelError
+
+_PREFIX, _SOCKET = "qwen-chat-engine-", "llama.sock"
 
 _TIMEOUT_SECONDS = 30.0
 """A hostile chat template may loop for ever; the chat must not."""
@@ -26,8 +30,8 @@ class Door:
 
     def __init__(self) -> None:
         self.key = secrets.token_hex(32)
-        self._folder = TemporaryDirectory(prefix="qwen-chat-") if hasattr(socket, "AF_UNIX") else None
-        self.host = str(Path(self._folder.name) / "llama.sock") if self._folder else "127.0.0.1"
+        self._folder = _own_folder() if hasattr(socket, "AF_UNIX") else None
+        self.host = str(Path(self._folder.name) / _SOCKET) if self._folder else "127.0.0.1"
 
     def close(self) -> None:
         """Remove the socket."""
@@ -102,6 +106,18 @@ class LlamaHttp:
         if self._connection is not None:
             self._connection.close()
             self._connection = None
+
+
+def _own_folder() -> TemporaryDirectory[str]:
+    """Make a folder that nobody else can enter; those of killed processes are removed."""
+    folder = TemporaryDirectory(prefix=_PREFIX)
+    for path in Path(folder.name).parent.glob(f"{_PREFIX}*/{_SOCKET}"):
+        with suppress(OSError), socket.socket(socket.AF_UNIX) as probe:
+            try:
+                probe.connect(str(path))
+            except ConnectionRefusedError:
+                shutil.rmtree(path.parent)
+    return folder
 
 
 class _UnixConnection(http.client.HTTPConnection):

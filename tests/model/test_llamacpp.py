@@ -1,7 +1,9 @@
 """The llama.cpp engine, with the real demo model."""
 
+import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -15,7 +17,7 @@ import tiny
 from qwen_chat.errors import ContextLengthError, ModelError, ModelLoadError
 from qwen_chat.message import Delta, Message
 from qwen_chat.model import completion, embedded
-from qwen_chat.model.llama_http import LlamaHttp
+from qwen_chat.model.llama_http import Door, LlamaHttp
 from qwen_chat.model.llamacpp import LlamaCppModel, LlamaCppOptions
 from qwen_chat.sampling import SamplingParams
 
@@ -208,6 +210,26 @@ def test_the_door_is_closed_to_others(model: LlamaCppModel) -> None:
         with pytest.raises(ModelError, match="Invalid API Key"):
             ask()
     stranger.close()
+
+
+def test_the_door_of_a_killed_process_is_removed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, model_path: Path
+) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    code = (
+        "import os, sys, pathlib; from qwen_chat.model.llamacpp import LlamaCppModel\n"
+        "LlamaCppModel(pathlib.Path(sys.argv[1]), 'x'); os.kill(os.getpid(), 9)"
+    )
+    subprocess.run([sys.executable, "-c", code, str(model_path)], check=False)
+    assert len(list(tmp_path.glob("qwen-chat-engine-*"))) == 1
+    kept, opened = Door(), socket.socket(socket.AF_UNIX)
+    opened.bind(kept.host)
+    opened.listen()
+    Door().close()
+    assert [str(path) for path in tmp_path.glob("qwen-chat-engine-*/*")] == [kept.host]
+    opened.close()
+    kept.close()
 
 
 def test_no_port_is_opened(model_path: Path) -> None:
