@@ -7,7 +7,7 @@ import pexpect
 
 from benchmarks import ours
 
-PROMPT = ">>> "
+PROMPT = ">>>"
 
 
 def talk(*arguments: str) -> Any:  # noqa: ANN401 - pexpect's spawn is generic in a way that says nothing here

@@ -183,6 +183,14 @@ def test_a_doubled_slash_begins_a_message(terminal: Open) -> None:
     assert kept()[0] == ("user", "/history is a command")
 
 
+def test_the_history_holds_what_was_typed_to_the_byte(terminal: Open) -> None:
+    typed = "<b>&amp;&nbsp;</b> *stars* `ticks` \\_ [link](x) $5 and $10  two spaces"
+    chat = terminal(*CALM)
+    chat.say(typed)
+    chat.leave()
+    assert kept()[0] == ("user", typed)
+
+
 def test_typing_begins_before_the_model_is_there(model_path: Path) -> None:
     chat = Terminal(*CALM)
     chat.wait_for(">>>")
