@@ -58,7 +58,7 @@ def prompt(session: ChatSession, argument: str) -> Outcome:  # noqa: ARG001
         raise UsageError(f"{session.model.name} runs elsewhere: its prompt cannot be seen from here")
     tokens = session.model.encode(session.prompt())
     control = sum(token.control for token in tokens)
-    return Outcome(f"{_spelled(tokens)}\n\n{len(tokens):,} tokens, {control} of them control tokens, in ⟦ ⟧")
+    return Outcome(f"{_spelled(tokens)}\n{len(tokens):,} tokens, {control} of them control tokens, in ⟦ ⟧")
 
 
 def _call(entry: Command) -> str:
