@@ -85,7 +85,7 @@ def _count(model: ChatModel, messages: Sequence[Message], limit: int) -> int:
     # A byte-level tokenizer makes at most one token of each byte.
     if sum(_bytes(message) + _TOKENS_PER_MESSAGE for message in messages) <= limit:
         return 0
-    return len(model.encode(messages)) if isinstance(model, TokenizingModel) else 0
+    return model.count(messages) if isinstance(model, TokenizingModel) else 0
 
 
 def _bytes(message: Message) -> int:

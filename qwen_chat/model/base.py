@@ -48,3 +48,6 @@ class TokenizingModel(ChatModel, Protocol):
 
     def encode(self, messages: Sequence[Message]) -> list[Token]:
         """Return exactly the tokens that `stream` would read."""
+
+    def count(self, messages: Sequence[Message]) -> int:
+        """Return how many tokens `stream` would read; what was counted before costs nothing."""

@@ -124,6 +124,10 @@ class LlamaCppModel:
             tokens += [Token(id, piece, segment.control) for id, piece in self._pieces(self._ids(segment))]
         return tokens
 
+    def count(self, messages: Sequence[Message]) -> int:
+        """Return how many tokens `stream` would read; what was counted before costs nothing."""
+        return len(self._start) + sum(len(self._ids(segment)) for segment in self._segments(messages))
+
     def close(self) -> None:
         """Give back memory and threads."""
         self._http.close()

@@ -76,6 +76,10 @@ class LoadingModel:
         """Return exactly the tokens that `stream` would read."""
         return self._get().encode(messages)
 
+    def count(self, messages: Sequence[Message]) -> int:
+        """Return how many tokens `stream` would read."""
+        return self._get().count(messages)
+
     def close(self) -> None:
         """Give back the model's memory and threads, once it is loaded."""
         if self._model is not None:
