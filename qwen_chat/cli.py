@@ -13,7 +13,7 @@ import click
 from qwen_chat import __version__, presets, sampling, settings, text_file
 from qwen_chat.errors import QwenChatError, UsageError
 from qwen_chat.history import History
-from qwen_chat.model import completion
+from qwen_chat.model import worker
 from qwen_chat.model.loading import LoadingModel
 from qwen_chat.model.opening import open_model
 from qwen_chat.sampling import SamplingParams
@@ -96,7 +96,7 @@ def chat(
 def run() -> NoReturn:
     """Run the command line, and leave the process."""
     code = main()
-    if any(thread.name == completion.THREAD_NAME for thread in threading.enumerate()):
+    if any(thread.name == worker.THREAD_NAME for thread in threading.enumerate()):
         # The engine is still at its last batch, and would crash in an interpreter that is taken down.
         sys.stdout.flush()
         sys.stderr.flush()

@@ -2,20 +2,13 @@
 
 import time
 from collections.abc import Callable, Generator, Iterator
-from queue import Empty, Full, Queue
-from threading import Event, Thread
+from threading import Event
 from typing import Any, Protocol
 
 from qwen_chat.errors import ContextLengthError, ModelError
 from qwen_chat.message import Delta, FinishReason, Prefill, Usage
 from qwen_chat.model.reasoning import ReasoningSplitter
-
-THREAD_NAME = "llama.cpp"
-"""Of the threads in which the engine works; one ends a batch of tokens after its stream was closed."""
-
-_POLL_SECONDS = 0.05
-_AHEAD = 64
-"""Tokens the engine may be ahead of a slow reader."""
+from qwen_chat.model.worker import Worker
 
 
 class Server(Protocol):
@@ -41,8 +34,7 @@ class Completion:
         self._request = {**request, "stream": True, "cache_prompt": True, "return_progress": True}
         self._context_length = context_length
         self._tokenize = tokenize
-        self._events: Queue[dict[str, Any] | BaseException | None] = Queue(_AHEAD)
-        self._stopped = Event()
+        self._worker = Worker[dict[str, Any]](self._work)
         self._text: list[str] = []
         self._cached = 0
         self._started = time.monotonic()
@@ -53,57 +45,34 @@ class Completion:
 
         Raises: ContextLengthError, ModelError.
         """
-        Thread(target=self._run, name=THREAD_NAME, daemon=True).start()
         try:
-            for event in self._received(cancel):
+            for event in self._worker.events(cancel):
                 yield from self._deltas(event, splitter)
             if cancel.is_set():
                 yield from self._rest(splitter)
                 yield Delta(finish_reason="interrupted", usage=self._usage_so_far())
         finally:
-            self._stopped.set()
+            self._worker.stop()
 
     # In the engine's thread
 
-    def _run(self) -> None:
+    def _work(self, put: Callable[[dict[str, Any]], None]) -> None:
+        def receive(events: dict[str, Any] | list[dict[str, Any]]) -> bool:
+            """Take what the engine made; True tells it to stop."""
+            for event in events if isinstance(events, list) else [events]:
+                put(event)
+            return self._worker.stopped.is_set()
+
         try:
-            self._server.handle_completions(self._request, self._receive)
-        except Exception as error:  # noqa: BLE001 - goes to the reader, who is in another thread
-            self._put(error)
-        finally:
-            self._put(None)
-
-    def _receive(self, events: dict[str, Any] | list[dict[str, Any]]) -> bool:
-        """Take what the engine made; True tells it to stop."""
-        for event in events if isinstance(events, list) else [events]:
-            self._put(event)
-        return self._stopped.is_set()
-
-    def _put(self, event: dict[str, Any] | BaseException | None) -> None:
-        while not self._stopped.is_set():
-            try:
-                self._events.put(event, timeout=_POLL_SECONDS)
-            except Full:
-                continue
-            return
+            self._server.handle_completions(self._request, receive)
+        except Exception as error:
+            raise ModelError(f"llama.cpp failed: {error}") from error
 
     # In the reader's thread
 
-    def _received(self, cancel: Event) -> Iterator[dict[str, Any]]:
-        while not cancel.is_set():
-            try:
-                event = self._events.get(timeout=_POLL_SECONDS)
-            except Empty:
-                continue
-            if event is None:
-                return
-            if isinstance(event, BaseException):
-                raise ModelError(f"llama.cpp failed: {event}")
-            if "error" in event:
-                raise _error(event["error"])
-            yield event
-
     def _deltas(self, event: dict[str, Any], splitter: ReasoningSplitter | None) -> Iterator[Delta]:
+        if "error" in event:
+            raise _error(event["error"])
         if (progress := event.get("prompt_progress")) is not None:
             self._cached = progress["cache"]
             yield Delta(prefill=Prefill(progress["processed"], progress["total"]))

@@ -16,7 +16,7 @@ import tiny
 
 from qwen_chat.errors import ContextLengthError, ModelError, ModelLoadError
 from qwen_chat.message import Delta, Message
-from qwen_chat.model import completion, embedded
+from qwen_chat.model import embedded, worker
 from qwen_chat.model.llama_http import Door, LlamaHttp
 from qwen_chat.model.llamacpp import LlamaCppModel, LlamaCppOptions
 from qwen_chat.sampling import SamplingParams
@@ -48,7 +48,7 @@ def words(count: int) -> list[Message]:
 
 
 def working() -> bool:
-    return any(thread.name == completion.THREAD_NAME for thread in threading.enumerate())
+    return any(thread.name == worker.THREAD_NAME for thread in threading.enumerate())
 
 
 def idle_within(seconds: float) -> bool:
