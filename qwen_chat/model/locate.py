@@ -1,36 +1,42 @@
 """What a person means by `-c`: the demo model, a file, a folder, or a model on a hub."""
 
 import re
-from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from difflib import get_close_matches
-from pathlib import Path, PurePath
-from typing import TextIO
+from pathlib import Path
+from typing import Literal, TextIO
 
-from qwen_chat.errors import MissingExtraError, ModelLoadError
-from qwen_chat.model import embedded
-from qwen_chat.model.gguf import SPLIT, parts
+from qwen_chat.errors import ModelLoadError
+from qwen_chat.model import embedded, hub
+from qwen_chat.model.gguf import parts
+from qwen_chat.model.gguf_names import group, listed, without_part
+from qwen_chat.model.unsuitable import is_checkpoint
 
 _HUB_ID = re.compile(r"\w[\w.-]*/[\w.-]+(?<!\.gguf)(:[\w./-]+)?", re.ASCII | re.IGNORECASE)
-_EXAMPLE = "-c Qwen/Qwen2.5-0.5B-Instruct-GGUF:q4_k_m"
 _PICKLED = (".bin", ".pt", ".pth", ".pkl")
-_PREFERRED = ("q4_k_m", "q8_0", "q4_0")
-_SHOWN = 5
-_HUB_SECONDS = 10
+_OF_A_CHECKPOINT = (".safetensors", ".safetensors.index.json")
 
 
 @dataclass(frozen=True, slots=True)
 class Located:
-    """A model that is here: its GGUF file, the first one of several."""
+    """A model that is here: the first file of a GGUF, or the folder of a transformers checkpoint."""
 
     path: Path
     name: str
+    engine: Literal["llamacpp", "transformers"] = "llamacpp"
     embedded: bool = False
 
 
-def locate(checkpoint: str | None, progress: TextIO) -> Located:
+def locate(
+    checkpoint: str | None, progress: TextIO, *, hub: str = "huggingface", revision: str | None = None
+) -> Located:
     """Return the model that `checkpoint` names, fetched first where need be.
+
+    A folder or a repository with a GGUF beside safetensors means the GGUF: it needs less memory, and nothing
+    more to be installed. The safetensors are meant by naming one of them, or OWNER/NAME:safetensors.
+
+    `hub` is "huggingface" or "modelscope"; `revision` is a branch, tag or commit there.
 
     Raises: ModelLoadError, MissingExtraError.
     """
@@ -43,7 +49,7 @@ def locate(checkpoint: str | None, progress: TextIO) -> Located:
         if path.exists():
             return _in_file(path)
         if _HUB_ID.fullmatch(checkpoint):
-            return _on_hub(checkpoint, progress)
+            return _on_hub(checkpoint, progress, hub, revision)
     except OSError as error:
         raise ModelLoadError(f"cannot read {path}: {error.strerror or error}") from None
     raise _missing(path)
@@ -78,11 +84,11 @@ def _in_file(path: Path) -> Located:
     if suffix in _PICKLED:
         danger = "pickled weights can run code when they are loaded"
         raise ModelLoadError(f"{path} is refused, {danger}: convert it to GGUF or safetensors")
-    if suffix == ".safetensors":
-        raise _for_transformers(path)
+    if path.name == "config.json" or path.name.lower().endswith(_OF_A_CHECKPOINT):
+        return _checkpoint(path.parent)
     if not path.is_file() or (suffix != ".gguf" and not _begins_as_gguf(path)):
         raise ModelLoadError(f"{path} is not a GGUF file: name one, or a folder that has one")
-    return _located(path)
+    return _gguf(path)
 
 
 def _begins_as_gguf(path: Path) -> bool:
@@ -91,138 +97,35 @@ def _begins_as_gguf(path: Path) -> bool:
         return file.read(4) == b"GGUF"
 
 
-def _located(path: Path) -> Located:
+def _gguf(path: Path) -> Located:
     first = parts(path)[0]
-    name = _without_part(first.name)
+    name = without_part(first.name)
     return Located(first, name[:-5] if name.lower().endswith(".gguf") else name)
 
 
-def _without_part(name: str) -> str:
-    match = SPLIT.fullmatch(name)
-    return match["stem"] + match["suffix"] if match else name
+def _checkpoint(folder: Path) -> Located:
+    return Located(folder, folder.name or folder.resolve().name, "transformers")
 
 
 def _in_folder(folder: Path) -> Located:
     names = [item.name for item in folder.iterdir() if item.is_file()]
-    models = _models(names)
+    models = group(names)
     if len(models) == 1:
-        return _located(folder / next(iter(models.values()))[0])
+        return _gguf(folder / next(iter(models.values()))[0])
     if models:
         raise ModelLoadError(
-            f"{folder} has several models: name one, -c {folder / 'FILE'}, of {_listed(models)}"
+            f"{folder} has several models: name one, -c {folder / 'FILE'}, of {listed(models)}"
         )
-    if "config.json" in names or any(name.endswith(".safetensors") for name in names):
-        raise _for_transformers(folder)
-    raise ModelLoadError(f"no model in {folder}: it needs a .gguf file")
+    if is_checkpoint(names):
+        return _checkpoint(folder)
+    raise ModelLoadError(
+        f"no model in {folder}: it needs a .gguf file, or config.json and .safetensors files"
+    )
 
 
-def _for_transformers(path: Path) -> ModelLoadError:
-    fault = f"{path} is a transformers checkpoint, for which there is no engine here yet"
-    return ModelLoadError(f"{fault}: use a GGUF of it, as Qwen publishes them, for example {_EXAMPLE}")
-
-
-def _models(names: Iterable[str]) -> dict[str, list[str]]:
-    """Group the files of each model under its name, which leaves out the number of the part."""
-    models: dict[str, list[str]] = {}
-    for name in sorted(names):
-        base = PurePath(name).name.lower()
-        if base.endswith(".gguf") and not base.startswith((".", "mmproj")):
-            models.setdefault(_without_part(name), []).append(name)
-    return models
-
-
-def _listed(names: Iterable[str]) -> str:
-    names = sorted(names)
-    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-    return ", ".join(names[:_SHOWN]) + more
-
-
-def _on_hub(checkpoint: str, progress: TextIO) -> Located:
-    try:
-        import huggingface_hub
-    except ImportError:
-        raise MissingExtraError("Fetching from a hub", "hub") from None
-    repo, _, wanted = checkpoint.partition(":")
-    try:
-        info = huggingface_hub.HfApi().model_info(repo, timeout=_HUB_SECONDS)
-        names = _chosen(repo, [file.rfilename for file in info.siblings or ()], wanted)
-        files = [Path(huggingface_hub.hf_hub_download(repo, name)) for name in names]
-    except ModelLoadError:
-        raise
-    except Exception as error:
-        if not (cached := _in_cache(repo, wanted)):
-            raise _hub_fault(checkpoint, error) from error
-        progress.write(f"the hub does not give {checkpoint}: using {cached.path.name} from the cache\n")
-        return cached
-    return _located(files[0])
-
-
-def _in_cache(repo: str, wanted: str) -> Located | None:
-    if not (snapshot := _snapshot(repo)):
-        return None
-    here = [file.relative_to(snapshot).as_posix() for file in snapshot.rglob("*.gguf") if file.is_file()]
-    with suppress(ModelLoadError):
-        return _located(snapshot / _chosen(repo, here, wanted)[0])
-    return None
-
-
-def _snapshot(repo: str) -> Path | None:
-    """Return the newest snapshot in the hub's cache that has a model."""
-    from huggingface_hub.constants import HF_HUB_CACHE
-
-    snapshots = Path(HF_HUB_CACHE, f"models--{repo.replace('/', '--')}", "snapshots")
-    filled = [
-        folder for folder in snapshots.glob("*") if any(file.is_file() for file in folder.rglob("*.gguf"))
-    ]
-    return max(filled, key=lambda folder: folder.stat().st_mtime, default=None)
-
-
-def _chosen(repo: str, names: list[str], wanted: str) -> list[str]:
-    """Return the files of the one model that `wanted` names, by its file or its quantization."""
-    models = _models(names)
-    if not models:
-        raise ModelLoadError(f"{repo} has no GGUF files: look for a GGUF of it, as in {_EXAMPLE}")
-    if wanted:
-        found = _matching(models, wanted)
-    else:
-        found = next(filter(None, (_matching(models, quant) for quant in _PREFERRED)), list(models))
-    if len(found) == 1:
-        return models[found[0]]
-    asked = f" for {wanted!r}" if wanted else ""
-    fault = f"{repo} has {'several models' if found else 'no model'}{asked}"
-    raise ModelLoadError(f"{fault}: name one, -c {repo}:FILE, of {_listed(found or models)}")
-
-
-def _matching(models: dict[str, list[str]], wanted: str) -> list[str]:
-    exact = [name for name, files in models.items() if wanted in _spellings(name, *files)]
-    # q4_0 is not to match q4_0_4_4 too, nor f16 bf16, where the tag itself is there.
-    tag = re.compile(rf"(?<![a-z0-9]){re.escape(wanted.lower())}(?![a-z0-9_])")
-    tagged = [name for name in models if tag.search(name.lower())]
-    return exact or tagged or [name for name in models if wanted.lower() in name.lower()]
-
-
-def _spellings(*names: str) -> set[str]:
-    return {*names, *(PurePath(name).name for name in names)}
-
-
-def _hub_fault(checkpoint: str, error: Exception) -> ModelLoadError:
-    from huggingface_hub import errors
-
-    if isinstance(error, errors.GatedRepoError):
-        return ModelLoadError(
-            f"{checkpoint} is gated: accept its terms on its page, then set HF_TOKEN to your token"
-        )
-    if isinstance(error, errors.RepositoryNotFoundError):
-        nowhere = f"no such file or folder, and no such model on the hub: {checkpoint}"
-        return ModelLoadError(f"{nowhere}; check the name, or set HF_TOKEN if the model is private")
-    if isinstance(error, errors.HFValidationError):
-        return ModelLoadError(
-            f"no such file or folder, and no name of a hub's model: {checkpoint}; write owner/name"
-        )
-    if isinstance(error, errors.OfflineModeIsEnabled):
-        return ModelLoadError(
-            f"{checkpoint} is not in the cache, and HF_HUB_OFFLINE is set: unset it to fetch it"
-        )
-    reason = (str(error).strip() or type(error).__name__).splitlines()[0][:160]
-    mend = "try again when online, or name a file with -c FILE.gguf"
-    return ModelLoadError(f"cannot fetch {checkpoint} from the hub ({reason}): {mend}")
+def _on_hub(checkpoint: str, progress: TextIO, where: str, revision: str | None) -> Located:
+    found = hub.fetch(checkpoint, progress, where, revision)
+    if found.is_file():
+        return _gguf(found)
+    repo = checkpoint.partition(":")[0]
+    return Located(found, repo.rpartition("/")[2], "transformers")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from qwen_chat.errors import ModelLoadError
+from qwen_chat.errors import MissingExtraError, ModelLoadError
 from qwen_chat.model import embedded
 from qwen_chat.model.locate import Located, locate
 
@@ -72,9 +72,6 @@ def test_a_folder_with_several(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "named", "said"),
     [
-        ("config.json", ".", "is a transformers checkpoint"),
-        ("model.safetensors", ".", "is a transformers checkpoint"),
-        ("model.safetensors", "model.safetensors", "use a GGUF of it"),
         ("README.md", ".", "no model in "),
         ("model.pth", "model.pth", "can run code"),
         ("pytorch_model.bin", "pytorch_model.bin", "can run code"),
@@ -84,6 +81,34 @@ def test_a_folder_with_several(tmp_path: Path) -> None:
 )
 def test_what_is_no_model(tmp_path: Path, name: str, named: str, said: str) -> None:
     assert said in fault(touch(tmp_path, name) / named)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["config.json", "model.safetensors", "pytorch_model.bin", "adapter_config.json", "model_index.json"],
+)
+def test_a_folder_for_transformers(tmp_path: Path, name: str) -> None:
+    folder = touch(tmp_path / "Qwen-7B", name)
+    assert found(folder) == Located(folder, "Qwen-7B", "transformers")
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["config.json", "model.safetensors", "model-00001-of-00002.safetensors", "model.safetensors.index.json"],
+)
+def test_a_file_of_a_checkpoint_means_its_folder(tmp_path: Path, name: str) -> None:
+    folder = touch(tmp_path / "Qwen-7B", name, "Qwen-7B.gguf")
+    assert found(folder / name) == Located(folder, "Qwen-7B", "transformers")
+
+
+def test_the_current_folder_has_a_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(touch(tmp_path / "Qwen-7B", "config.json"))
+    assert found(".").name == found("config.json").name == "Qwen-7B"
+
+
+def test_a_gguf_beside_safetensors_is_meant(tmp_path: Path) -> None:
+    folder = touch(tmp_path, "config.json", "model.safetensors", "one.gguf")
+    assert found(folder) == found(folder / "one.gguf") == Located(folder / "one.gguf", "one", "llamacpp")
 
 
 def test_other_files(tmp_path: Path) -> None:
@@ -113,3 +138,6 @@ def test_without_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "huggingface_hub", None)
     for checkpoint in (REPO, f"{REPO}:q4_k_m", f"{REPO}:tiny.gguf"):
         assert "qwen-chat-apps[hub]" in fault(checkpoint)
+    monkeypatch.setitem(sys.modules, "modelscope_hub", None)
+    with pytest.raises(MissingExtraError, match=r"qwen-chat-apps\[modelscope\]"):
+        locate(REPO, StringIO(), hub="modelscope")
