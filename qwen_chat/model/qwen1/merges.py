@@ -1,0 +1,97 @@
+"""Rank files of tiktoken, and the merges of byte-pair encoding that they stand for."""
+
+import re
+from base64 import b64decode
+from collections.abc import Collection, Iterator, Mapping
+from itertools import pairwise
+from pathlib import Path
+
+from qwen_chat.errors import ModelLoadError
+
+_LINE = re.compile(rb"(\S+) (\d{1,9})")
+
+_NO_RANK = 10**9
+"""More than any rank that a line can hold."""
+
+
+def read_ranks(path: Path) -> dict[bytes, int]:
+    """Return the tokens of a whole vocabulary with their ranks, which are their ids, in order.
+
+    Raises: ModelLoadError that names the first damaged line.
+    """
+    ranks: dict[bytes, int] = {}
+    for number, token, rank in _lines(path):
+        if rank != len(ranks):
+            raise _damaged(path, f"line {number} has rank {rank}, not {len(ranks)}")
+        if ranks.setdefault(token, rank) != rank:
+            raise _damaged(path, f"line {number} has the token of rank {ranks[token]} again")
+    for byte in range(256):
+        if bytes([byte]) not in ranks:
+            raise _damaged(path, f"no line has the byte {byte:#04x}")
+    return ranks
+
+
+def expanded(ranks: Mapping[bytes, int], path: Path, taken: Collection[int]) -> dict[bytes, int]:
+    """Return `ranks` with those of a further file, as Qwen's `add_merges.py` writes it.
+
+    Like in the original, a token that is there already, or whose id is, keeps out.
+    Raises: ModelLoadError that names the first damaged line.
+    """
+    everything, taken = dict(ranks), {*taken, *ranks.values()}
+    for _, token, rank in _lines(path):
+        if token not in everything and rank not in taken:
+            everything[token] = rank
+            taken.add(rank)
+    return everything
+
+
+def merges(ranks: Mapping[bytes, int]) -> Iterator[tuple[bytes, bytes]]:
+    """Yield the two parts of each token that byte-pair encoding can make, lowest rank first.
+
+    tiktoken merges any two neighbours whose bytes together are a token, lowest rank first. Within the bytes
+    of a token that it makes, it takes the steps it takes on these bytes alone: one pair a token says it all.
+    """
+    for token in sorted(ranks, key=ranks.__getitem__):
+        if len(token) > 1 and (pair := _parts(token, ranks)):
+            yield pair
+
+
+def _parts(token: bytes, ranks: Mapping[bytes, int]) -> tuple[bytes, bytes] | None:
+    """Merge a token's bytes until two parts are left, or none can be merged."""
+    parts = [token[i : i + 1] for i in range(len(token))]
+    known = [ranks.get(left + right, _NO_RANK) for left, right in pairwise(parts)]
+    while len(parts) > 2:
+        if (lowest := min(known)) == _NO_RANK:
+            return None
+        at = known.index(lowest)
+        parts[at : at + 2] = [parts[at] + parts[at + 1]]
+        del known[at]
+        for near in range(max(at - 1, 0), min(at + 1, len(known))):
+            known[near] = ranks.get(parts[near] + parts[near + 1], _NO_RANK)
+    return parts[0], parts[1]
+
+
+def _lines(path: Path) -> Iterator[tuple[int, bytes, int]]:
+    """Yield line number, token and rank."""
+    try:
+        lines = path.read_bytes().splitlines()
+    except OSError as error:
+        raise ModelLoadError(
+            f"cannot read {path}: {error.strerror}; fetch that file from the model's page"
+        ) from None
+    for number, line in enumerate(lines, start=1):
+        if line:
+            yield number, *_entry(path, number, line)
+
+
+def _entry(path: Path, number: int, line: bytes) -> tuple[bytes, int]:
+    if match := _LINE.fullmatch(line):
+        try:
+            return b64decode(match[1], validate=True), int(match[2])
+        except ValueError:
+            pass
+    raise _damaged(path, f"line {number} is not a token in base64 and its rank")
+
+
+def _damaged(path: Path, fault: str) -> ModelLoadError:
+    return ModelLoadError(f"{path} is damaged: {fault}; fetch that file again from the model's page")
