@@ -4,12 +4,30 @@ import os
 import sys
 from types import ModuleType
 
-from benchmarks import decoding, first_token, keeping, memory, oneshot, prompt
+from benchmarks import (
+    decoding,
+    first_token,
+    keeping,
+    memory,
+    oneshot,
+    prompt,
+    torch_decoding,
+    torch_turns,
+)
 from benchmarks.measure import Result, empty_home
 
 MEASURES: dict[str, ModuleType] = {
     module.__name__.rpartition(".")[2]: module
-    for module in (oneshot, decoding, first_token, prompt, memory, keeping)
+    for module in (
+        oneshot,
+        decoding,
+        first_token,
+        prompt,
+        memory,
+        keeping,
+        torch_decoding,
+        torch_turns,
+    )
 }
 ROW = "{:<31} {:>7} {:>7}   {:<7} {:<5}  {}"
 

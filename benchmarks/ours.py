@@ -5,8 +5,12 @@ import time
 from pathlib import Path
 
 from benchmarks import bare
+from benchmarks.smol import checkpoint
 from benchmarks.watch import Watched
 from qwen_chat.model import embedded
+from qwen_chat.model.base import ChatModel
+from qwen_chat.model.checkpoint import read_checkpoint
+from qwen_chat.model.hf.options import TransformersOptions
 from qwen_chat.model.llamacpp import LlamaCppModel
 from qwen_chat.sampling import SamplingParams
 from qwen_chat.session import ChatSession
@@ -16,24 +20,20 @@ from qwen_chat.store import Store, default_path
 COMMAND = [sys.executable, "-m", "qwen_chat", "--seed", str(bare.SAMPLING["seed"])]
 """The command as people run it; sampling and system prompt are the demo model's own."""
 
+TORCH_DTYPE = "float32"
+
 
 def model_path() -> Path:
     return embedded.ensure(sys.stderr)
 
 
-class OurChat:
+class SessionChat:
     """A session like those of the front ends, kept where conversations are kept."""
 
-    def __init__(self, max_tokens: int) -> None:
-        self._model = LlamaCppModel(
-            model_path(),
-            embedded.NAME,
-            default_params=embedded.DEFAULT_PARAMS,
-            default_system=embedded.SYSTEM_PROMPT,
-        )
+    def __init__(self, model: ChatModel, sampling: SamplingParams) -> None:
+        self._model = model
         self._store = Store(default_path())
-        sampling = SamplingParams(max_new_tokens=max_tokens, seed=int(bare.SAMPLING["seed"]))
-        self._session = ChatSession(self._model, Settings(sampling=sampling), store=self._store)
+        self._session = ChatSession(model, Settings(sampling=sampling), store=self._store)
 
     def begin(self) -> None:
         """Begin another conversation."""
@@ -62,3 +62,27 @@ class OurChat:
         self._session.close()
         self._model.close()
         self._store.close()
+
+
+class OurChat(SessionChat):
+    """The demo model on llama.cpp."""
+
+    def __init__(self, max_tokens: int) -> None:
+        model = LlamaCppModel(
+            model_path(),
+            embedded.NAME,
+            default_params=embedded.DEFAULT_PARAMS,
+            default_system=embedded.SYSTEM_PROMPT,
+        )
+        super().__init__(model, SamplingParams(max_new_tokens=max_tokens, seed=int(bare.SAMPLING["seed"])))
+
+
+class OurTorchChat(SessionChat):
+    """The same model on torch, greedy, so that both sides write the same text."""
+
+    def __init__(self, max_tokens: int) -> None:
+        from qwen_chat.model.hf.engine import TransformersModel
+
+        options = TransformersOptions(dtype=TORCH_DTYPE)
+        model = TransformersModel(read_checkpoint(checkpoint()), "smol", options)
+        super().__init__(model, SamplingParams(max_new_tokens=max_tokens, temperature=0))

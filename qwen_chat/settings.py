@@ -17,6 +17,13 @@ from qwen_chat.presets import Preset, read_sampling
 from qwen_chat.sampling import SamplingParams
 
 KV_CACHE_TYPES = ("f32", "f16", "bf16", "q8_0", "q5_1", "q5_0", "q4_1", "q4_0", "iq4_nl")
+"""What llama.cpp knows; torch knows the others."""
+
+KV_CACHE_TORCH = ("int8", "int4", "fp8")
+DTYPES = ("auto", "bfloat16", "float16", "float32")
+ATTENTIONS = ("sdpa", "flash_attention_2", "eager")
+QUANTIZATIONS = ("torchao-int8", "torchao-int4", "bnb-int8", "bnb-nf4")
+HUBS = ("huggingface", "modelscope")
 PREFIX = "QWEN_CHAT_"
 
 Kind = Literal["text", "number", "switch", "list"]
@@ -93,6 +100,12 @@ class Settings:
     checkpoint_path: str | None = field(
         default=None, metadata=_spec("text", "the model: a GGUF file, a folder, or a name")
     )
+    hub: str = field(
+        default="huggingface", metadata=_spec("text", "where to fetch models by their name", choices=HUBS)
+    )
+    revision: str | None = field(
+        default=None, metadata=_spec("text", "branch, tag or commit to fetch; empty for the newest")
+    )
     cpu_only: bool = field(default=False, metadata=_spec("switch", "leave the GPU alone"))
     system: str | None = field(default=None, metadata=_spec("text", "the system prompt; empty for none"))
     role: str | None = field(default=None, metadata=_spec("text", "the role to play; empty for none"))
@@ -107,8 +120,43 @@ class Settings:
         default=None,
         metadata=_spec("number", "layers to put on the GPU; as many as fit unless given", 0, 10_000),
     )
-    kv_cache: str = field(
-        default="f16", metadata=_spec("text", "number type of the context's memory", choices=KV_CACHE_TYPES)
+    kv_cache: str | None = field(
+        default=None,
+        metadata=_spec(
+            "text", "number type of the context's memory", choices=(*KV_CACHE_TYPES, *KV_CACHE_TORCH)
+        ),
+    )
+    cache_ram: int = field(
+        default=512,
+        metadata=_spec("number", "MiB of memory for conversations that may go on", 0, 10_000_000),
+    )
+    device_map: str = field(
+        default="auto",
+        metadata=_spec("text", "safetensors: auto, balanced, sequential, cpu, or a JSON file of devices"),
+    )
+    max_memory: tuple[str, ...] = field(
+        default=(), metadata=_spec("list", "safetensors: what weights may take, as 0=20GiB or cpu=64GiB")
+    )
+    dtype: str = field(
+        default="auto", metadata=_spec("text", "safetensors: number type to compute with", choices=DTYPES)
+    )
+    attn: str | None = field(
+        default=None, metadata=_spec("text", "safetensors: how attention is computed", choices=ATTENTIONS)
+    )
+    quantize: str | None = field(
+        default=None,
+        metadata=_spec("text", "safetensors: make the weights smaller while loading", choices=QUANTIZATIONS),
+    )
+    prompt_lookup: int = field(
+        default=0,
+        metadata=_spec("number", "safetensors: tokens to guess from the conversation, each step", 0, 100),
+    )
+    draft: str | None = field(
+        default=None, metadata=_spec("text", "safetensors: a smaller model that guesses ahead")
+    )
+    compile: bool = field(default=False, metadata=_spec("switch", "safetensors: compile the model first"))
+    raw: bool = field(
+        default=False, metadata=_spec("switch", "send text as it is, without a chat template: base models")
     )
     lora: tuple[str, ...] = field(
         default=(), metadata=_spec("list", "adapters to apply, each PATH or PATH:SCALE")
@@ -151,7 +199,7 @@ def load(
     given, flag_sampling = _from_flags(flags)
     above = env | given
     merged = below | above
-    for name in ("checkpoint_path", "role"):
+    for name in ("checkpoint_path", "role", "revision", "draft"):
         merged[name] = merged.get(name) or None
     chosen = {
         "system": above.get("system"),

@@ -15,6 +15,7 @@ class ScriptedModel:
     name = "scripted"
     default_params = SamplingParams(temperature=0.5)
     default_system = ""
+    notice = ""
 
     def __init__(self, *script: str | Exception | Event, context_length: int = 1000) -> None:
         self.script = script

@@ -18,6 +18,18 @@ ctx_size = 4096
 threads = 8
 gpu_layers = 20
 kv_cache = "q8_0"
+cache_ram = 100
+hub = "modelscope"
+revision = "v1"
+device_map = "balanced"
+max_memory = ["0=20GiB", "cpu=64GiB"]
+dtype = "float32"
+attn = "eager"
+quantize = "bnb-int8"
+prompt_lookup = 5
+draft = "small"
+compile = true
+raw = true
 lora = ["a.gguf", "b.gguf:0.5"]
 parallel = 2
 history = false
@@ -36,6 +48,18 @@ FROM_VALID = Settings(
     threads=8,
     gpu_layers=20,
     kv_cache="q8_0",
+    cache_ram=100,
+    hub="modelscope",
+    revision="v1",
+    device_map="balanced",
+    max_memory=("0=20GiB", "cpu=64GiB"),
+    dtype="float32",
+    attn="eager",
+    quantize="bnb-int8",
+    prompt_lookup=5,
+    draft="small",
+    compile=True,
+    raw=True,
     lora=("a.gguf", "b.gguf:0.5"),
     parallel=2,
     history=False,
@@ -90,6 +114,18 @@ def test_every_setting_can_come_from_the_environment(path: Path) -> None:
         "QWEN_CHAT_THREADS": " 8 ",
         "QWEN_CHAT_GPU_LAYERS": "20",
         "QWEN_CHAT_KV_CACHE": "q8_0",
+        "QWEN_CHAT_CACHE_RAM": "100",
+        "QWEN_CHAT_HUB": "modelscope",
+        "QWEN_CHAT_REVISION": "v1",
+        "QWEN_CHAT_DEVICE_MAP": "balanced",
+        "QWEN_CHAT_MAX_MEMORY": "0=20GiB,cpu=64GiB",
+        "QWEN_CHAT_DTYPE": "float32",
+        "QWEN_CHAT_ATTN": "eager",
+        "QWEN_CHAT_QUANTIZE": "bnb-int8",
+        "QWEN_CHAT_PROMPT_LOOKUP": "5",
+        "QWEN_CHAT_DRAFT": "small",
+        "QWEN_CHAT_COMPILE": "1",
+        "QWEN_CHAT_RAW": "1",
         "QWEN_CHAT_LORA": "a.gguf, b.gguf:0.5",
         "QWEN_CHAT_PARALLEL": "2",
         "QWEN_CHAT_HISTORY": "off",
@@ -127,7 +163,7 @@ def test_flag_over_environment_over_file(path: Path, name: str) -> None:
         "switch": ("on", "off", "on"),
     }
     spec = SPECS[name]
-    in_file, in_env, in_flag = spec.choices[:3] or texts[spec.kind]
+    in_file, in_env, in_flag = (*spec.choices, *spec.choices)[:3] or texts[spec.kind]
     quoted = {"number": in_file, "switch": "true", "list": f'["{in_file}"]'}.get(spec.kind, f'"{in_file}"')
     path.write_text(f"{name} = {quoted}")
     from_file = "base_system" if name == "system" else name

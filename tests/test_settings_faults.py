@@ -77,7 +77,7 @@ def test_an_unknown_variable(path: Path, variable: str, hint: str) -> None:
         ({"parallel": 65}, "--parallel must be a whole number from 1 to 64"),
         (
             {"kv_cache": "f8"},
-            "--kv-cache must be one of f32, f16, bf16, q8_0, q5_1, q5_0, q4_1, q4_0, iq4_nl",
+            "--kv-cache must be one of f32, f16, bf16, q8_0, q5_1, q5_0, q4_1, q4_0, iq4_nl, int8, int4, fp8",
         ),
         ({"lora": ("",)}, "--lora must be a list of texts, none empty"),
     ],

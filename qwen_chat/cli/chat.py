@@ -1,52 +1,20 @@
-"""The command line: arguments -> which front end with which model."""
+"""`qwen-chat`: talk, or answer one question."""
 
-import os
 import sys
-import threading
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack, closing, suppress
-from pathlib import Path
-from typing import Any, NoReturn
+from contextlib import ExitStack, closing
+from typing import Any
 
 import click
 
-from qwen_chat import __version__, presets, sampling, settings, text_file
-from qwen_chat.errors import QwenChatError, UsageError
+from qwen_chat import __version__, presets, text_file
+from qwen_chat.cli.flags import read_settings, setting_flags
+from qwen_chat.errors import UsageError
 from qwen_chat.history import History
-from qwen_chat.model import worker
 from qwen_chat.model.loading import LoadingModel
 from qwen_chat.model.opening import open_model
-from qwen_chat.sampling import SamplingParams
 from qwen_chat.session import ChatSession
-from qwen_chat.settings import SPECS, Settings
+from qwen_chat.settings import Settings
 from qwen_chat.store import Store, default_path
-from qwen_chat.terminal.text import printable
-
-_SHORT = {"checkpoint_path": "-c", "seed": "-s"}
-_CLICK: dict[str, dict[str, Any]] = {
-    "switch": {"is_flag": True},
-    "list": {"multiple": True},
-    "number": {"type": int},
-}
-"""Click's attributes for the kinds of settings."""
-
-
-def _setting_flags(function: Callable[..., int]) -> Callable[..., int]:
-    """Give a command a flag for each setting and each sampling parameter, described where they live."""
-    for name in reversed(sampling.NAMES):
-        function = _option(name, multiple=name == "stop", metavar="TEXT" if name == "stop" else "N")(function)
-    for name, spec in reversed(SPECS.items()):
-        function = _option(name, **_CLICK.get(spec.kind, {}))(function)
-    return function
-
-
-def _option(name: str, **attributes: Any) -> Callable[..., Any]:  # noqa: ANN401
-    help = sampling.MEANINGS[name] if name in sampling.MEANINGS else SPECS[name].help
-    flag = f"--{name.replace('_', '-')}"
-    if attributes.get("is_flag"):
-        flag += f"/--no-{flag.removeprefix('--')}"
-    default: dict[str, Any] = {} if attributes.get("multiple") else {"default": None}
-    return click.option(flag, *filter(None, [_SHORT.get(name)]), name, help=help, **default, **attributes)
 
 
 @click.command(
@@ -59,7 +27,7 @@ def _option(name: str, **attributes: Any) -> Callable[..., Any]:  # noqa: ANN401
 @click.option("--continue", "go_on", is_flag=True, help="go on with the last conversation")
 @click.option("--resume", metavar="ID", help="go on with the conversation of this id")
 @click.option("--system-file", metavar="FILE", help="the system prompt, from a file")
-@_setting_flags
+@setting_flags
 @click.version_option(__version__, prog_name="qwen-chat")
 def chat(
     prompt: str | None,
@@ -70,7 +38,7 @@ def chat(
     **flags: Any,  # noqa: ANN401
 ) -> int:
     """Chat with a model of the Qwen family, or with the small demo model when none is named."""
-    chosen = _settings(flags, system_file=system_file)
+    chosen = read_settings(flags, system_file=system_file)
     resuming = go_on or resume is not None
     if resuming:
         _check_resuming(chosen, resume, go_on=go_on, role=flags["role"])
@@ -91,73 +59,6 @@ def chat(
 
             return oneshot.answer(session, question, as_json=as_json, quiet=chosen.quiet)
         return _talk(session, model, embedded=located.embedded)
-
-
-def run() -> NoReturn:
-    """Run the command line, and leave the process."""
-    code = main()
-    if any(thread.name == worker.THREAD_NAME for thread in threading.enumerate()):
-        # The engine is still at its last batch, and would crash in an interpreter that is taken down.
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(code)
-    sys.exit(code)
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """Do what the command line says and return the exit code; errors are one line on stderr."""
-    _open_streams()
-    try:
-        return int(chat.main(argv, prog_name="qwen-chat", standalone_mode=False) or 0)
-    except click.ClickException as error:
-        return _fail(error.format_message())
-    except QwenChatError as error:
-        return _fail(str(error))
-    except OSError as error:
-        return _give_up_output(error)
-    except SystemExit as left:
-        # Click leaves like this when nobody reads the help, and when it has completed a word for a shell.
-        return int(left.code or 0)
-    except (KeyboardInterrupt, click.Abort):
-        return 130
-
-
-def _open_streams() -> None:
-    """Put the null device where a stream is closed; what a stream cannot encode becomes `?`."""
-    for name in ("stdin", "stdout", "stderr"):  # in order: each gets the number of the one closed
-        if getattr(sys, name) is None:
-            null = os.open(os.devnull, os.O_RDWR)
-            setattr(sys, name, os.fdopen(null, "r" if name == "stdin" else "w", encoding="utf-8"))
-    for stream in (sys.stdout, sys.stderr):
-        stream.reconfigure(errors="replace")  # type: ignore[union-attr]
-
-
-def _give_up_output(error: OSError) -> int:
-    from qwen_chat.terminal import oneshot
-
-    oneshot.abandon_stdout()
-    return _fail(f"cannot read or write ({error.strerror or error}): is the disk full, or the terminal gone?")
-
-
-def _fail(message: str) -> int:
-    with suppress(OSError):
-        sys.stderr.write(f"qwen-chat: {printable(' '.join(message.split()))}\n")
-    return 2
-
-
-def _settings(flags: Mapping[str, Any], *, system_file: str | None) -> Settings:
-    given = {name: value for name, value in flags.items() if value is not None and value != ()}
-    chosen = {name: value for name, value in given.items() if name in SPECS}
-    if system_file is not None:
-        if "system" in chosen:
-            raise UsageError("--system and --system-file: give one of them")
-        chosen["system"] = text_file.read_text(Path(system_file))
-    return settings.load({**chosen, "sampling": _sampling(given)})
-
-
-def _sampling(given: Mapping[str, Any]) -> SamplingParams:
-    numbers = [f"{name}={given[name]}" for name in sampling.NAMES if name in given and name != "stop"]
-    return SamplingParams(stop=given.get("stop")).over(SamplingParams.parse(numbers))
 
 
 def _question(prompt: str | None) -> str | None:
@@ -215,7 +116,7 @@ def _talk(session: ChatSession, model: LoadingModel, *, embedded: bool) -> int:
     from qwen_chat.terminal.repl import Repl, banner
 
     chosen = session.settings
-    reader = Reader(model, keep=chosen.history, plain=chosen.plain)
+    reader = Reader(model, keep=chosen.history, plain=chosen.plain, quiet=chosen.quiet)
     repl = Repl(session, reader, plain=chosen.plain, quiet=chosen.quiet)
     return repl.run(greeting=banner(session, embedded=embedded))
 

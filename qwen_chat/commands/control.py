@@ -40,6 +40,7 @@ def stats(session: ChatSession, argument: str) -> Outcome:  # noqa: ARG001
     context = usages[-1].context_tokens if usages else 0
     rows = {
         "model": session.model.name,
+        **({"computes": session.model.notice} if session.model.notice else {}),
         "role": session.role.title if session.role else "none",
         "messages": f"{len(path)} in view, {session.history.spoken()} in all",
         "context": f"{context:,} of {session.model.context_length:,} tokens",

@@ -27,6 +27,10 @@ class ChatModel(Protocol):
     def default_system(self) -> str:
         """The system prompt in force when the conversation has none; may be empty."""
 
+    @property
+    def notice(self) -> str:
+        """What a person should know of how it computes; may be empty."""
+
     def stream(
         self, messages: Sequence[Message], params: SamplingParams, *, cancel: Event | None = None
     ) -> Generator[Delta, None, None]:

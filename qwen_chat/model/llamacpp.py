@@ -36,9 +36,6 @@ _KNOWN_SEGMENTS = 4096
 _LARGE_BYTES = 1 << 29
 """Files above this size are brought into memory before the engine opens them."""
 
-_PREFIX_CACHE_MIB = 512
-"""Memory for the prefixes of conversations that are not in a slot, in MiB."""
-
 _PARAMETERS = {
     "temperature": "temperature",
     "top_p": "top_p",
@@ -53,13 +50,18 @@ _PARAMETERS = {
 
 @dataclass(frozen=True, slots=True)
 class LlamaCppOptions:
-    """How a GGUF file is opened; `ctx_size` 0 is the model's full context, None a moderate one."""
+    """How a GGUF file is opened.
+
+    `ctx_size` 0 is the model's full context, None a moderate one; `cache_ram` is in MiB.
+    """
 
     ctx_size: int | None = None
     threads: int | None = None
     gpu_layers: int | None = None
     cpu_only: bool = False
-    kv_cache: str = "f16"
+    kv_cache: str | None = None
+    cache_ram: int = 512
+    raw: bool = False
     lora: tuple[str, ...] = ()
     parallel: int = 4
 
@@ -69,6 +71,8 @@ class LlamaCppModel:
 
     Raises: ModelLoadError when the file cannot be opened.
     """
+
+    notice = ""
 
     def __init__(
         self,
@@ -94,7 +98,7 @@ class LlamaCppModel:
             _checkpoint_params(generation["params"])
         )
         template = self._http.apply_template if info.chat_template else None
-        self._format = PromptFormat(template, self._split_control, default_system)
+        self._format = PromptFormat(template, self._split_control, default_system, raw=options.raw)
         self.default_system = self._format.default_system
         self._start = self._http.tokenize("", start=True)
         self._thinks = OPEN in (info.chat_template or "")
@@ -220,8 +224,8 @@ def _server(path: Path, info: GgufInfo, options: LlamaCppOptions, door: Door) ->
     params.fit_params = has_gpu and options.gpu_layers is None
     params.no_kv_offload = options.cpu_only
     params.n_batch = params.n_batch if has_gpu else _CPU_BATCH
-    params.cache_type_k = params.cache_type_v = _kv_type(xllamacpp, options.kv_cache)
-    params.cache_ram_mib = _PREFIX_CACHE_MIB
+    params.cache_type_k = params.cache_type_v = _kv_type(xllamacpp, options.kv_cache or "f16")
+    params.cache_ram_mib = options.cache_ram
     params.lora_adapters = [_lora(xllamacpp, text) for text in options.lora]
     params.warmup = False
     params.ui = False

@@ -66,6 +66,11 @@ class LoadingModel:
         """The system prompt in force when the conversation has none."""
         return self._get().default_system
 
+    @property
+    def notice(self) -> str:
+        """What a person should know of how it computes."""
+        return self._get().notice
+
     def stream(
         self, messages: Sequence[Message], params: SamplingParams, *, cancel: Event | None = None
     ) -> Generator[Delta, None, None]:

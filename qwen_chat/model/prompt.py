@@ -20,25 +20,30 @@ _PROBE = (Message("user", "a"), Message("assistant", "b"), Message("user", "c"))
 
 
 class PromptFormat:
-    """How a checkpoint wants its prompt written."""
+    """How a checkpoint wants its prompt written; `raw` gives it the bare texts, as base models want them."""
 
     def __init__(
         self,
         template: Template | None,
         split_control: Callable[[str], list[Segment]],
         default_system: str | None = None,
+        *,
+        raw: bool = False,
     ) -> None:
+        self._raw = raw
         self._template = template
         self._split_control = split_control
-        own = _default_system(template) if template else ""
+        own = _default_system(template) if template and not raw else ""
         self.is_chatml = template is None or _speaks_chatml(template, own)
-        self.default_system = own if default_system is None else default_system
+        self.default_system = own if default_system is None or raw else default_system
 
     def segments(self, messages: Sequence[Message]) -> list[Segment]:
         """Return the prompt that asks for the next answer.
 
         Raises: ModelError when the template refuses these messages.
         """
+        if self._raw:
+            return [Segment(message.content) for message in messages if message.content]
         messages = self._with_system(messages)
         if self._template is not None and not self.is_chatml:
             return self._filled(self._template, messages)

@@ -80,7 +80,8 @@ def _record(session: ChatSession, node: Node) -> dict[str, object]:
 
 
 def _tell(session: ChatSession, turn: Turn, *, quiet: bool) -> None:
-    lines = list(turn.notices)
+    lines = [session.model.notice] if sys.stderr.isatty() and not quiet else []
+    lines += turn.notices
     if not quiet:
         ended = footer(turn, session.model.context_length) if sys.stderr.isatty() else ending(turn)
         lines.append(ended)

@@ -1,0 +1,45 @@
+"""The demo model as a safetensors checkpoint, for what runs on torch: converted once, kept in the cache."""
+
+import json
+import shutil
+import sys
+from pathlib import Path
+from tempfile import mkdtemp
+
+from qwen_chat.directories import cache_dir
+from qwen_chat.model import embedded
+
+FOLDER = "SmolLM2-135M-Instruct"
+
+
+def checkpoint() -> Path:
+    """Return the folder, made first where need be."""
+    folder = cache_dir() / "models" / FOLDER
+    if not folder.is_dir():
+        source = embedded.ensure(sys.stderr)
+        work = Path(mkdtemp(prefix="convert-", dir=source.parent))
+        _convert(source, work)
+        try:
+            work.rename(folder)
+        except OSError:  # another process was first
+            shutil.rmtree(work)
+    return folder
+
+
+def _convert(source: Path, target: Path) -> None:
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
+
+    model = AutoModelForCausalLM.from_pretrained(
+        source.parent,
+        gguf_file=source.name,
+        quantization_config=GgufConfig(dequantize=True),
+        dtype=torch.bfloat16,
+    )
+    if hasattr(model.config, "quantization_config"):
+        del model.config.quantization_config
+    model.save_pretrained(target)
+    AutoTokenizer.from_pretrained(source.parent, gguf_file=source.name).save_pretrained(target)
+    generation = target / "generation_config.json"
+    sampling = {"do_sample": True, **embedded.DEFAULT_PARAMS.chosen()}
+    generation.write_text(json.dumps(json.loads(generation.read_text()) | sampling, indent=1))

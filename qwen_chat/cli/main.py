@@ -1,0 +1,88 @@
+"""The command line: its first word names a command, without one it is the chat."""
+
+import os
+import sys
+import threading
+from collections.abc import Sequence
+from contextlib import suppress
+from difflib import get_close_matches
+from importlib import import_module
+from typing import NoReturn
+
+import click
+
+from qwen_chat.errors import QwenChatError, UsageError
+from qwen_chat.model import worker
+from qwen_chat.terminal.text import printable
+
+COMMANDS = {
+    "batch": "answer many prompts from a file",
+    "quantize": "make a checkpoint smaller",
+    "profile": "measure speed and memory",
+}
+"""The commands besides the chat; each is the function of that name in the module of that name."""
+
+
+def run() -> NoReturn:
+    """Run the command line, and leave the process."""
+    code = main()
+    if any(thread.name == worker.THREAD_NAME for thread in threading.enumerate()):
+        # The engine is still at its last batch, and would crash in an interpreter that is taken down.
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    sys.exit(code)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Do what the command line says and return the exit code; errors are one line on stderr."""
+    _open_streams()
+    try:
+        return _dispatch(list(sys.argv[1:] if argv is None else argv))
+    except click.ClickException as error:
+        return _fail(error.format_message())
+    except QwenChatError as error:
+        return _fail(str(error))
+    except OSError as error:
+        return _give_up_output(error)
+    except SystemExit as left:
+        # Click leaves like this when nobody reads the help, and when it has completed a word for a shell.
+        return int(left.code or 0)
+    except (KeyboardInterrupt, click.Abort):
+        return 130
+
+
+def _dispatch(words: list[str]) -> int:
+    name = "chat"
+    if words and not words[0].startswith("-"):
+        name = words.pop(0)
+        if name not in COMMANDS:
+            close = get_close_matches(name, COMMANDS, n=1)
+            hint = f"did you mean qwen-chat {close[0]}?" if close else f"there are: {', '.join(COMMANDS)}"
+            raise UsageError(f"unknown command {name!r}: {hint}; a question is given with -p")
+    command: click.Command = getattr(import_module(f"qwen_chat.cli.{name}"), name)
+    title = "qwen-chat" if name == "chat" else f"qwen-chat {name}"
+    return int(command.main(words, prog_name=title, standalone_mode=False) or 0)
+
+
+def _open_streams() -> None:
+    """Put the null device where a stream is closed; what a stream cannot encode becomes `?`."""
+    for name in ("stdin", "stdout", "stderr"):  # in order: each gets the number of the one closed
+        if getattr(sys, name) is None:
+            null = os.open(os.devnull, os.O_RDWR)
+            setattr(sys, name, os.fdopen(null, "r" if name == "stdin" else "w", encoding="utf-8"))
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="replace")  # type: ignore[union-attr]
+
+
+def _give_up_output(error: OSError) -> int:
+    from qwen_chat.terminal import oneshot
+
+    oneshot.abandon_stdout()
+    return _fail(f"cannot read or write ({error.strerror or error}): is the disk full, or the terminal gone?")
+
+
+def _fail(message: str) -> int:
+    with suppress(OSError):
+        sys.stderr.write(f"qwen-chat: {printable(' '.join(message.split()))}\n")
+    return 2

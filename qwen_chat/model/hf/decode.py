@@ -1,0 +1,121 @@
+"""One answer, token by token: the prompt is read in chunks, then each step gives one token or more.
+
+A plain generator: between any two events it can be closed, or the model lent to another answer.
+"""
+
+from collections.abc import Callable, Generator, Iterator, Sequence
+from dataclasses import dataclass
+from inspect import signature
+from typing import Any, Protocol, runtime_checkable
+
+import torch
+from transformers import LogitsProcessorList, PreTrainedModel
+from transformers.cache_utils import Cache
+
+from qwen_chat.message import Prefill
+
+Candidates = Callable[[torch.Tensor], torch.Tensor]
+"""Guesses how a text goes on: ids [1, n] -> ids [1, n + guesses]."""
+
+
+@runtime_checkable
+class ScalesPositions(Protocol):
+    """A model whose rotary positions are scaled by the length of the prompt: first-generation Qwen."""
+
+    def rope_alpha(self, prompt_tokens: int) -> float:
+        """Return the scale that a prompt of this length gets."""
+
+    def begin_cache(self, cache: Cache, prompt_tokens: int) -> None:
+        """Fix the scale of a cache before its first token is read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What is to be written: after which prompt, how tokens are chosen, and where the answer ends.
+
+    The first `known` tokens of the prompt are in the cache; `limit` is the longest answer, in tokens.
+    """
+
+    prompt: Sequence[int]
+    cache: Cache
+    known: int
+    choose: LogitsProcessorList
+    ends: frozenset[int]
+    limit: int
+
+
+class Decoder:
+    """Writes answers with one model; `chunk` tokens of a prompt are read at a time."""
+
+    def __init__(self, model: PreTrainedModel, chunk: int, *, compiled: bool = False) -> None:
+        self._model = model
+        self._chunk = chunk
+        self._step: Callable[..., Any] = torch.compile(model.forward, dynamic=True) if compiled else model
+        self._keeps = "logits_to_keep" in signature(model.forward).parameters
+        # What is offloaded to a disk lies nowhere; its inputs are taken from the CPU.
+        self._device = torch.device("cpu") if model.device.type == "meta" else model.device
+
+    def run(self, task: Task, candidates: Candidates | None = None) -> Iterator[Prefill | list[int]]:
+        """Yield how far the prompt is read, then the new tokens, an end token included."""
+        ids = torch.empty((1, len(task.prompt) + task.limit), dtype=torch.long, device=self._device)
+        length = len(task.prompt)
+        ids[0, :length] = torch.tensor(task.prompt)
+        logits = yield from self._read(ids[:, :length], task)
+        guesses = ids[:, :0]
+        last = length + task.limit
+        while True:
+            tokens = self._chosen(ids, length, logits, guesses, task)
+            length += len(tokens)
+            yield tokens
+            if tokens[-1] in task.ends or length >= last:
+                return
+            guesses = self._guessed(candidates, ids[:, :length], last)
+            known = task.cache.get_seq_length()
+            ids[:, length : length + guesses.shape[1]] = guesses
+            behind = ids[:, known : length + guesses.shape[1]]
+            logits = self._scores(self._step, behind, task.cache, guesses.shape[1] + 1)
+
+    def _read(self, prompt: torch.Tensor, task: Task) -> Generator[Prefill, None, torch.Tensor]:
+        """Read what is new of the prompt, and return the scores of the token after it, [1, 1, vocabulary]."""
+        total = prompt.shape[1]
+        if isinstance(self._model, ScalesPositions) and not task.known:
+            self._model.begin_cache(task.cache, total)
+        for start in range(task.known, total, self._chunk):
+            chunk = prompt[:, start : start + self._chunk]
+            yield Prefill(start, total)
+            logits = self._scores(self._model, chunk, task.cache, 1)
+        yield Prefill(total, total)
+        return logits
+
+    @torch.no_grad()
+    def _scores(
+        self, forward: Callable[..., Any], ids: torch.Tensor, cache: Cache, keep: int
+    ) -> torch.Tensor:
+        """Read ids behind what is cached, and return the scores after the last `keep` of them."""
+        options = {"logits_to_keep": keep} if self._keeps else {}
+        logits: torch.Tensor = forward(input_ids=ids, past_key_values=cache, use_cache=True, **options).logits
+        return logits[:, -keep:]
+
+    @staticmethod
+    def _chosen(
+        ids: torch.Tensor, length: int, logits: torch.Tensor, guesses: torch.Tensor, task: Task
+    ) -> list[int]:
+        """Choose the next token, and those after it while they were guessed; forget the wrong guesses."""
+        tokens: list[int] = []
+        for scores in logits.unbind(1):
+            chosen: torch.Tensor = task.choose(ids[:, : length + len(tokens)], scores.float())  # type: ignore[arg-type]
+            token = int(chosen.argmax(-1))
+            ids[0, length + len(tokens)] = token
+            tokens.append(token)
+            at = len(tokens) - 1
+            if token in task.ends or at >= guesses.shape[1] or token != int(guesses[0, at]):
+                break
+        if surplus := guesses.shape[1] - (len(tokens) - 1):
+            task.cache.crop(-surplus)
+        return tokens
+
+    @staticmethod
+    def _guessed(candidates: Candidates | None, ids: torch.Tensor, last: int) -> torch.Tensor:
+        if candidates is None:
+            return ids[:, :0]
+        return candidates(ids)[:, ids.shape[1] : last - 1]

@@ -1,0 +1,54 @@
+"""What generation_config.json says of sampling, of where answers end, and of the longest prompt."""
+
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from typing import Any
+
+from qwen_chat.errors import UsageError
+from qwen_chat.sampling import SamplingParams
+
+_NAMES = ("temperature", "top_p", "top_k", "min_p", "repetition_penalty", "max_new_tokens")
+
+
+def default_params(generation: Mapping[str, Any]) -> SamplingParams:
+    """Return the sampling a checkpoint asks for; what makes no sense is left out."""
+    params = SamplingParams()
+    for name in _NAMES:
+        if generation.get(name) is not None:
+            with suppress(UsageError):
+                params = SamplingParams.from_mapping({name: generation[name]}).over(params)
+    if generation.get("do_sample") is False:
+        return SamplingParams(temperature=0).over(params)
+    return params
+
+
+def end_ids(*values: object) -> frozenset[int]:
+    """Return the ids among values that may be an id, a list of ids, or None."""
+    ids: set[int] = set()
+    for value in values:
+        ids |= {id for id in (value if isinstance(value, Iterable) else [value]) if isinstance(id, int)}
+    return frozenset(ids)
+
+
+def context_length(config: Mapping[str, Any], generation: Mapping[str, Any]) -> int:
+    """Return the tokens that prompt and answer may have together.
+
+    A first-generation checkpoint stretches its positions beyond `seq_length` where dynamic NTK is on, as
+    far as `max_window_size` allows.
+    """
+    trained = _whole(config, "seq_length", "max_position_embeddings", "n_positions") or _UNKNOWN
+    if config.get("model_type") != "qwen":
+        return _whole(config.get("text_config") or config, "max_position_embeddings") or _UNKNOWN
+    if not config.get("use_dynamic_ntk"):
+        return trained
+    return max(
+        trained, _whole(generation, "max_window_size") or _whole(config, "max_position_embeddings") or 0
+    )
+
+
+_UNKNOWN = 4096
+
+
+def _whole(values: Mapping[str, Any], *names: str) -> int | None:
+    found = (values.get(name) for name in names)
+    return next((value for value in found if isinstance(value, int) and value > 0), None)

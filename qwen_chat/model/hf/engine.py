@@ -1,0 +1,174 @@
+"""A safetensors checkpoint behind the wall: messages in, deltas out."""
+
+import shutil
+import tempfile
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from threading import Event
+
+import torch
+from transformers import PreTrainedModel
+
+from qwen_chat.chatml import IM_END, Segment
+from qwen_chat.errors import ContextLengthError, ModelError, ModelLoadError
+from qwen_chat.message import Delta, Message, Token
+from qwen_chat.model.base import TokenizingModel
+from qwen_chat.model.checkpoint import CheckpointInfo
+from qwen_chat.model.hf import caches, defaults
+from qwen_chat.model.hf.decode import Candidates, Decoder, ScalesPositions
+from qwen_chat.model.hf.generation import Engine, Generation
+from qwen_chat.model.hf.kv import PrefixCache
+from qwen_chat.model.hf.loading import Loaded, load
+from qwen_chat.model.hf.options import TransformersOptions
+from qwen_chat.model.hf.prompt import Prompt
+from qwen_chat.model.hf.speculation import drafting, lookup
+from qwen_chat.model.hf.turns import FairLock
+from qwen_chat.model.qwen1.prompt import stop_ids
+from qwen_chat.model.qwen1.tokenization import QWenTokenizer
+from qwen_chat.model.reasoning import OPEN, ReasoningSplitter
+from qwen_chat.sampling import SamplingParams
+
+_FIRST_GENERATION = "qwen"
+"""The model type of the first generation; later ones have numbers."""
+
+_CPU_CHUNK, _GPU_CHUNK = 128, 2048
+"""Prompt tokens read between two looks at `cancel`."""
+
+
+class TransformersModel:
+    """A checkpoint on torch; answers asked for at once are written by turns, a step each.
+
+    Raises: ModelLoadError, MissingExtraError when the checkpoint cannot be opened.
+    """
+
+    def __init__(
+        self,
+        info: CheckpointInfo,
+        name: str,
+        options: TransformersOptions | None = None,
+        *,
+        draft: CheckpointInfo | None = None,
+    ) -> None:
+        self.name = name
+        self._options = options = options or TransformersOptions()
+        caches.check(options.kv_cache)
+        self.context_length = _context(info, options)
+        self.default_params = defaults.default_params(info.generation)
+        self._offload = Path(tempfile.mkdtemp(prefix="qwen-chat-offload-"))
+        try:
+            loaded = load(info, options, self._offload)
+            first = info.model_type == _FIRST_GENERATION
+            self._prompt = Prompt(loaded.tokenizer, first_generation=first, raw=options.raw)
+            candidates = _candidates(loaded, options, draft, self._offload, self.context_length)
+            self._engine: Engine | None = _engine(loaded, info, options, self.context_length, candidates)
+        except ModelError:
+            shutil.rmtree(self._offload, ignore_errors=True)
+            raise
+        self.notice = loaded.description
+        self.default_system = self._prompt.default_system
+
+    def stream(
+        self, messages: Sequence[Message], params: SamplingParams, *, cancel: Event | None = None
+    ) -> Generator[Delta, None, None]:
+        """Yield the answer to the last message, new text only.
+
+        Raises: ContextLengthError, ModelError.
+        """
+        engine, segments = self._open_engine(), self._prompt.segments(messages)
+        prompt = self._prompt.ids(segments)
+        if len(prompt) >= self.context_length:
+            raise ContextLengthError(len(prompt), self.context_length)
+        if not prompt:
+            raise ModelError("there is nothing to go on from: write something")
+        return Generation(engine, prompt, params.over(self.default_params)).stream(
+            cancel or Event(), self._splitter(segments)
+        )
+
+    def encode(self, messages: Sequence[Message]) -> list[Token]:
+        """Return exactly the tokens that `stream` would read."""
+        return self._prompt.tokens(self._prompt.segments(messages))
+
+    def count(self, messages: Sequence[Message]) -> int:
+        """Return how many tokens `stream` would read; what was counted before costs nothing."""
+        return len(self._prompt.ids(self._prompt.segments(messages)))
+
+    def close(self) -> None:
+        """Give back memory."""
+        self._engine = None
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+        shutil.rmtree(self._offload, ignore_errors=True)
+
+    def _open_engine(self) -> Engine:
+        if self._engine is None:
+            raise ModelError(f"{self.name} is closed")
+        return self._engine
+
+    def _splitter(self, segments: Sequence[Segment]) -> ReasoningSplitter | None:
+        if not self._prompt.thinks:
+            return None
+        return ReasoningSplitter(thinking=segments[-1].text.rstrip().endswith(OPEN))
+
+
+def _context(info: CheckpointInfo, options: TransformersOptions) -> int:
+    longest = defaults.context_length(info.config, info.generation)
+    if options.ctx_size and options.ctx_size > longest:
+        raise ModelLoadError(
+            f"--ctx-size {options.ctx_size}: this model was made for {longest}, use that or less"
+        )
+    return options.ctx_size or longest
+
+
+def _engine(
+    loaded: Loaded,
+    info: CheckpointInfo,
+    options: TransformersOptions,
+    context: int,
+    candidates: Callable[[], Candidates] | None,
+) -> Engine:
+    model, tokenizer = loaded.model, loaded.tokenizer
+    fixed = context if options.compile else None
+    reading = _CPU_CHUNK if model.device.type == "cpu" else _GPU_CHUNK
+    return Engine(
+        decoder=Decoder(model, reading, compiled=options.compile),
+        prefixes=PrefixCache(
+            lambda: caches.new_cache(model.config, options.kv_cache, fixed), options.cache_ram << 20
+        ),
+        lock=FairLock(),
+        tokenizer=tokenizer.backend_tokenizer,
+        vocabulary=len(tokenizer),
+        ends=_ends(loaded, info),
+        context_length=context,
+        alpha=_alpha(model),
+        candidates=candidates,
+    )
+
+
+def _candidates(
+    loaded: Loaded, options: TransformersOptions, draft: CheckpointInfo | None, offload: Path, context: int
+) -> Callable[[], Candidates] | None:
+    if draft is None:
+        return lookup(options.prompt_lookup, context) if options.prompt_lookup else None
+    small = load(draft, replace(options, quantize=None), offload)
+    if small.tokenizer.get_vocab() != loaded.tokenizer.get_vocab():
+        raise ModelLoadError(
+            f"--draft {draft.folder} has another vocabulary: name a smaller model of the same family"
+        )
+    return drafting(small.model)
+
+
+def _ends(loaded: Loaded, info: CheckpointInfo) -> frozenset[int]:
+    tokenizer = loaded.tokenizer
+    known = {token.content: id for id, token in tokenizer.added_tokens_decoder.items()}
+    named = info.generation.get("eos_token_id"), info.config.get("eos_token_id"), tokenizer.eos_token_id
+    first = stop_ids(tokenizer) if isinstance(tokenizer, QWenTokenizer) else ()
+    return defaults.end_ids(*named, known.get(IM_END), first)
+
+
+def _alpha(model: PreTrainedModel) -> Callable[[int], float]:
+    return model.rope_alpha if isinstance(model, ScalesPositions) else lambda _: 1.0
+
+
+def _conforms(model: TransformersModel) -> TokenizingModel:
+    return model

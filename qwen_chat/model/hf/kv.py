@@ -1,0 +1,95 @@
+"""Reuse of the key/value cache between turns: the longest known prefix of a prompt is not read again.
+
+Plain caches grow by making new tensors, so that many conversations share the tensors of a common prefix;
+other kinds (quantized, sliding windows) are handed on whole, when a prompt goes on where they end.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from threading import Lock
+
+import torch
+from transformers.cache_utils import Cache, DynamicLayer
+
+
+@dataclass(slots=True)
+class _Entry:
+    ids: tuple[int, ...]
+    cache: Cache
+    alpha: float
+    bytes: int
+
+    def serves(self, tokens: int) -> bool:
+        """Whether the cache can be used for a prompt that has its first tokens."""
+        return tokens == len(self.ids) or _is_plain(self.cache)
+
+
+class PrefixCache:
+    """The caches of finished answers, the newest last, within a budget of memory."""
+
+    def __init__(self, new_cache: Callable[[], Cache], budget_bytes: int) -> None:
+        self._new_cache = new_cache
+        self._budget = budget_bytes
+        self._entries: list[_Entry] = []
+        self._lock = Lock()
+
+    def take(self, prompt: Sequence[int], alpha: float = 1.0) -> tuple[Cache, int]:
+        """Return a cache that holds the longest known prefix of a prompt, and its length in tokens.
+
+        The last token is never in it, since reading it gives the first answer's scores. What was computed
+        under another `alpha`, the scale of rotary positions, is of no use.
+        """
+        with self._lock:
+            best, length = None, 0
+            for entry in self._entries:
+                known = min(_common(entry.ids, prompt), len(prompt) - 1)
+                if (
+                    known > length
+                    and entry.alpha == alpha
+                    and (_is_plain(entry.cache) or known == len(entry.ids))
+                ):
+                    best, length = entry, known
+            if best is None:
+                return self._new_cache(), 0
+            self._entries.remove(best)
+            if not _is_plain(best.cache):
+                return best.cache, length
+            self._entries.append(best)
+            return _prefix(best.cache, self._new_cache(), length), length
+
+    def give(self, ids: Sequence[int], cache: Cache, alpha: float = 1.0) -> None:
+        """Keep the cache of an answer; `ids` are prompt and answer, the newest may be missing in it."""
+        known = tuple(ids[: cache.get_seq_length()])
+        with self._lock:
+            self._entries = [entry for entry in self._entries if known[: len(entry.ids)] != entry.ids]
+            self._entries.append(_Entry(known, cache, alpha, _size(cache)))
+            while len(self._entries) > 1 and sum(entry.bytes for entry in self._entries) > self._budget:
+                del self._entries[0]
+
+    def clear(self) -> None:
+        """Forget everything."""
+        with self._lock:
+            self._entries.clear()
+
+
+def _common(a: Sequence[int], b: Sequence[int]) -> int:
+    return next((i for i, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), min(len(a), len(b)))
+
+
+def _is_plain(cache: Cache) -> bool:
+    return all(type(layer) is DynamicLayer for layer in cache.layers)
+
+
+def _prefix(cache: Cache, fresh: Cache, length: int) -> Cache:
+    """Fill a fresh cache with the first tokens of another one, without copying them."""
+    for number, layer in enumerate(cache.layers):
+        keys, values = (vars(layer)[name][..., :length, :] for name in ("keys", "values"))
+        fresh.update(keys[..., :0, :], values[..., :0, :], number)
+        fresh.layers[number].__dict__.update(keys=keys, values=values)
+    return fresh
+
+
+def _size(cache: Cache) -> int:
+    parts = [part for layer in cache.layers for part in vars(layer).values()]
+    tensors = [tensor for part in parts for tensor in (part if isinstance(part, tuple) else (part,))]
+    return sum(tensor.nbytes for tensor in tensors if isinstance(tensor, torch.Tensor))

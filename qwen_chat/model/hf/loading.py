@@ -1,0 +1,186 @@
+"""A checkpoint's folder -> its model and tokenizer; everything that can go wrong is one line."""
+
+import importlib.util
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import (
+    AutoConfig,
+    AutoModelForCausalLM,
+    AutoTokenizer,
+    GenerationConfig,
+    PreTrainedConfig,
+    PreTrainedModel,
+    PreTrainedTokenizerFast,
+)
+from transformers.utils import logging
+
+from qwen_chat.errors import ModelError, ModelLoadError
+from qwen_chat.model import qwen1
+from qwen_chat.model.checkpoint import CheckpointInfo
+from qwen_chat.model.hf.dtype import fastest_on_cpu
+from qwen_chat.model.hf.memory import available_bytes, parse_max_memory
+from qwen_chat.model.hf.options import TransformersOptions
+from qwen_chat.model.hf.quantize import quantization_config
+
+_PLACEMENTS = ("auto", "balanced", "sequential")
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A model that can answer, its tokenizer, and how it computes, in words."""
+
+    model: PreTrainedModel
+    tokenizer: PreTrainedTokenizerFast
+    description: str
+
+
+def load(info: CheckpointInfo, options: TransformersOptions, offload: Path) -> Loaded:
+    """Open a checkpoint; what fits no device is read from `offload` when it is used.
+
+    Raises: ModelLoadError, MissingExtraError.
+    """
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    qwen1.register()
+    if options.threads:
+        torch.set_num_threads(options.threads)
+    with _told(info):
+        config = AutoConfig.from_pretrained(info.folder, trust_remote_code=False, local_files_only=True)
+        tokenizer = AutoTokenizer.from_pretrained(info.folder, trust_remote_code=False, local_files_only=True)
+        dtype, why = _dtype(config, options, on_gpu=_on_gpu(options))
+        attention, remark = _attention(options, dtype)
+        model = AutoModelForCausalLM.from_pretrained(
+            info.folder,
+            config=config,
+            dtype=dtype,
+            attn_implementation=attention,
+            quantization_config=quantization_config(info, options),
+            trust_remote_code=False,
+            use_safetensors=True,
+            local_files_only=True,
+            **_placement(options, offload),
+        )
+    if not isinstance(tokenizer, PreTrainedTokenizerFast):
+        raise ModelLoadError(f"{info.folder} has no fast tokenizer: add its tokenizer.json")
+    # The engine takes the checkpoint's defaults from the file; transformers is not to mix in its own.
+    model.generation_config = GenerationConfig()
+    parts = [_devices(model), why, attention, options.quantize or info.quantization, remark]
+    return Loaded(model.eval(), tokenizer, ", ".join(filter(None, parts)))
+
+
+def _on_gpu(options: TransformersOptions) -> bool:
+    return torch.cuda.is_available() and not options.cpu_only and options.device_map != "cpu"
+
+
+def _dtype(
+    config: PreTrainedConfig, options: TransformersOptions, *, on_gpu: bool
+) -> tuple[torch.dtype, str]:
+    """Return the number type to compute with, and why."""
+    if options.dtype != "auto":
+        return getattr(torch, options.dtype), options.dtype
+    own = getattr(config, "dtype", None) or torch.float16
+    if on_gpu:
+        fits = own != torch.bfloat16 or torch.cuda.is_bf16_supported()
+        chosen = own if fits else torch.float16
+        return chosen, str(chosen).removeprefix("torch.")
+    text = config.get_text_config()
+    return fastest_on_cpu(text.hidden_size, getattr(text, "intermediate_size", None) or 4 * text.hidden_size)
+
+
+def _attention(options: TransformersOptions, dtype: torch.dtype) -> tuple[str, str]:
+    """Return the attention to use, and a remark when it is not the one asked for."""
+    wanted = options.attn or "flash_attention_2"
+    if wanted != "flash_attention_2":
+        return wanted, ""
+    able = _on_gpu(options) and dtype in (torch.float16, torch.bfloat16)
+    if able and importlib.util.find_spec("flash_attn"):
+        return wanted, ""
+    if options.attn is None:
+        return "sdpa", ""
+    reason = "flash-attn is not installed" if able else "flash-attn needs a GPU and 16-bit numbers"
+    return "sdpa", f"{reason}: sdpa is used in its place"
+
+
+def _placement(options: TransformersOptions, offload: Path) -> dict[str, Any]:
+    """Return the arguments that say where the weights go."""
+    memory = parse_max_memory(options.max_memory)
+    if options.cpu_only or options.device_map == "cpu":
+        return {"device_map": "cpu"}
+    if options.device_map in _PLACEMENTS:
+        if not torch.cuda.is_available() and not memory:
+            return {"device_map": "mps" if torch.backends.mps.is_available() else "cpu"}
+        placed = options.device_map
+    else:
+        placed = _placement_file(Path(options.device_map).expanduser())
+    return {"device_map": placed, "max_memory": memory or None, "offload_folder": str(offload)}
+
+
+def _placement_file(path: Path) -> Any:  # noqa: ANN401
+    """Read a map of modules to devices, as accelerate prints them."""
+    wanted = 'it must be auto, balanced, sequential, cpu, or a JSON file like {"model": 0, "lm_head": "cpu"}'
+    try:
+        placed = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ModelLoadError(f"--device-map {path}: no such file; {wanted}") from None
+    except (OSError, ValueError) as error:
+        raise ModelLoadError(f"--device-map {path} cannot be read ({error}); {wanted}") from None
+    if not isinstance(placed, dict) or not placed:
+        raise ModelLoadError(f"--device-map {path}: {wanted}")
+    for module, device in placed.items():
+        _check_device(path, module, device)
+    return placed
+
+
+def _check_device(path: Path, module: str, device: object) -> None:
+    gpus = torch.cuda.device_count()
+    if device in ("cpu", "disk") or (
+        isinstance(device, int) and not isinstance(device, bool) and 0 <= device < gpus
+    ):
+        return
+    there = f"cpu, disk and GPUs 0 to {gpus - 1}" if gpus else "cpu and disk, no GPU"
+    raise ModelLoadError(f"--device-map {path} puts {module} on {device!r}: this machine has {there}")
+
+
+def _devices(model: PreTrainedModel) -> str:
+    placed: Mapping[str, Any] = getattr(model, "hf_device_map", None) or {"": model.device}
+    names = {str(device).replace("cuda:", "GPU ") for device in placed.values()}
+    return " + ".join(sorted(f"GPU {name}" if name.isdecimal() else name for name in names))
+
+
+@contextmanager
+def _told(info: CheckpointInfo) -> Iterator[None]:
+    """Turn whatever loading raises into one line that names the checkpoint and the mend."""
+    try:
+        yield
+    except ModelError:
+        raise
+    except (MemoryError, torch.OutOfMemoryError) as error:
+        raise _too_large(info) from error
+    except Exception as error:
+        raise _load_fault(info, error) from error
+
+
+def _load_fault(info: CheckpointInfo, error: Exception) -> ModelLoadError:
+    text = " ".join(str(error).split()) or type(error).__name__
+    if "allocate memory" in text or "out of memory" in text:
+        return _too_large(info)
+    if "trust_remote_code" in text or "does not recognize this architecture" in text:
+        return ModelLoadError(
+            f"{info.folder} ({info.model_type}) needs its own code, which is never run here, or a newer "
+            "transformers: try pip install --upgrade transformers, or a GGUF of it"
+        )
+    return ModelLoadError(f"transformers cannot open {info.folder} ({info.model_type}): {text[:300]}")
+
+
+def _too_large(info: CheckpointInfo) -> ModelLoadError:
+    size, free = info.weight_bytes / 2**30, available_bytes() / 2**30
+    return ModelLoadError(
+        f"out of memory: {info.folder} has {size:.1f} GiB of weights, {free:.1f} GiB are free; try --dtype "
+        "bfloat16, --quantize torchao-int4, --max-memory cpu=8GiB (the rest is read from disk), or a GGUF"
+    )

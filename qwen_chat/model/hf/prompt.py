@@ -1,0 +1,98 @@
+"""Messages -> token ids with a checkpoint's own tokenizer and template.
+
+Control tokens are placed by id, and all other text is encoded with control tokens switched off.
+"""
+
+import re
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any
+
+from transformers import PreTrainedTokenizerFast
+from transformers.convert_slow_tokenizer import bytes_to_unicode
+
+from qwen_chat import chatml
+from qwen_chat.chatml import IM_START, Segment, joined
+from qwen_chat.errors import ModelError, ModelLoadError
+from qwen_chat.message import Message, Token
+from qwen_chat.model.prompt import PromptFormat
+from qwen_chat.model.qwen1 import prompt as qwen1
+from qwen_chat.model.reasoning import OPEN
+
+_KNOWN_SEGMENTS = 4096
+_BYTES = {character: byte for byte, character in bytes_to_unicode().items()}
+
+
+class Prompt:
+    """How a checkpoint reads a conversation; `raw` gives it the bare texts, as base models want them.
+
+    Raises: ModelLoadError for a checkpoint that knows no way to write turns.
+    """
+
+    def __init__(self, tokenizer: PreTrainedTokenizerFast, *, first_generation: bool, raw: bool) -> None:
+        self._tokenizer = tokenizer
+        self._apart = first_generation and not raw
+        self._controls = {token.content: id for id, token in tokenizer.added_tokens_decoder.items()}
+        self._ids = lru_cache(_KNOWN_SEGMENTS)(self._encoded)
+        template = tokenizer.chat_template if isinstance(tokenizer.chat_template, str) else None
+        if template is None and not raw and IM_START not in self._controls:
+            raise ModelLoadError(
+                f"{tokenizer.name_or_path} has no chat template, it is a base model: use --raw to have it "
+                "go on with your text, or name an instruct model"
+            )
+        self.thinks = OPEN in (template or "")
+        default = qwen1.DEFAULT_SYSTEM if first_generation else None
+        self._format = PromptFormat(self._render if template else None, self._parted, default, raw=raw)
+        self.default_system = self._format.default_system
+
+    def segments(self, messages: Sequence[Message]) -> list[Segment]:
+        """Return the prompt in the pieces that are encoded apart.
+
+        Raises: ModelError when the template refuses these messages.
+        """
+        if not self._apart:
+            return list(joined(self._format.segments(messages)))
+        # The first generation writes an empty system prompt, too, and encodes every piece apart.
+        given = messages and messages[0].role == "system"
+        return chatml.segments(messages if given else [Message("system", qwen1.DEFAULT_SYSTEM), *messages])
+
+    def ids(self, segments: Sequence[Segment]) -> list[int]:
+        """Return the ids of a prompt; what was encoded lately is not encoded again."""
+        return [id for segment in segments for id in self._ids(segment)]
+
+    def tokens(self, segments: Sequence[Segment]) -> list[Token]:
+        """Return the tokens of a prompt with their bytes."""
+        return [
+            Token(id, self._bytes(id), segment.control) for segment in segments for id in self._ids(segment)
+        ]
+
+    def _encoded(self, segment: Segment) -> tuple[int, ...]:
+        if segment.control:
+            return (self._controls[segment.text],)
+        encoded = self._tokenizer.encode(segment.text, add_special_tokens=False, split_special_tokens=True)
+        return tuple(encoded)
+
+    def _bytes(self, id: int) -> bytes:
+        piece = str(self._tokenizer.convert_ids_to_tokens(id))
+        if id in self._tokenizer.added_tokens_decoder:
+            return piece.encode()
+        if all(character in _BYTES for character in piece):
+            return bytes(_BYTES[character] for character in piece)
+        return str(self._tokenizer.decode([id])).encode()
+
+    def _render(self, messages: list[dict[str, str]]) -> str:
+        from jinja2 import TemplateError
+
+        try:
+            text: Any = self._tokenizer.apply_chat_template(
+                messages, tokenize=False, add_generation_prompt=True
+            )
+        except (TemplateError, TypeError, ValueError) as error:
+            raise ModelError(f"the checkpoint's chat template refuses this conversation: {error}") from None
+        return str(text)
+
+    def _parted(self, text: str) -> list[Segment]:
+        """Part what the template wrote into control tokens and text."""
+        names = sorted(self._controls, key=len, reverse=True)
+        pieces = re.split(f"({'|'.join(map(re.escape, names))})", text) if names else [text]
+        return [Segment(piece, control=piece in self._controls) for piece in pieces if piece]

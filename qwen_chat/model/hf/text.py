@@ -1,0 +1,56 @@
+"""Token ids -> text as it comes: no half characters, and nothing from a stop text on."""
+
+from collections.abc import Sequence
+
+from tokenizers import Tokenizer
+from tokenizers.decoders import DecodeStream
+
+_HALF = "\ufffd"
+
+
+class TextStream:
+    """Decodes the ids of one answer, one by one."""
+
+    def __init__(self, tokenizer: Tokenizer, stop: Sequence[str] = ()) -> None:
+        self._tokenizer = tokenizer
+        self._stream = DecodeStream(skip_special_tokens=True)
+        self._pending: list[int] = []
+        self._stop = stop
+        self._held = ""
+        self.stopped = False
+
+    def feed(self, ids: Sequence[int]) -> str:
+        """Return the text that is certain; `stopped` tells that a stop text was reached."""
+        text = ""
+        for id in ids:
+            self._pending.append(id)
+            piece = self._stream.step(self._tokenizer, id)
+            if piece is not None:
+                self._pending.clear()
+                text += piece
+        return self._before_stop(text)
+
+    def flush(self) -> str:
+        """Return what was held back, at the end of the answer; half a character is left out."""
+        rest = self._tokenizer.decode(self._pending) if self._pending else ""
+        text = self._before_stop(rest.rstrip(_HALF))
+        held, self._held = self._held, ""
+        return text + held
+
+    def _before_stop(self, text: str) -> str:
+        if self.stopped or not self._stop:
+            return "" if self.stopped else text
+        text, self._held = self._held + text, ""
+        found = [at for stop in self._stop if (at := text.find(stop)) >= 0]
+        if found:
+            self.stopped = True
+            return text[: min(found)]
+        kept = max(_overlap(text, stop) for stop in self._stop)
+        self._held = text[len(text) - kept :]
+        return text[: len(text) - kept]
+
+
+def _overlap(text: str, stop: str) -> int:
+    """Return how many characters at the end of `text` could begin `stop`."""
+    longest = min(len(stop) - 1, len(text))
+    return next((n for n in range(longest, 0, -1) if text.endswith(stop[:n])), 0)
