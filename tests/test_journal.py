@@ -65,6 +65,7 @@ class Watched:
     def __init__(self, model: LlamaCppModel) -> None:
         self.name, self.context_length = model.name, model.context_length
         self.default_params, self.default_system = model.default_params, model.default_system
+        self.notice = model.notice
         self.held_up: list[float] = []
         self._model = model
 

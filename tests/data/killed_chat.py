@@ -25,6 +25,7 @@ class Script:
     context_length = 1_000_000
     default_params = SamplingParams()
     default_system = ""
+    notice = ""
 
     def stream(
         self,
@@ -48,6 +49,7 @@ class Told:
     def __init__(self, model: ChatModel) -> None:
         self.name, self.context_length = model.name, model.context_length
         self.default_params, self.default_system = model.default_params, model.default_system
+        self.notice = model.notice
         self._model = model
 
     def stream(
