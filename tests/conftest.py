@@ -5,12 +5,18 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import pytest
 
+from benchmarks import smol
 from qwen_chat.model import embedded
+from qwen_chat.model.checkpoint import read_checkpoint
+from qwen_chat.model.hf.options import TransformersOptions
 from qwen_chat.model.llamacpp import LlamaCppModel, LlamaCppOptions
+
+if TYPE_CHECKING:
+    from qwen_chat.model.hf.engine import TransformersModel
 
 CLEAN = [name for name in os.environ if name.startswith("QWEN_CHAT_")]
 
@@ -42,6 +48,22 @@ def model(model_path: Path) -> Iterator[LlamaCppModel]:
         default_params=embedded.DEFAULT_PARAMS,
         default_system=embedded.SYSTEM_PROMPT,
     )
+    yield opened
+    opened.close()
+
+
+@pytest.fixture(scope="session")
+def smol_path() -> Path:
+    """The demo model as a safetensors checkpoint, converted once."""
+    return smol.checkpoint()
+
+
+@pytest.fixture(scope="session")
+def smol_model(smol_path: Path) -> Iterator["TransformersModel"]:
+    """The demo model on torch, in numbers that are the same on every machine."""
+    from qwen_chat.model.hf.engine import TransformersModel
+
+    opened = TransformersModel(read_checkpoint(smol_path), "smol", TransformersOptions(dtype="float32"))
     yield opened
     opened.close()
 
