@@ -4,7 +4,7 @@ Control tokens are placed by id, and all other text is encoded with control toke
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -17,6 +17,7 @@ from qwen_chat.errors import ModelError, ModelLoadError
 from qwen_chat.message import Message, Token
 from qwen_chat.model.prompt import PromptFormat
 from qwen_chat.model.qwen1 import prompt as qwen1
+from qwen_chat.model.qwen1.tokenization import QWenTokenizer
 from qwen_chat.model.reasoning import OPEN
 
 _KNOWN_SEGMENTS = 4096
@@ -33,8 +34,13 @@ class Prompt:
         self._tokenizer = tokenizer
         self._apart = first_generation and not raw
         self._controls = {token.content: id for id, token in tokenizer.added_tokens_decoder.items()}
-        self._ids = lru_cache(_KNOWN_SEGMENTS)(self._encoded)
         template = tokenizer.chat_template if isinstance(tokenizer.chat_template, str) else None
+        self._names = _either(
+            token.content
+            for token in tokenizer.added_tokens_decoder.values()
+            if token.special or (token.content in (template or "") and not token.content.isspace())
+        )
+        self._ids = lru_cache(_KNOWN_SEGMENTS)(self._encoded)
         if template is None and not raw and IM_START not in self._controls:
             raise ModelLoadError(
                 f"{tokenizer.name_or_path} has no chat template, it is a base model: use --raw to have it "
@@ -69,8 +75,15 @@ class Prompt:
     def _encoded(self, segment: Segment) -> tuple[int, ...]:
         if segment.control:
             return (self._controls[segment.text],)
-        encoded = self._tokenizer.encode(segment.text, add_special_tokens=False, split_special_tokens=True)
-        return tuple(encoded)
+        if isinstance(self._tokenizer, QWenTokenizer):
+            return tuple(qwen1.ids(self._tokenizer, segment))
+        return tuple(id for piece in self._names.split(segment.text) for id in self._plain(piece))
+
+    def _plain(self, text: str) -> list[int]:
+        """Encode text; the name of a control token apart, as transformers does where it sanitizes."""
+        if self._names.fullmatch(text):
+            return list(self._tokenizer._encode_without_added_tokens(text))
+        return list(self._tokenizer.encode(text, add_special_tokens=False, split_special_tokens=True))
 
     def _bytes(self, id: int) -> bytes:
         piece = str(self._tokenizer.convert_ids_to_tokens(id))
@@ -93,6 +106,11 @@ class Prompt:
 
     def _parted(self, text: str) -> list[Segment]:
         """Part what the template wrote into control tokens and text."""
-        names = sorted(self._controls, key=len, reverse=True)
-        pieces = re.split(f"({'|'.join(map(re.escape, names))})", text) if names else [text]
+        pieces = _either(self._controls).split(text)
         return [Segment(piece, control=piece in self._controls) for piece in pieces if piece]
+
+
+def _either(names: Iterable[str]) -> re.Pattern[str]:
+    """Return what finds any of the names, the longest first, and keeps it when it splits."""
+    longest_first = sorted(names, key=len, reverse=True)
+    return re.compile(f"({'|'.join(map(re.escape, longest_first)) or '(?!)'})")

@@ -26,7 +26,7 @@ def encode(
     """
     if not messages or messages[0].role != "system":
         messages = [Message("system", DEFAULT_SYSTEM), *messages]
-    blocks = [[id for part in block for id in _ids(tokenizer, part)] for block in _blocks(messages)]
+    blocks = [[id for part in block for id in ids(tokenizer, part)] for block in _blocks(messages)]
     start = 1 if max_window_size is None else _first_kept(messages, blocks, max_window_size)
     return [id for block in [blocks[0], *blocks[start:]] for id in block]
 
@@ -46,7 +46,8 @@ def _blocks(messages: Sequence[Message]) -> list[list[Segment]]:
     return blocks
 
 
-def _ids(tokenizer: QWenTokenizer, segment: Segment) -> list[int]:
+def ids(tokenizer: QWenTokenizer, segment: Segment) -> list[int]:
+    """Return the ids of one piece of a prompt."""
     if segment.control:
         return [_control_id(tokenizer, segment.text)]
     # Like the original, by Python's tables: those of tokenizers are older and order some marks otherwise.
