@@ -8,7 +8,7 @@ from typing import Generic, TypeVar
 THREAD_NAME = "engine"
 """Of the threads in which engines work; one ends its step after its stream was closed."""
 
-_POLL_SECONDS = 0.05
+_POLL_SECONDS = 0.1
 _AHEAD = 64
 """Events the engine may be ahead of a slow reader."""
 

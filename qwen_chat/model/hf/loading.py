@@ -5,6 +5,7 @@ import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from logging import ERROR, getLogger
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +48,7 @@ def load(info: CheckpointInfo, options: TransformersOptions, offload: Path) -> L
     """
     logging.set_verbosity_error()
     logging.disable_progress_bar()
+    getLogger("accelerate").setLevel(ERROR)
     qwen1.register()
     if options.threads:
         torch.set_num_threads(options.threads)

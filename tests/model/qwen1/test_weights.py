@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from accelerate import infer_auto_device_map, init_empty_weights  # type: ignore[import-untyped]
+from accelerate import infer_auto_device_map, init_empty_weights
 from safetensors import safe_open
 from safetensors.numpy import load_file
 from tiny_qwen1 import FOLDER, Model, load, prompt
