@@ -1,10 +1,10 @@
 """A safetensors checkpoint behind the wall: messages in, deltas out."""
 
-import shutil
-import tempfile
 from collections.abc import Callable, Generator, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from threading import Event
 
 import torch
@@ -55,16 +55,16 @@ class TransformersModel:
         caches.check(options.kv_cache)
         self.context_length = _context(info, options)
         self.default_params = defaults.default_params(info.generation)
-        self._offload = Path(tempfile.mkdtemp(prefix="qwen-chat-offload-"))
-        try:
-            loaded = load(info, options, self._offload)
+        with ExitStack() as stack:
+            # What fits no device is written here, and goes with the model.
+            folder = TemporaryDirectory(prefix="qwen-chat-offload-", ignore_cleanup_errors=True)
+            offload = Path(stack.enter_context(folder))
+            loaded = load(info, options, offload)
             first = info.model_type == _FIRST_GENERATION
             self._prompt = Prompt(loaded.tokenizer, first_generation=first, raw=options.raw)
-            candidates = _candidates(loaded, options, draft, self._offload, self.context_length)
+            candidates = _candidates(loaded, options, draft, offload, self.context_length)
             self._engine: Engine | None = _engine(loaded, info, options, self.context_length, candidates)
-        except ModelError:
-            shutil.rmtree(self._offload, ignore_errors=True)
-            raise
+            self._stack = stack.pop_all()
         self.notice = loaded.description
         self.default_system = self._prompt.default_system
 
@@ -98,7 +98,7 @@ class TransformersModel:
         self._engine = None
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
-        shutil.rmtree(self._offload, ignore_errors=True)
+        self._stack.close()
 
     def _open_engine(self) -> Engine:
         if self._engine is None:

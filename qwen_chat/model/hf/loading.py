@@ -1,13 +1,11 @@
 """A checkpoint's folder -> its model and tokenizer; everything that can go wrong is one line."""
 
 import importlib.util
-import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from logging import ERROR, getLogger
 from pathlib import Path
-from typing import Any
 
 import torch
 from transformers import (
@@ -25,11 +23,10 @@ from qwen_chat.errors import ModelError, ModelLoadError
 from qwen_chat.model import qwen1
 from qwen_chat.model.checkpoint import CheckpointInfo
 from qwen_chat.model.hf.dtype import fastest_on_cpu
-from qwen_chat.model.hf.memory import available_bytes, parse_max_memory
+from qwen_chat.model.hf.memory import available_bytes
 from qwen_chat.model.hf.options import TransformersOptions
+from qwen_chat.model.hf.placement import devices, on_gpu, placement
 from qwen_chat.model.hf.quantize import quantization_config
-
-_PLACEMENTS = ("auto", "balanced", "sequential")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +52,7 @@ def load(info: CheckpointInfo, options: TransformersOptions, offload: Path) -> L
     with _told(info):
         config = AutoConfig.from_pretrained(info.folder, trust_remote_code=False, local_files_only=True)
         tokenizer = AutoTokenizer.from_pretrained(info.folder, trust_remote_code=False, local_files_only=True)
-        dtype, why = _dtype(config, options, on_gpu=_on_gpu(options))
+        dtype, why = _dtype(config, options)
         attention, remark = _attention(options, dtype)
         model = AutoModelForCausalLM.from_pretrained(
             info.folder,
@@ -66,28 +63,22 @@ def load(info: CheckpointInfo, options: TransformersOptions, offload: Path) -> L
             trust_remote_code=False,
             use_safetensors=True,
             local_files_only=True,
-            **_placement(options, offload),
+            **placement(options, offload),
         )
     if not isinstance(tokenizer, PreTrainedTokenizerFast):
         raise ModelLoadError(f"{info.folder} has no fast tokenizer: add its tokenizer.json")
     # The engine takes the checkpoint's defaults from the file; transformers is not to mix in its own.
     model.generation_config = GenerationConfig()
-    parts = [_devices(model), why, attention, options.quantize or info.quantization, remark]
+    parts = [devices(model), why, attention, options.quantize or info.quantization, remark]
     return Loaded(model.eval(), tokenizer, ", ".join(filter(None, parts)))
 
 
-def _on_gpu(options: TransformersOptions) -> bool:
-    return torch.cuda.is_available() and not options.cpu_only and options.device_map != "cpu"
-
-
-def _dtype(
-    config: PreTrainedConfig, options: TransformersOptions, *, on_gpu: bool
-) -> tuple[torch.dtype, str]:
+def _dtype(config: PreTrainedConfig, options: TransformersOptions) -> tuple[torch.dtype, str]:
     """Return the number type to compute with, and why."""
     if options.dtype != "auto":
         return getattr(torch, options.dtype), options.dtype
     own = getattr(config, "dtype", None) or torch.float16
-    if on_gpu:
+    if on_gpu(options):
         fits = own != torch.bfloat16 or torch.cuda.is_bf16_supported()
         chosen = own if fits else torch.float16
         return chosen, str(chosen).removeprefix("torch.")
@@ -100,59 +91,13 @@ def _attention(options: TransformersOptions, dtype: torch.dtype) -> tuple[str, s
     wanted = options.attn or "flash_attention_2"
     if wanted != "flash_attention_2":
         return wanted, ""
-    able = _on_gpu(options) and dtype in (torch.float16, torch.bfloat16)
+    able = on_gpu(options) and dtype in (torch.float16, torch.bfloat16)
     if able and importlib.util.find_spec("flash_attn"):
         return wanted, ""
     if options.attn is None:
         return "sdpa", ""
     reason = "flash-attn is not installed" if able else "flash-attn needs a GPU and 16-bit numbers"
     return "sdpa", f"{reason}: sdpa is used in its place"
-
-
-def _placement(options: TransformersOptions, offload: Path) -> dict[str, Any]:
-    """Return the arguments that say where the weights go."""
-    memory = parse_max_memory(options.max_memory)
-    if options.cpu_only or options.device_map == "cpu":
-        return {"device_map": "cpu"}
-    if options.device_map in _PLACEMENTS:
-        if not torch.cuda.is_available() and not memory:
-            return {"device_map": "mps" if torch.backends.mps.is_available() else "cpu"}
-        placed = options.device_map
-    else:
-        placed = _placement_file(Path(options.device_map).expanduser())
-    return {"device_map": placed, "max_memory": memory or None, "offload_folder": str(offload)}
-
-
-def _placement_file(path: Path) -> Any:  # noqa: ANN401
-    """Read a map of modules to devices, as accelerate prints them."""
-    wanted = 'it must be auto, balanced, sequential, cpu, or a JSON file like {"model": 0, "lm_head": "cpu"}'
-    try:
-        placed = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise ModelLoadError(f"--device-map {path}: no such file; {wanted}") from None
-    except (OSError, ValueError) as error:
-        raise ModelLoadError(f"--device-map {path} cannot be read ({error}); {wanted}") from None
-    if not isinstance(placed, dict) or not placed:
-        raise ModelLoadError(f"--device-map {path}: {wanted}")
-    for module, device in placed.items():
-        _check_device(path, module, device)
-    return placed
-
-
-def _check_device(path: Path, module: str, device: object) -> None:
-    gpus = torch.cuda.device_count()
-    if device in ("cpu", "disk") or (
-        isinstance(device, int) and not isinstance(device, bool) and 0 <= device < gpus
-    ):
-        return
-    there = f"cpu, disk and GPUs 0 to {gpus - 1}" if gpus else "cpu and disk, no GPU"
-    raise ModelLoadError(f"--device-map {path} puts {module} on {device!r}: this machine has {there}")
-
-
-def _devices(model: PreTrainedModel) -> str:
-    placed: Mapping[str, Any] = getattr(model, "hf_device_map", None) or {"": model.device}
-    names = {str(device).replace("cuda:", "GPU ") for device in placed.values()}
-    return " + ".join(sorted(f"GPU {name}" if name.isdecimal() else name for name in names))
 
 
 @contextmanager

@@ -133,8 +133,10 @@ def test_flash_attention_is_replaced_aloud(folder: Path) -> None:
 
 
 def test_the_context_can_be_limited(folder: Path) -> None:
-    assert opened(folder, ctx_size=100).context_length == 100
-    assert opened(folder, ctx_size=0).context_length == 512
+    for asked, got in ((100, 100), (0, 512)):
+        model = opened(folder, ctx_size=asked)
+        assert model.context_length == got
+        model.close()
     with pytest.raises(ModelLoadError, match="--ctx-size 1000: this model was made for 512"):
         opened(folder, ctx_size=1000)
 
@@ -224,6 +226,11 @@ def test_too_little_memory_says_what_to_try(
 )
 def test_limits_of_memory(items: tuple[str, ...], limits: dict[int | str, int]) -> None:
     assert parse_max_memory(items) == limits
+
+
+def test_limits_for_what_is_not_there(folder: Path) -> None:
+    with pytest.raises(ModelLoadError, match=r"--max-memory 0=\.\.\.: this machine has no GPU; leave it out"):
+        opened(folder, max_memory=("0=20GiB",))
 
 
 @pytest.mark.parametrize("item", ["20GiB", "gpu=1GiB", "0=", "0=-1GiB", "0=1XB", "0=1GiB,", "cpu=nan"])

@@ -1,0 +1,76 @@
+"""Where the weights go: one device, several, or as far as they fit."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import PreTrainedModel
+
+from qwen_chat.errors import ModelLoadError
+from qwen_chat.model.hf.memory import parse_max_memory
+from qwen_chat.model.hf.options import TransformersOptions
+
+_PLACEMENTS = ("auto", "balanced", "sequential")
+
+
+def on_gpu(options: TransformersOptions) -> bool:
+    """Return whether a GPU computes."""
+    return torch.cuda.is_available() and not options.cpu_only and options.device_map != "cpu"
+
+
+def placement(options: TransformersOptions, offload: Path) -> dict[str, Any]:
+    """Return the arguments that say where the weights go."""
+    memory = parse_max_memory(options.max_memory)
+    _check_limits(memory)
+    if options.cpu_only or options.device_map == "cpu":
+        return {"device_map": "cpu"}
+    if options.device_map in _PLACEMENTS:
+        if not torch.cuda.is_available() and not memory:
+            return {"device_map": "mps" if torch.backends.mps.is_available() else "cpu"}
+        placed = options.device_map
+    else:
+        placed = _placement_file(Path(options.device_map).expanduser())
+    return {"device_map": placed, "max_memory": memory or None, "offload_folder": str(offload)}
+
+
+def _check_limits(memory: Mapping[int | str, int]) -> None:
+    gpus = torch.cuda.device_count()
+    for device in memory:
+        if isinstance(device, int) and device >= gpus:
+            there = f"GPUs 0 to {gpus - 1}" if gpus else "no GPU"
+            raise ModelLoadError(f"--max-memory {device}=...: this machine has {there}; leave it out")
+
+
+def _placement_file(path: Path) -> Any:  # noqa: ANN401
+    """Read a map of modules to devices, as accelerate prints them."""
+    wanted = 'it must be auto, balanced, sequential, cpu, or a JSON file like {"model": 0, "lm_head": "cpu"}'
+    try:
+        placed = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ModelLoadError(f"--device-map {path}: no such file; {wanted}") from None
+    except (OSError, ValueError) as error:
+        raise ModelLoadError(f"--device-map {path} cannot be read ({error}); {wanted}") from None
+    if not isinstance(placed, dict) or not placed:
+        raise ModelLoadError(f"--device-map {path}: {wanted}")
+    for module, device in placed.items():
+        _check_device(path, module, device)
+    return placed
+
+
+def _check_device(path: Path, module: str, device: object) -> None:
+    gpus = torch.cuda.device_count()
+    if device in ("cpu", "disk") or (
+        isinstance(device, int) and not isinstance(device, bool) and 0 <= device < gpus
+    ):
+        return
+    there = f"cpu, disk and GPUs 0 to {gpus - 1}" if gpus else "cpu and disk, no GPU"
+    raise ModelLoadError(f"--device-map {path} puts {module} on {device!r}: this machine has {there}")
+
+
+def devices(model: PreTrainedModel) -> str:
+    """Say where the weights went."""
+    placed: Mapping[str, Any] = getattr(model, "hf_device_map", None) or {"": model.device}
+    names = {str(device).replace("cuda:", "GPU ") for device in placed.values()}
+    return " + ".join(sorted(f"GPU {name}" if name.isdecimal() else name for name in names))
