@@ -3,8 +3,6 @@
 from collections.abc import Callable, Generator, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from threading import Event
 
 import torch
@@ -56,13 +54,10 @@ class TransformersModel:
         self.context_length = _context(info, options)
         self.default_params = defaults.default_params(info.generation)
         with ExitStack() as stack:
-            # What fits no device is written here, and goes with the model.
-            folder = TemporaryDirectory(prefix="qwen-chat-offload-", ignore_cleanup_errors=True)
-            offload = Path(stack.enter_context(folder))
-            loaded = load(info, options, offload)
+            loaded = load(info, options, stack)
             first = info.model_type == _FIRST_GENERATION
             self._prompt = Prompt(loaded.tokenizer, first_generation=first, raw=options.raw)
-            candidates = _candidates(loaded, options, draft, offload, self.context_length)
+            candidates = _candidates(loaded, options, draft, stack, self.context_length)
             self._engine: Engine | None = _engine(loaded, info, options, self.context_length, candidates)
             self._stack = stack.pop_all()
         self.notice = loaded.description
@@ -146,11 +141,11 @@ def _engine(
 
 
 def _candidates(
-    loaded: Loaded, options: TransformersOptions, draft: CheckpointInfo | None, offload: Path, context: int
+    loaded: Loaded, options: TransformersOptions, draft: CheckpointInfo | None, stack: ExitStack, context: int
 ) -> Callable[[], Candidates] | None:
     if draft is None:
         return lookup(options.prompt_lookup, context) if options.prompt_lookup else None
-    small = load(draft, replace(options, quantize=None), offload)
+    small = load(draft, replace(options, quantize=None), stack)
     if small.tokenizer.get_vocab() != loaded.tokenizer.get_vocab():
         raise ModelLoadError(
             f"--draft {draft.folder} has another vocabulary: name a smaller model of the same family"

@@ -2,10 +2,9 @@
 
 import importlib.util
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from logging import ERROR, getLogger
-from pathlib import Path
 
 import torch
 from transformers import (
@@ -38,8 +37,8 @@ class Loaded:
     description: str
 
 
-def load(info: CheckpointInfo, options: TransformersOptions, offload: Path) -> Loaded:
-    """Open a checkpoint; what fits no device is read from `offload` when it is used.
+def load(info: CheckpointInfo, options: TransformersOptions, stack: ExitStack) -> Loaded:
+    """Open a checkpoint; what has to go when the model goes is put on `stack`.
 
     Raises: ModelLoadError, MissingExtraError.
     """
@@ -63,7 +62,7 @@ def load(info: CheckpointInfo, options: TransformersOptions, offload: Path) -> L
             trust_remote_code=False,
             use_safetensors=True,
             local_files_only=True,
-            **placement(options, offload),
+            **placement(options, stack),
         )
     if not isinstance(tokenizer, PreTrainedTokenizerFast):
         raise ModelLoadError(f"{info.folder} has no fast tokenizer: add its tokenizer.json")

@@ -2,7 +2,9 @@
 
 import json
 from collections.abc import Mapping
+from contextlib import ExitStack
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
@@ -20,8 +22,8 @@ def on_gpu(options: TransformersOptions) -> bool:
     return torch.cuda.is_available() and not options.cpu_only and options.device_map != "cpu"
 
 
-def placement(options: TransformersOptions, offload: Path) -> dict[str, Any]:
-    """Return the arguments that say where the weights go."""
+def placement(options: TransformersOptions, stack: ExitStack) -> dict[str, Any]:
+    """Return the arguments that say where the weights go; what fits no device goes into a folder on `stack`."""
     memory = parse_max_memory(options.max_memory)
     _check_limits(memory)
     if options.cpu_only or options.device_map == "cpu":
@@ -32,7 +34,8 @@ def placement(options: TransformersOptions, offload: Path) -> dict[str, Any]:
         placed = options.device_map
     else:
         placed = _placement_file(Path(options.device_map).expanduser())
-    return {"device_map": placed, "max_memory": memory or None, "offload_folder": str(offload)}
+    offload = stack.enter_context(TemporaryDirectory(prefix="qwen-chat-", ignore_cleanup_errors=True))
+    return {"device_map": placed, "max_memory": memory or None, "offload_folder": offload}
 
 
 def _check_limits(memory: Mapping[int | str, int]) -> None:
