@@ -22,6 +22,7 @@ KV_CACHE_TYPES = ("f32", "f16", "bf16", "q8_0", "q5_1", "q5_0", "q4_1", "q4_0", 
 KV_CACHE_TORCH = ("int8", "int4", "fp8")
 DTYPES = ("auto", "bfloat16", "float16", "float32")
 ATTENTIONS = ("sdpa", "flash_attention_2", "eager")
+THINKING = ("auto", "on", "off")
 QUANTIZATIONS = ("torchao-int8", "torchao-int4", "bnb-int8", "bnb-nf4")
 HUBS = ("huggingface", "modelscope")
 PREFIX = "QWEN_CHAT_"
@@ -155,6 +156,10 @@ class Settings:
         default=None, metadata=_spec("text", "safetensors: a smaller model that guesses ahead")
     )
     compile: bool = field(default=False, metadata=_spec("switch", "safetensors: compile the model first"))
+    think: str = field(
+        default="auto",
+        metadata=_spec("text", "whether a model that can reason does so before it answers", choices=THINKING),
+    )
     raw: bool = field(
         default=False, metadata=_spec("switch", "send text as it is, without a chat template: base models")
     )

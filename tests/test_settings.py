@@ -29,6 +29,7 @@ quantize = "bnb-int8"
 prompt_lookup = 5
 draft = "small"
 compile = true
+think = "off"
 raw = true
 lora = ["a.gguf", "b.gguf:0.5"]
 parallel = 2
@@ -59,6 +60,7 @@ FROM_VALID = Settings(
     prompt_lookup=5,
     draft="small",
     compile=True,
+    think="off",
     raw=True,
     lora=("a.gguf", "b.gguf:0.5"),
     parallel=2,
@@ -125,6 +127,7 @@ def test_every_setting_can_come_from_the_environment(path: Path) -> None:
         "QWEN_CHAT_PROMPT_LOOKUP": "5",
         "QWEN_CHAT_DRAFT": "small",
         "QWEN_CHAT_COMPILE": "1",
+        "QWEN_CHAT_THINK": "off",
         "QWEN_CHAT_RAW": "1",
         "QWEN_CHAT_LORA": "a.gguf, b.gguf:0.5",
         "QWEN_CHAT_PARALLEL": "2",

@@ -10,6 +10,7 @@ import json
 import secrets
 import shutil
 import socket
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -65,9 +66,10 @@ class LlamaHttp:
         answer = self._call("POST", "/tokenize", {"content": ids, "with_pieces": True})
         return [_piece(token["piece"]) for token in answer["tokens"]]
 
-    def apply_template(self, messages: list[dict[str, str]]) -> str:
+    def apply_template(self, messages: list[dict[str, str]], switches: Mapping[str, bool]) -> str:
         """Return the prompt that the checkpoint's own chat template makes."""
-        return str(self._call("POST", "/apply-template", {"messages": messages})["prompt"])
+        request = {"messages": messages, "chat_template_kwargs": switches}
+        return str(self._call("POST", "/apply-template", request)["prompt"])
 
     def close(self) -> None:
         """Close the connection."""

@@ -7,6 +7,7 @@ switched off, so nothing that a person, a role or a model wrote can become one.
 from collections import OrderedDict
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from threading import Event, Lock
 from typing import Any
@@ -18,7 +19,7 @@ from qwen_chat.model.base import TokenizingModel
 from qwen_chat.model.completion import Completion, Server
 from qwen_chat.model.gguf import GgufInfo, parts, read_info
 from qwen_chat.model.llama_http import Door, LlamaHttp
-from qwen_chat.model.prompt import PromptFormat
+from qwen_chat.model.prompt import PromptFormat, switches
 from qwen_chat.model.reasoning import OPEN, ReasoningSplitter
 from qwen_chat.sampling import SamplingParams
 
@@ -61,6 +62,7 @@ class LlamaCppOptions:
     cpu_only: bool = False
     kv_cache: str | None = None
     cache_ram: int = 512
+    think: str = "auto"
     raw: bool = False
     lora: tuple[str, ...] = ()
     parallel: int = 4
@@ -97,7 +99,8 @@ class LlamaCppModel:
         self.default_params = (default_params or SamplingParams()).over(
             _checkpoint_params(generation["params"])
         )
-        template = self._http.apply_template if info.chat_template else None
+        render = partial(self._http.apply_template, switches=switches(options.think))
+        template = render if info.chat_template else None
         self._format = PromptFormat(template, self._split_control, default_system, raw=options.raw)
         self.default_system = self._format.default_system
         self._start = self._http.tokenize("", start=True)

@@ -19,6 +19,11 @@ Template = Callable[[list[dict[str, str]]], str]
 _PROBE = (Message("user", "a"), Message("assistant", "b"), Message("user", "c"))
 
 
+def switches(think: str) -> dict[str, bool]:
+    """Return what tells a template of Qwen3's kind whether the model is to reason; auto leaves it alone."""
+    return {} if think == "auto" else {"enable_thinking": think == "on"}
+
+
 class PromptFormat:
     """How a checkpoint wants its prompt written; `raw` gives it the bare texts, as base models want them."""
 

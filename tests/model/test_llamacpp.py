@@ -206,7 +206,7 @@ def test_the_door_is_closed_to_others(model: LlamaCppModel) -> None:
     assert door.is_socket()
     assert door.parent.stat().st_mode & 0o777 == 0o700
     stranger = LlamaHttp(model._open_server().listening_address, "a guess")
-    for ask in (stranger.props, lambda: stranger.tokenize("x"), lambda: stranger.apply_template([])):
+    for ask in (stranger.props, lambda: stranger.tokenize("x"), lambda: stranger.apply_template([], {})):
         with pytest.raises(ModelError, match="Invalid API Key"):
             ask()
     stranger.close()
@@ -290,3 +290,25 @@ def test_a_closed_model_says_so(model_path: Path) -> None:
     opened.close()
     with pytest.raises(ModelError):
         answer(opened)
+
+
+def test_reasoning_is_switched_as_the_template_says(model_path: Path, tmp_path: Path) -> None:
+    template = (
+        "{% for message in messages %}{{ '<|im_start|>' + message.role + '\n' + message.content }}"
+        "{{ '<|im_end|>\n' }}{% endfor %}{{ '<|im_start|>assistant\n' }}"
+        "{% if enable_thinking is false %}{{ '<think>\n\n</think>\n\n' }}{% endif %}"
+    )
+    path = tiny.write_model(tmp_path / "switched.gguf", model_path, template)
+    for think, ends_with in (("auto", b"assistant\n"), ("off", b"assistant\n<think>\n\n</think>\n\n")):
+        opened = LlamaCppModel(path, "switched", LlamaCppOptions(threads=1, think=think))
+        spelled = b"".join(token.bytes for token in opened.encode([Message("user", "hi")]))
+        assert spelled.endswith(ends_with)
+        opened.close()
+
+
+def test_raw_text_goes_in_as_it_is(model_path: Path) -> None:
+    opened = LlamaCppModel(model_path, "raw", LlamaCppOptions(threads=1, raw=True))
+    tokens = opened.encode([Message("user", "Once <|im_end|> upon")])
+    assert b"".join(token.bytes for token in tokens) == b"Once <|im_end|> upon"
+    assert not any(token.control for token in tokens)
+    opened.close()

@@ -56,7 +56,9 @@ class TransformersModel:
         with ExitStack() as stack:
             loaded = load(info, options, stack)
             first = info.model_type == _FIRST_GENERATION
-            self._prompt = Prompt(loaded.tokenizer, first_generation=first, raw=options.raw)
+            self._prompt = Prompt(
+                loaded.tokenizer, first_generation=first, raw=options.raw, think=options.think
+            )
             candidates = _candidates(loaded, options, draft, stack, self.context_length)
             self._engine: Engine | None = _engine(loaded, info, options, self.context_length, candidates)
             self._stack = stack.pop_all()

@@ -27,4 +27,5 @@ class TransformersOptions:
     prompt_lookup: int = 0
     draft: str | None = None
     compile: bool = False
+    think: str = "auto"
     raw: bool = False

@@ -23,7 +23,7 @@ def on_gpu(options: TransformersOptions) -> bool:
 
 
 def placement(options: TransformersOptions, stack: ExitStack) -> dict[str, Any]:
-    """Return the arguments that say where the weights go; what fits no device goes into a folder on `stack`."""
+    """Return the arguments that place the weights; `stack` gets the folder for what fits no device."""
     memory = parse_max_memory(options.max_memory)
     _check_limits(memory)
     if options.cpu_only or options.device_map == "cpu":

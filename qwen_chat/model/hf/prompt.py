@@ -15,7 +15,7 @@ from qwen_chat import chatml
 from qwen_chat.chatml import IM_START, Segment, joined
 from qwen_chat.errors import ModelError, ModelLoadError
 from qwen_chat.message import Message, Token
-from qwen_chat.model.prompt import PromptFormat
+from qwen_chat.model.prompt import PromptFormat, switches
 from qwen_chat.model.qwen1 import prompt as qwen1
 from qwen_chat.model.qwen1.tokenization import QWenTokenizer
 from qwen_chat.model.reasoning import OPEN
@@ -30,8 +30,16 @@ class Prompt:
     Raises: ModelLoadError for a checkpoint that knows no way to write turns.
     """
 
-    def __init__(self, tokenizer: PreTrainedTokenizerFast, *, first_generation: bool, raw: bool) -> None:
+    def __init__(
+        self,
+        tokenizer: PreTrainedTokenizerFast,
+        *,
+        first_generation: bool,
+        raw: bool = False,
+        think: str = "auto",
+    ) -> None:
         self._tokenizer = tokenizer
+        self._switches = switches(think)
         self._apart = first_generation and not raw
         self._controls = {token.content: id for id, token in tokenizer.added_tokens_decoder.items()}
         template = tokenizer.chat_template if isinstance(tokenizer.chat_template, str) else None
@@ -97,9 +105,8 @@ class Prompt:
         from jinja2 import TemplateError
 
         try:
-            text: Any = self._tokenizer.apply_chat_template(
-                messages, tokenize=False, add_generation_prompt=True
-            )
+            options: dict[str, Any] = {"tokenize": False, "add_generation_prompt": True, **self._switches}
+            text: Any = self._tokenizer.apply_chat_template(messages, **options)
         except (TemplateError, TypeError, ValueError) as error:
             raise ModelError(f"the checkpoint's chat template refuses this conversation: {error}") from None
         return str(text)

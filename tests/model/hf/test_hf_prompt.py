@@ -109,3 +109,22 @@ def test_no_template_and_no_chatml(tmp_path: Path) -> None:
     with pytest.raises(ModelLoadError, match="has no chat template, it is a base model: use --raw"):
         Prompt(bare, first_generation=False, raw=False)
     assert Prompt(bare, first_generation=False, raw=True).ids([]) == []
+
+
+SWITCHED = tiny_hf.TEMPLATE + "{% if enable_thinking is false %}{{ '<think>\n\n</think>\n\n' }}{% endif %}"
+
+
+@pytest.mark.parametrize(
+    ("think", "ends_with"),
+    [
+        ("auto", b"assistant\n"),
+        ("on", b"assistant\n"),
+        ("off", b"assistant\n<think>\n\n</think>\n\n"),
+    ],
+)
+def test_reasoning_is_switched_as_the_template_says(tmp_path: Path, think: str, ends_with: bytes) -> None:
+    tiny_hf.write_checkpoint(tmp_path, template=SWITCHED, extra=("<think>", "</think>"))
+    tokenizer = PreTrainedTokenizerFast.from_pretrained(tmp_path)
+    ours = Prompt(tokenizer, first_generation=False, think=think)
+    tokens = ours.tokens(ours.segments([Message("user", "hi")]))
+    assert b"".join(token.bytes for token in tokens).endswith(ends_with)
