@@ -299,7 +299,7 @@ def test_reasoning_is_switched_as_the_template_says(model_path: Path, tmp_path: 
         "{% if enable_thinking is false %}{{ '<think>\n\n</think>\n\n' }}{% endif %}"
     )
     path = tiny.write_model(tmp_path / "switched.gguf", model_path, template)
-    for think, ends_with in (("auto", b"assistant\n"), ("off", b"assistant\n<think>\n\n</think>\n\n")):
+    for think, ends_with in (("on", b"assistant\n"), ("off", b"assistant\n<think>\n\n</think>\n\n")):
         opened = LlamaCppModel(path, "switched", LlamaCppOptions(threads=1, think=think))
         spelled = b"".join(token.bytes for token in opened.encode([Message("user", "hi")]))
         assert spelled.endswith(ends_with)
