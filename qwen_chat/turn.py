@@ -138,5 +138,9 @@ def _joined(deltas: Sequence[Delta]) -> tuple[str, str]:
 
 def _unicode(delta: Delta) -> Delta:
     """Replace halves of surrogate pairs, which a server may send and no store or terminal can take."""
-    text, reasoning = (part.encode(errors="replace").decode() for part in (delta.text, delta.reasoning))
-    return replace(delta, text=text, reasoning=reasoning)
+    try:
+        (delta.text + delta.reasoning).encode()
+    except UnicodeEncodeError:
+        text, reasoning = (part.encode(errors="replace").decode() for part in (delta.text, delta.reasoning))
+        return replace(delta, text=text, reasoning=reasoning)
+    return delta

@@ -1,7 +1,7 @@
 """A blocking call in a thread of its own, whose events are read as they come."""
 
 from collections.abc import Callable, Iterator
-from queue import Empty, Full, Queue
+from queue import Empty, SimpleQueue
 from threading import Event, Thread
 from typing import Generic, TypeVar
 
@@ -20,7 +20,7 @@ class Worker(Generic[T]):
 
     def __init__(self, work: Callable[[Callable[[T], None]], None]) -> None:
         self._work = work
-        self._events: Queue[tuple[T] | BaseException | None] = Queue(_AHEAD)
+        self._events: SimpleQueue[tuple[T] | BaseException | None] = SimpleQueue()
         self.stopped = Event()
 
     def events(self, cancel: Event) -> Iterator[T]:
@@ -43,16 +43,14 @@ class Worker(Generic[T]):
 
     def _run(self) -> None:
         try:
-            self._work(lambda event: self._put((event,)))
+            self._work(self._put)
         except Exception as error:  # noqa: BLE001 - goes to the reader, who is in another thread
-            self._put(error)
+            self._events.put(error)
         finally:
-            self._put(None)
+            self._events.put(None)
 
-    def _put(self, event: tuple[T] | BaseException | None) -> None:
-        while not self.stopped.is_set():
-            try:
-                self._events.put(event, timeout=_POLL_SECONDS)
-            except Full:
-                continue
-            return
+    def _put(self, event: T) -> None:
+        # A plain bounded queue costs several times as much for each token.
+        while self._events.qsize() >= _AHEAD and not self.stopped.wait(_POLL_SECONDS):
+            pass
+        self._events.put((event,))

@@ -87,7 +87,7 @@ class Decoder:
         yield Prefill(total, total)
         return logits
 
-    @torch.no_grad()
+    @torch.inference_mode()
     def _scores(
         self, forward: Callable[..., Any], ids: torch.Tensor, cache: Cache, keep: int
     ) -> torch.Tensor:
@@ -97,6 +97,7 @@ class Decoder:
         return logits[:, -keep:]
 
     @staticmethod
+    @torch.inference_mode()
     def _chosen(
         ids: torch.Tensor, length: int, logits: torch.Tensor, guesses: torch.Tensor, task: Task
     ) -> list[int]:
