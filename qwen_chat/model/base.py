@@ -1,10 +1,12 @@
 """The wall between sessions and engines: messages in, deltas out."""
 
 from collections.abc import Generator, Sequence
+from dataclasses import dataclass
 from threading import Event
 from typing import Protocol, runtime_checkable
 
-from qwen_chat.message import Delta, Message, Token
+from qwen_chat.errors import ModelError
+from qwen_chat.message import Delta, FinishReason, Message, Token, Usage
 from qwen_chat.sampling import SamplingParams
 
 
@@ -44,6 +46,34 @@ class ChatModel(Protocol):
 
     def close(self) -> None:
         """Give back memory and threads; a second call does nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One prompt of a batch."""
+
+    messages: Sequence[Message]
+    params: SamplingParams
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """A whole answer."""
+
+    text: str
+    reasoning: str
+    finish_reason: FinishReason
+    usage: Usage
+
+
+@runtime_checkable
+class BatchingModel(ChatModel, Protocol):
+    """An engine that answers many prompts together faster than one by one."""
+
+    def answer(
+        self, requests: Sequence[Request], *, cancel: Event | None = None
+    ) -> list[Answered | ModelError]:
+        """Return an answer or a fault for each request; those that `cancel` ended are "interrupted"."""
 
 
 @runtime_checkable

@@ -85,6 +85,13 @@ class LoadingModel:
         """Return how many tokens `stream` would read."""
         return self._get().count(messages)
 
+    def loaded(self) -> TokenizingModel:
+        """Wait until it is loaded, and return the model itself.
+
+        Raises: ModelLoadError.
+        """
+        return self._get()
+
     def close(self) -> None:
         """Give back the model's memory and threads, once it is loaded."""
         if self._model is not None:

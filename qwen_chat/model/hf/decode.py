@@ -48,7 +48,7 @@ class Decoder:
     """Writes answers with one model; `chunk` tokens of a prompt are read at a time."""
 
     def __init__(self, model: PreTrainedModel, chunk: int, *, compiled: bool = False) -> None:
-        self._model = model
+        self.model = model
         self._chunk = chunk
         self._step: Callable[..., Any] = torch.compile(model.forward, dynamic=True) if compiled else model
         self._keeps = "logits_to_keep" in signature(model.forward).parameters
@@ -78,12 +78,12 @@ class Decoder:
     def _read(self, prompt: torch.Tensor, task: Task) -> Generator[Prefill, None, torch.Tensor]:
         """Read what is new of the prompt, and return the scores of the token after it, [1, 1, vocabulary]."""
         total = prompt.shape[1]
-        if isinstance(self._model, ScalesPositions) and not task.known:
-            self._model.begin_cache(task.cache, total)
+        if isinstance(self.model, ScalesPositions) and not task.known:
+            self.model.begin_cache(task.cache, total)
         for start in range(task.known, total, self._chunk):
             chunk = prompt[:, start : start + self._chunk]
             yield Prefill(start, total)
-            logits = self._scores(self._model, chunk, task.cache, 1)
+            logits = self._scores(self.model, chunk, task.cache, 1)
         yield Prefill(total, total)
         return logits
 

@@ -8,12 +8,12 @@ from threading import Event
 import torch
 from transformers import PreTrainedModel
 
-from qwen_chat.chatml import IM_END, Segment
+from qwen_chat.chatml import IM_END
 from qwen_chat.errors import ContextLengthError, ModelError, ModelLoadError
 from qwen_chat.message import Delta, Message, Token
-from qwen_chat.model.base import TokenizingModel
+from qwen_chat.model.base import Answered, BatchingModel, Request, TokenizingModel
 from qwen_chat.model.checkpoint import CheckpointInfo
-from qwen_chat.model.hf import caches, defaults
+from qwen_chat.model.hf import batching, caches, defaults
 from qwen_chat.model.hf.decode import Candidates, Decoder, ScalesPositions
 from qwen_chat.model.hf.generation import Engine, Generation
 from qwen_chat.model.hf.kv import PrefixCache
@@ -72,15 +72,24 @@ class TransformersModel:
 
         Raises: ContextLengthError, ModelError.
         """
-        engine, segments = self._open_engine(), self._prompt.segments(messages)
-        prompt = self._prompt.ids(segments)
-        if len(prompt) >= self.context_length:
-            raise ContextLengthError(len(prompt), self.context_length)
-        if not prompt:
-            raise ModelError("there is nothing to go on from: write something")
-        return Generation(engine, prompt, params.over(self.default_params)).stream(
-            cancel or Event(), self._splitter(segments)
-        )
+        prompt, splitter = self._read(messages)
+        generation = Generation(self._open_engine(), prompt, params.over(self.default_params))
+        return generation.stream(cancel or Event(), splitter)
+
+    def answer(
+        self, requests: Sequence[Request], *, cancel: Event | None = None
+    ) -> list[Answered | ModelError]:
+        """Return an answer or a fault for each request, all of them written together."""
+        cancel, found = cancel or Event(), dict[int, Answered | ModelError]()
+        rows: dict[int, batching.Row] = {}
+        for number, request in enumerate(requests):
+            try:
+                rows[number] = self._row(request)
+            except ModelError as error:
+                found[number] = error
+        with self._open_engine().lock:
+            found |= batching.written(self._open_engine(), rows, cancel)
+        return [found[number] for number in range(len(requests))]
 
     def encode(self, messages: Sequence[Message]) -> list[Token]:
         """Return exactly the tokens that `stream` would read."""
@@ -102,10 +111,21 @@ class TransformersModel:
             raise ModelError(f"{self.name} is closed")
         return self._engine
 
-    def _splitter(self, segments: Sequence[Segment]) -> ReasoningSplitter | None:
+    def _read(self, messages: Sequence[Message]) -> tuple[list[int], ReasoningSplitter | None]:
+        """Return the ids of a prompt, and what parts off reasoning where the checkpoint reasons."""
+        segments = self._prompt.segments(messages)
+        prompt = self._prompt.ids(segments)
+        if len(prompt) >= self.context_length:
+            raise ContextLengthError(len(prompt), self.context_length)
+        if not prompt:
+            raise ModelError("there is nothing to go on from: write something")
         if not self._prompt.thinks:
-            return None
-        return ReasoningSplitter(thinking=segments[-1].text.rstrip().endswith(OPEN))
+            return prompt, None
+        return prompt, ReasoningSplitter(thinking=segments[-1].text.rstrip().endswith(OPEN))
+
+    def _row(self, request: Request) -> batching.Row:
+        params = request.params.over(self.default_params)
+        return batching.row(self._open_engine(), *self._read(request.messages), params)
 
 
 def _context(info: CheckpointInfo, options: TransformersOptions) -> int:
@@ -168,4 +188,8 @@ def _alpha(model: PreTrainedModel) -> Callable[[int], float]:
 
 
 def _conforms(model: TransformersModel) -> TokenizingModel:
+    return model
+
+
+def _batches(model: TransformersModel) -> BatchingModel:
     return model

@@ -109,7 +109,7 @@ class Generation:
                         break
             except (RuntimeError, MemoryError) as error:
                 engine.prefixes.clear()
-                raise _fault(error) from error
+                raise told(error) from error
             engine.prefixes.give(ids, cache, alpha)
 
 
@@ -124,7 +124,8 @@ def _rest(splitter: ReasoningSplitter | None) -> Iterator[Delta]:
         yield Delta(piece, reasoning)
 
 
-def _fault(error: RuntimeError | MemoryError) -> ModelError:
+def told(error: RuntimeError | MemoryError) -> ModelError:
+    """Return what to tell of a fault of torch's, and what to try."""
     text = " ".join(str(error).split())
     if isinstance(error, MemoryError | torch.OutOfMemoryError) or "allocate memory" in text:
         mend = "begin a new chat, or start with --kv-cache int8, --quantize torchao-int4 or --ctx-size 2048"

@@ -114,7 +114,7 @@ def test_seventy_two_billion_weights_are_placed_within_what_was_allowed() -> Non
 def test_the_number_type_asked_for(folder: Path, wanted: str) -> None:
     model = opened(folder, dtype=wanted)
     assert wanted in model.notice
-    assert model._open_engine().decoder._model.dtype == getattr(torch, wanted)
+    assert model._open_engine().decoder.model.dtype == getattr(torch, wanted)
     model.close()
 
 

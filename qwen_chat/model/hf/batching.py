@@ -1,0 +1,166 @@
+"""Many prompts at once: padded on the left and written together, each row by its own rules.
+
+Measured against transformers' continuous batching on two cores, float32, a model of 135M weights and eight
+prompts: see docs/torch.md. Continuous batching also reads prompts beyond a first-generation checkpoint's
+trained length wrongly, since packed rows have no prompt length of their own.
+"""
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from threading import Event
+from typing import Any
+
+import torch
+from transformers import (
+    GenerationConfig,
+    LogitsProcessor,
+    LogitsProcessorList,
+    StoppingCriteria,
+    StoppingCriteriaList,
+)
+
+from qwen_chat.errors import ModelError
+from qwen_chat.message import FinishReason, Usage
+from qwen_chat.model.base import Answered
+from qwen_chat.model.hf.generation import Engine, told
+from qwen_chat.model.hf.sampling import processors
+from qwen_chat.model.hf.text import TextStream
+from qwen_chat.model.reasoning import ReasoningSplitter
+from qwen_chat.sampling import SamplingParams
+
+
+@dataclass(slots=True)
+class Row:
+    """One prompt of a batch, and what was written so far."""
+
+    prompt: Sequence[int]
+    params: SamplingParams
+    splitter: ReasoningSplitter | None
+    text: TextStream
+    limit: int
+    pieces: list[str] = field(default_factory=list)
+    tokens: int = 0
+    ended: FinishReason | None = None
+
+
+def row(
+    engine: Engine, prompt: Sequence[int], splitter: ReasoningSplitter | None, params: SamplingParams
+) -> Row:
+    """Return a row that has yet to be written."""
+    room = engine.context_length - len(prompt)
+    limit = min(params.max_new_tokens or room, room)
+    return Row(prompt, params, splitter, TextStream(engine.tokenizer, params.stop or ()), limit)
+
+
+def written(engine: Engine, rows: Mapping[int, Row], cancel: Event) -> dict[int, Answered | ModelError]:
+    """Write the answers of a batch by their numbers; what is too much for the memory is written in halves."""
+    if not rows:
+        return {}
+    try:
+        return dict(zip(rows, _write(engine, list(rows.values()), cancel), strict=True))
+    except (RuntimeError, MemoryError) as error:
+        engine.prefixes.clear()
+        if len(rows) == 1:
+            return dict.fromkeys(rows, told(error))
+    numbers, half = list(rows), len(rows) // 2
+    found: dict[int, Answered | ModelError] = {}
+    for part in (numbers[:half], numbers[half:]):
+        again = {number: row(engine, *_begun(rows[number])) for number in part}
+        found |= written(engine, again, cancel)
+    return found
+
+
+def _begun(each: Row) -> tuple[Sequence[int], ReasoningSplitter | None, SamplingParams]:
+    return each.prompt, each.splitter, each.params
+
+
+def _write(engine: Engine, rows: Sequence[Row], cancel: Event) -> list[Answered]:
+    """Write together: one step gives a token to each row that has not ended."""
+    model: Any = engine.decoder.model
+    device = torch.device("cpu") if model.device.type == "meta" else model.device
+    width = max(len(each.prompt) for each in rows)
+    pad = min(engine.ends, default=0)
+    ids = torch.full((len(rows), width), pad, dtype=torch.long)
+    mask = torch.zeros_like(ids)
+    for number, each in enumerate(rows):
+        ids[number, width - len(each.prompt) :] = torch.tensor(each.prompt)
+        mask[number, width - len(each.prompt) :] = 1
+    steps = _Steps(engine, rows, cancel)
+    started = time.monotonic()
+    options: dict[str, Any] = {
+        "attention_mask": mask.to(device),
+        "generation_config": GenerationConfig(
+            max_new_tokens=max(each.limit for each in rows),
+            do_sample=False,
+            eos_token_id=None,
+            pad_token_id=pad,
+        ),
+        "logits_processor": LogitsProcessorList([_ByRow(engine, rows, width)]),
+        "stopping_criteria": StoppingCriteriaList([steps]),
+    }
+    model.generate(ids.to(device), **options)
+    return [_answered(each, started, steps.first or started) for each in rows]
+
+
+class _ByRow(LogitsProcessor):
+    """Gives each row the parameters, the seed and the text it would have alone."""
+
+    def __init__(self, engine: Engine, rows: Sequence[Row], width: int) -> None:
+        self._chains = [processors(each.params, engine.vocabulary, len(each.prompt)) for each in rows]
+        self._starts = [width - len(each.prompt) for each in rows]
+
+    def __call__(self, input_ids: torch.LongTensor, scores: torch.FloatTensor) -> torch.FloatTensor:
+        """Return the scores, shaped [rows, vocabulary]."""
+        chosen = [
+            chain(input_ids[n : n + 1, start:], scores[n : n + 1])  # type: ignore[arg-type]
+            for n, (chain, start) in enumerate(zip(self._chains, self._starts, strict=True))
+        ]
+        together: torch.FloatTensor = torch.cat(chosen)  # type: ignore[assignment]
+        return together
+
+
+class _Steps(StoppingCriteria):
+    """Takes each step's tokens, and says which rows have ended."""
+
+    def __init__(self, engine: Engine, rows: Sequence[Row], cancel: Event) -> None:
+        self._ends = engine.ends
+        self._rows = rows
+        self._cancel = cancel
+        self.first: float | None = None
+
+    def __call__(
+        self,
+        input_ids: torch.LongTensor,
+        scores: torch.FloatTensor,  # noqa: ARG002
+        **kwargs: Any,  # noqa: ANN401, ARG002
+    ) -> torch.BoolTensor:
+        """Return whether each row has ended, shaped [rows]."""
+        self.first = self.first or time.monotonic()
+        for each, token in zip(self._rows, input_ids[:, -1].tolist(), strict=True):
+            if each.ended is None:
+                self._take(each, token)
+        ended = [each.ended is not None for each in self._rows]
+        told: torch.BoolTensor = torch.tensor(ended, device=input_ids.device)  # type: ignore[assignment]
+        return told
+
+    def _take(self, each: Row, token: int) -> None:
+        each.tokens += 1
+        if token in self._ends:
+            each.ended = "stop"
+            return
+        each.pieces.append(each.text.feed([token]))
+        if each.text.stopped:
+            each.ended = "stop"
+        elif each.tokens >= each.limit:
+            each.ended = "length" if each.limit == each.params.max_new_tokens else "context"
+        elif self._cancel.is_set():
+            each.ended = "interrupted"
+
+
+def _answered(each: Row, started: float, first: float) -> Answered:
+    written = "".join(each.pieces) + each.text.flush()
+    parts = [*each.splitter.feed(written), *each.splitter.flush()] if each.splitter else [(written, "")]
+    text, reasoning = ("".join(part[side] for part in parts) for side in (0, 1))
+    usage = Usage(len(each.prompt), 0, each.tokens, first - started, time.monotonic() - first)
+    return Answered(text, reasoning, each.ended or "interrupted", usage)
