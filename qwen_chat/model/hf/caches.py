@@ -1,23 +1,11 @@
 """Kinds of key/value cache: the model's own numbers, smaller ones, or a fixed size for compiled models."""
 
-import importlib.util
-
 from transformers import PreTrainedConfig
-from transformers.cache_utils import Cache, DynamicCache, QuantizedCache, StaticCache
+from transformers.cache_utils import Cache, DynamicCache, DynamicLayer, QuantizedCache, StaticCache
 
-from qwen_chat.errors import MissingExtraError
+from qwen_chat.model.hf.small_cache import SmallLayer
 
-_BACKENDS = {"int8": ("hqq", 8), "int4": ("hqq", 4), "fp8": ("fp8", None)}
-"""Our names -> transformers' backends and their bits."""
-
-
-def check(kind: str | None) -> None:
-    """Check that a kind of cache can be had here.
-
-    Raises: MissingExtraError.
-    """
-    if kind in ("int8", "int4") and importlib.util.find_spec("hqq") is None:
-        raise MissingExtraError(f"--kv-cache {kind}", "kv")
+_BITS = {"int8": 8, "int4": 4}
 
 
 def new_cache(config: PreTrainedConfig, kind: str | None, fixed_length: int | None) -> Cache:
@@ -25,7 +13,11 @@ def new_cache(config: PreTrainedConfig, kind: str | None, fixed_length: int | No
     text = config.get_text_config(decoder=True)
     if fixed_length is not None:
         return StaticCache(config=text, max_cache_len=fixed_length)
-    if kind is None:
-        return DynamicCache(config=text)
-    backend, bits = _BACKENDS[kind]
-    return QuantizedCache(backend=backend, config=text, nbits=bits)
+    if kind == "fp8":
+        return QuantizedCache(backend="fp8", config=text)
+    cache = DynamicCache(config=text)
+    if kind is not None:
+        # Other kinds of layers, as with sliding windows, are small by themselves.
+        layers = cache.layers
+        cache.layers = [SmallLayer(_BITS[kind]) if type(layer) is DynamicLayer else layer for layer in layers]
+    return cache

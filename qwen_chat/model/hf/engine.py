@@ -50,7 +50,6 @@ class TransformersModel:
     ) -> None:
         self.name = name
         self._options = options = options or TransformersOptions()
-        caches.check(options.kv_cache)
         self.context_length = _context(info, options)
         self.default_params = defaults.default_params(info.generation)
         with ExitStack() as stack:

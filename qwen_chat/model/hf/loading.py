@@ -25,7 +25,7 @@ from qwen_chat.model.hf.dtype import fastest_on_cpu
 from qwen_chat.model.hf.memory import available_bytes
 from qwen_chat.model.hf.options import TransformersOptions
 from qwen_chat.model.hf.placement import devices, on_gpu, placement
-from qwen_chat.model.hf.quantize import quantization_config
+from qwen_chat.model.hf.quantize import own_dtype, quantization_config
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +76,8 @@ def _dtype(config: PreTrainedConfig, options: TransformersOptions) -> tuple[torc
     """Return the number type to compute with, and why."""
     if options.dtype != "auto":
         return getattr(torch, options.dtype), options.dtype
+    if (best := own_dtype(options)) is not None:
+        return best, f"{str(best).removeprefix('torch.')}, the fastest for these weights"
     own = getattr(config, "dtype", None) or torch.float16
     if on_gpu(options):
         fits = own != torch.bfloat16 or torch.cuda.is_bf16_supported()

@@ -2,9 +2,6 @@
 
 from dataclasses import dataclass
 
-KV_CACHES = ("int8", "int4", "fp8")
-"""Number types of the context's memory that torch knows; none is the model's own."""
-
 
 @dataclass(frozen=True, slots=True)
 class TransformersOptions:

@@ -3,6 +3,7 @@
 from transformers.conversion_mapping import register_checkpoint_conversion_mapping
 from transformers.core_model_loading import Chunk, WeightConverter, WeightRenaming
 
+from qwen_chat.model.qwen1 import packed
 from qwen_chat.model.qwen1.configuration import QWenConfig
 
 _NAMES = {
@@ -27,7 +28,7 @@ def register_conversion() -> None:
 def conversion() -> list[WeightConverter | WeightRenaming]:
     """Return the steps from the original layout, where one matrix makes queries, keys and values."""
     renamings = [WeightRenaming(original, ours) for original, ours in _NAMES.items()]
-    return [*renamings, _split("weight"), _split("bias")]
+    return [*renamings, _split("weight"), _split("bias"), *packed.conversion()]
 
 
 def _split(kind: str) -> WeightConverter:

@@ -14,7 +14,7 @@ from accelerate import infer_auto_device_map, init_empty_weights
 from accelerate.utils import compute_module_sizes
 from transformers import AutoModelForCausalLM
 
-from qwen_chat.errors import MissingExtraError, ModelLoadError
+from qwen_chat.errors import ModelLoadError
 from qwen_chat.message import Message
 from qwen_chat.model import qwen1
 from qwen_chat.model.checkpoint import read_checkpoint
@@ -263,9 +263,3 @@ def test_without_torch_the_extra_is_named(folder: Path, tmp_path: Path) -> None:
     assert done.stderr == (
         "qwen-chat: A safetensors checkpoint needs an extra: pip install 'qwen-chat-apps[transformers]'\n"
     )
-
-
-def test_a_quantized_cache_without_its_package(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    with pytest.raises(MissingExtraError, match=r"--kv-cache int8 needs an extra: .*\[kv\]"):
-        opened(folder, kv_cache="int8")

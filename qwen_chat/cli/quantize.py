@@ -1,0 +1,109 @@
+"""`qwen-chat quantize`: make a checkpoint smaller, once, for good."""
+
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import click
+
+from qwen_chat import settings
+from qwen_chat.errors import MissingExtraError, UsageError
+from qwen_chat.model.checkpoint import read_checkpoint
+from qwen_chat.model.hf.calibration import read_conversations
+from qwen_chat.model.hf.quiet import hush
+from qwen_chat.model.locate import locate
+
+_PACKAGES = ("torch", "transformers", "gptqmodel", "optimum")
+
+
+@click.command(
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog='FILE has Qwen\'s format: [{"id": "1", "conversations": [{"from": "user", "value": "Hi"}, '
+    '{"from": "assistant", "value": "Hello!"}]}]',
+)
+@click.option("-c", "--checkpoint-path", metavar="NAME", help="a safetensors checkpoint: folder or name")
+@click.option("--bits", type=click.Choice([4, 8]), default=4, show_default=True, help="bits for each weight")
+@click.option("--data", required=True, metavar="FILE", help="conversations like those it is to be good at")
+@click.option("-o", "--output", required=True, metavar="DIR", help="the folder to write")
+@click.option(
+    "--group-size",
+    type=click.Choice([32, 64, 128]),
+    help="weights that share a scale; the largest that fits unless given",
+)
+@click.option(
+    "--samples",
+    type=click.IntRange(1),
+    default=128,
+    show_default=True,
+    help="how many of the conversations to read",
+)
+@click.option(
+    "--max-len",
+    type=click.IntRange(16),
+    default=2048,
+    show_default=True,
+    help="tokens to read of each",
+)
+@click.option("--cpu-only", is_flag=True, default=None, help="leave the GPU alone")
+@click.option("--overwrite", is_flag=True, help="write into a folder that has a checkpoint already")
+def quantize(
+    *,
+    checkpoint_path: str | None,
+    bits: int,
+    data: str,
+    output: str,
+    group_size: int | None,
+    samples: int,
+    max_len: int,
+    cpu_only: bool | None,
+    overwrite: bool,
+) -> int:
+    """Make a checkpoint smaller with GPTQ, calibrated on conversations."""
+    given = {"checkpoint_path": checkpoint_path, "cpu_only": cpu_only}
+    chosen = settings.load({name: value for name, value in given.items() if value is not None})
+    folder, out = _source(chosen), Path(output).expanduser()
+    _check_output(out, folder, overwrite=overwrite)
+    info = read_checkpoint(folder)
+    chats = read_conversations(Path(data).expanduser())
+    if not all(map(find_spec, _PACKAGES)):
+        raise MissingExtraError("Quantizing", "gptq")
+    hush()
+    from qwen_chat.model.hf import quantizing
+
+    recipe = quantizing.Recipe(bits, group_size, samples, max_len, cpu_only=chosen.cpu_only)
+    quantizing.quantize(info, chats, out, recipe, _report)
+    sys.stderr.write(f"{out}: {_megabytes(out)}, from {_megabytes(folder)}\n")
+    return 0
+
+
+def _source(chosen: settings.Settings) -> Path:
+    if chosen.checkpoint_path is None:
+        raise UsageError("-c is missing: name a safetensors checkpoint, a folder or owner/name on the hub")
+    located = locate(chosen.checkpoint_path, sys.stderr, hub=chosen.hub, revision=chosen.revision)
+    if located.engine != "transformers":
+        raise UsageError(f"{located.name} is a GGUF file, which is quantized already: name safetensors")
+    return located.path
+
+
+def _check_output(out: Path, source: Path, *, overwrite: bool) -> None:
+    if out.exists() and not out.is_dir():
+        raise UsageError(f"-o {out} is a file: name a folder")
+    if out.exists() and out.resolve() == source.resolve():
+        raise UsageError(f"-o {out} is the checkpoint itself: name another folder")
+    if not out.exists() or not any(out.iterdir()):
+        return
+    if not overwrite:
+        raise UsageError(f"-o {out} has files in it: name another folder, or add --overwrite")
+    if not (out / "config.json").exists():
+        raise UsageError(f"-o {out} has files in it that are no checkpoint: name another folder")
+
+
+def _report(done: int, layers: int) -> None:
+    end = "\n" if done == layers or not sys.stderr.isatty() else ""
+    start = "\r" if sys.stderr.isatty() else ""
+    sys.stderr.write(f"{start}quantizing: layer {done} of {layers}{end}")
+    sys.stderr.flush()
+
+
+def _megabytes(folder: Path) -> str:
+    return f"{sum(file.stat().st_size for file in folder.glob('*.safetensors')) / 1e6:,.0f} MB"

@@ -1,0 +1,27 @@
+"""Silence: what quantization libraries tell developers is nothing for people who chat."""
+
+import logging
+import warnings
+from contextlib import redirect_stdout
+from importlib.util import find_spec
+from io import StringIO
+
+_TALKATIVE = ("torchao", "bitsandbytes", "tokenicer", "optimum", "torch.utils._pytree")
+
+
+def hush() -> None:
+    """Let the libraries speak of errors only; to be called before transformers is imported."""
+    for name in _TALKATIVE:
+        logging.getLogger(name).setLevel(logging.ERROR)
+
+
+def hush_gptq() -> None:
+    """Let gptqmodel, which writes to stdout from its import on, speak of errors only."""
+    hush()
+    # optimum looks at every attribute of a model, deprecated ones too.
+    warnings.filterwarnings("ignore", message=r"`is_gradient_checkpointing` is deprecated")
+    if find_spec("logbar"):
+        from logbar import LogBar
+
+        with redirect_stdout(StringIO()):  # it begins with an empty line
+            LogBar.shared().setLevel("CRITICAL")

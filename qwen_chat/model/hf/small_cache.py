@@ -1,0 +1,91 @@
+"""A key/value cache in 8 or 4 bits, with torch alone.
+
+Each token's numbers are quantized once, when they come, in groups along the head: what is cached can be gone
+on with, cut off and handed on like a plain cache. Asymmetric rounding, as in KIVI (Liu et al., 2024).
+"""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from transformers.cache_utils import DynamicLayer
+
+_GROUP = 32
+"""Numbers that share a scale and a lowest value, where the head's width allows it."""
+
+Small = tuple[Tensor, Tensor, Tensor]
+"""Codes uint8 [batch, heads, tokens, groups, bytes], scales and lowest values [..., groups, 1]."""
+
+
+class SmallLayer(DynamicLayer):
+    """The cache of one layer; `bits` is 8 or 4."""
+
+    def __init__(self, bits: int) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self._bits = bits
+        self._small_keys: Small | None = None
+        self._small_values: Small | None = None
+
+    def update(
+        self,
+        key_states: Tensor,
+        value_states: Tensor,
+        *args: Any,  # noqa: ANN401, ARG002
+        **kwargs: Any,  # noqa: ANN401, ARG002
+    ) -> tuple[Tensor, Tensor]:
+        """Add the states of new tokens, and return those of all, [batch, heads, tokens, width]."""
+        if not self.is_initialized:
+            self.lazy_initialization(key_states, value_states)
+        keys, self._small_keys = self._grown(self._small_keys, key_states)
+        values, self._small_values = self._grown(self._small_values, value_states)
+        return keys, values
+
+    def get_seq_length(self) -> int:
+        """Return how many tokens are cached."""
+        return 0 if self._small_keys is None else self._small_keys[0].shape[2]
+
+    def crop(self, tokens_to_remove: int) -> None:
+        """Forget the last tokens; their number is negative."""
+        left = self.get_seq_length() - abs(tokens_to_remove)
+        self._small_keys = _cut(self._small_keys, left)
+        self._small_values = _cut(self._small_values, left)
+
+    def reset(self) -> None:
+        """Forget everything."""
+        super().reset()
+        self._small_keys = self._small_values = None
+
+    def _grown(self, small: Small | None, states: Tensor) -> tuple[Tensor, Small]:
+        new = shrink(states, self._bits)
+        if small is None:
+            return states, new
+        every = torch.cat([restore(small, self._bits, states.dtype), states], dim=-2)
+        codes, scales, lowest = (torch.cat(pair, dim=2) for pair in zip(small, new, strict=True))
+        return every, (codes, scales, lowest)
+
+
+def shrink(states: Tensor, bits: int) -> Small:
+    """Quantize states [batch, heads, tokens, width]."""
+    width = states.shape[-1]
+    groups = states.float().unflatten(-1, (-1, _GROUP if width % _GROUP == 0 else width))
+    lowest, highest = groups.aminmax(dim=-1, keepdim=True)
+    scales = ((highest - lowest) / (2**bits - 1)).clamp(min=torch.finfo(torch.float16).tiny)
+    codes = ((groups - lowest) / scales).round_().to(torch.uint8)
+    if bits == 4:
+        codes = codes[..., ::2] | codes[..., 1::2] << 4
+    return codes, scales.half(), lowest.half()
+
+
+def restore(small: Small, bits: int, dtype: torch.dtype) -> Tensor:
+    """Return states [batch, heads, tokens, width] from their codes."""
+    codes, scales, lowest = small
+    if bits == 4:
+        codes = torch.stack([codes & 15, codes >> 4], dim=-1).flatten(-2)
+    return torch.addcmul(lowest.to(dtype), codes.to(dtype), scales.to(dtype)).flatten(-2)
+
+
+def _cut(small: Small | None, tokens: int) -> Small | None:
+    if small is None:
+        return None
+    codes, scales, lowest = (part[:, :, :tokens] for part in small)
+    return codes, scales, lowest

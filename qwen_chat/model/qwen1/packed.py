@@ -1,0 +1,84 @@
+"""GPTQ checkpoints of first-generation Qwen: how the joint, packed matrix becomes three, and back.
+
+A packed matrix of `in` x `out` weights is `qweight` int32 [in * bits / 32, out], `qzeros` int32
+[groups, out * bits / 32], `scales` [groups, out] and `g_idx` int32 [in], which names the group of each row.
+"""
+
+import torch
+from safetensors import safe_open
+from transformers.core_model_loading import Chunk, ConversionOps, WeightConverter
+
+from qwen_chat.errors import ModelLoadError
+from qwen_chat.model.checkpoint import CheckpointInfo
+
+_PARTS = tuple(f".self_attn.{part}_proj" for part in "qkv")
+_WITHOUT_BIAS = (".attn.c_proj.bias", ".mlp.w1.bias", ".mlp.w2.bias", ".mlp.c_proj.bias")
+
+
+class Share(ConversionOps):
+    """Gives each part the same tensor; when they are saved, one stands for all."""
+
+    @torch.no_grad()
+    def convert(  # type: ignore[override]
+        self,
+        input_dict: dict[str, torch.Tensor],
+        source_patterns: list[str],  # noqa: ARG002
+        target_patterns: list[str],
+        **_: object,
+    ) -> dict[str, torch.Tensor]:
+        """Return a copy of the one tensor by each target's name."""
+        return {target: _first(input_dict).clone() for target in target_patterns}
+
+    @property
+    def reverse_op(self) -> ConversionOps:
+        """The step that is taken when the model is saved."""
+        return _TakeFirst()
+
+
+class _TakeFirst(ConversionOps):
+    @torch.no_grad()
+    def convert(  # type: ignore[override]
+        self,
+        input_dict: dict[str, torch.Tensor],
+        source_patterns: list[str],  # noqa: ARG002
+        target_patterns: list[str],
+        **_: object,
+    ) -> dict[str, torch.Tensor]:
+        return {target_patterns[0]: _first(input_dict)}
+
+    @property
+    def reverse_op(self) -> ConversionOps:
+        return Share()
+
+
+def conversion() -> list[WeightConverter]:
+    """Return the steps for the packed tensors; those of plain weights are elsewhere."""
+    return [
+        *(_step(kind, Chunk(dim=1)) for kind in ("qweight", "qzeros", "scales")),
+        _step("g_idx", Share()),
+    ]
+
+
+def check_biases(info: CheckpointInfo) -> None:
+    """Check that the biases which packing added to layers without one are zero, as they are left out.
+
+    Raises: ModelLoadError.
+    """
+    if info.model_type != "qwen" or not info.config.get("no_bias", True):
+        return
+    for shard in sorted(info.folder.glob("*.safetensors")):
+        with safe_open(shard, "pt") as file:
+            for name in file.keys():  # noqa: SIM118
+                if name.endswith(_WITHOUT_BIAS) and file.get_tensor(name).any():
+                    raise ModelLoadError(
+                        f"{shard} has a bias that config.json rules out ({name}): fetch the checkpoint again"
+                    )
+
+
+def _step(kind: str, operation: ConversionOps) -> WeightConverter:
+    return WeightConverter(rf"\.attn\.c_attn\.{kind}", [f"{part}.{kind}" for part in _PARTS], [operation])
+
+
+def _first(tensors: dict[str, torch.Tensor]) -> torch.Tensor:
+    found: torch.Tensor | list[torch.Tensor] = next(iter(tensors.values()))
+    return found[0] if isinstance(found, list) else found
