@@ -10,6 +10,7 @@ from qwen_chat.model.base import TokenizingModel
 from qwen_chat.model.checkpoint import CheckpointInfo, read_checkpoint
 from qwen_chat.model.gguf import read_info
 from qwen_chat.model.hf.options import TransformersOptions
+from qwen_chat.model.hf.quiet import hush
 from qwen_chat.model.llamacpp import LlamaCppModel, LlamaCppOptions
 from qwen_chat.model.loading import LoadingModel
 from qwen_chat.model.locate import Located, locate
@@ -64,6 +65,7 @@ def _open_folder(located: Located, settings: Settings, progress: TextIO) -> Load
     )
 
     def load() -> TokenizingModel:
+        hush()  # before transformers is imported, which imports what else is installed
         from qwen_chat.model.hf.engine import TransformersModel
 
         return TransformersModel(info, located.name, options, draft=draft)

@@ -26,6 +26,7 @@ from qwen_chat.model.hf.memory import available_bytes
 from qwen_chat.model.hf.options import TransformersOptions
 from qwen_chat.model.hf.placement import devices, on_gpu, placement
 from qwen_chat.model.hf.quantize import own_dtype, quantization_config
+from qwen_chat.model.hf.quiet import chatter_kept_from_stdout
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +49,7 @@ def load(info: CheckpointInfo, options: TransformersOptions, stack: ExitStack) -
     qwen1.register()
     if options.threads:
         torch.set_num_threads(options.threads)
-    with _told(info):
+    with _told(info), chatter_kept_from_stdout(info.quantization):
         config = AutoConfig.from_pretrained(info.folder, trust_remote_code=False, local_files_only=True)
         tokenizer = AutoTokenizer.from_pretrained(info.folder, trust_remote_code=False, local_files_only=True)
         dtype, why = _dtype(config, options)

@@ -2,7 +2,7 @@
 
 import logging
 import warnings
-from contextlib import redirect_stdout
+from contextlib import AbstractContextManager, nullcontext, redirect_stdout
 from importlib.util import find_spec
 from io import StringIO
 
@@ -25,3 +25,8 @@ def hush_gptq() -> None:
 
         with redirect_stdout(StringIO()):  # it begins with an empty line
             LogBar.shared().setLevel("CRITICAL")
+
+
+def chatter_kept_from_stdout(quantization: str | None) -> AbstractContextManager[object]:
+    """Keep what gptqmodel prints while it loads weights out of an answer that is piped on."""
+    return redirect_stdout(StringIO()) if quantization in ("gptq", "awq") else nullcontext()
