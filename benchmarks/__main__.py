@@ -11,6 +11,7 @@ from benchmarks import (
     memory,
     oneshot,
     prompt,
+    torch_batch,
     torch_decoding,
     torch_turns,
 )
@@ -25,6 +26,7 @@ MEASURES: dict[str, ModuleType] = {
         prompt,
         memory,
         keeping,
+        torch_batch,
         torch_decoding,
         torch_turns,
     )

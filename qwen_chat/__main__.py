@@ -2,4 +2,5 @@
 
 from qwen_chat.cli import run
 
-run()
+if __name__ == "__main__":  # processes of our own import it, too
+    run()

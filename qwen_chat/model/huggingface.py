@@ -2,6 +2,7 @@
 
 from contextlib import suppress
 from glob import escape
+from importlib import import_module
 from pathlib import Path
 
 from qwen_chat.errors import MissingExtraError, ModelLoadError
@@ -19,6 +20,7 @@ class HuggingFace:
 
     def __init__(self, repo: str, revision: str | None) -> None:
         try:
+            import_module("huggingface_hub")
             from huggingface_hub.constants import HF_HUB_CACHE
         except ImportError:
             raise MissingExtraError("Fetching from a hub", "hub") from None

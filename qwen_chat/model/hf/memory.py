@@ -35,3 +35,10 @@ def available_bytes() -> int:
         return int(facts["MemAvailable"].split()[0]) * 1024
     except (OSError, KeyError, ValueError):
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+
+
+def peak_gpu_bytes() -> int:
+    """Return the most memory that tensors had on all GPUs together; 0 where there are none."""
+    import torch
+
+    return sum(torch.cuda.max_memory_allocated(number) for number in range(torch.cuda.device_count()))
