@@ -2,21 +2,27 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Generator, Iterator, Sequence
+from io import BytesIO
 from pathlib import Path
+from threading import Event, Thread, Timer
 from typing import Any
 
 import pytest
 import tiny_hf
 from conftest import RunCommand
+from driver import Terminal
+from scripted import ScriptedModel
 
-from qwen_chat.message import Message
-from qwen_chat.model.checkpoint import read_checkpoint
-from qwen_chat.model.hf.engine import TransformersModel
-from qwen_chat.model.hf.options import TransformersOptions
+from qwen_chat.batch import Earlier, Job, read_jobs, record, resume, run
+from qwen_chat.errors import ModelError, UsageError
+from qwen_chat.message import Delta, Message
+from qwen_chat.model.base import Answered
 from qwen_chat.sampling import SamplingParams
 
 CALM = ("--temperature", "0", "--max-new-tokens", "6", "--quiet")
@@ -35,6 +41,13 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def write(path: Path, *lines: object) -> Path:
     path.write_text("".join(f"{json.dumps(line)}\n" for line in lines))
     return path
+
+
+def until_written(path: Path) -> None:
+    deadline = time.monotonic() + 60
+    while not path.exists() or path.stat().st_size == 0:
+        assert time.monotonic() < deadline, "no answer came"
+        time.sleep(0.01)
 
 
 def answers(path: Path) -> list[dict[str, Any]]:
@@ -81,17 +94,14 @@ def test_every_form_of_a_line(qwen_chat: RunCommand, tmp_path: Path, checkpoint:
         ('{"prompt": "\\ud800"}', "half of a surrogate pair"),
         ('{"prompt": "hi", "temperature": 99}', "temperature=99: must be from 0 to 5"),
         ('{"prompt": "hi", "id": [1]}', "id must be a text or a number"),
+        ('{"prompt": "hi", "id": true}', "id must be a text or a number"),
+        ('{"prompt": "hi", "id": "\\ud800"}', "half of a surrogate pair"),
+        ('{"prompt": "hi", "seed": "\\ud800"}', "seed=?: must be a number"),
         ("[" * 100_000, "recursion"),
         ("\udcff", "not JSON"),
     ],
 )
 def test_a_bad_line_is_told_in_its_place(tmp_path: Path, line: str, words: str) -> None:
-    from threading import Event
-
-    from scripted import ScriptedModel
-
-    from qwen_chat.batch import read_jobs, record, run
-
     jobs = read_jobs(['"one"', line, '"two"'], SamplingParams(), None)
     model = ScriptedModel("fine")
     lines = [
@@ -100,6 +110,57 @@ def test_a_bad_line_is_told_in_its_place(tmp_path: Path, line: str, words: str) 
     assert [each.get("answer") for each in lines] == ["fine", None, "fine"]
     assert words in lines[1]["error"]
     assert lines[1]["error"].startswith("line 2: ")
+
+
+def test_a_line_without_an_id_gets_its_number() -> None:
+    lines = ['{"prompt": "hi", "id": null}', '{"body": {"messages": [{"role": "user", "content": "hi"}]}}']
+    assert [job.id for job in read_jobs(lines, SamplingParams(), None)] == [1, 2]
+
+
+@pytest.mark.parametrize("fault", [ModelError("too bad"), KeyError("odd")])
+def test_a_fault_of_the_engine_is_its_lines_own(fault: Exception) -> None:
+    jobs = read_jobs(['"one"', '"two"'], SamplingParams(), None)
+    found = list(run(ScriptedModel("so", fault), jobs, batch_size=2, parallel=2, cancel=Event()))
+    assert [type(answer) for _, answer in found] == [ModelError, ModelError]
+    assert all(str(fault) in str(answer) for _, answer in found)
+
+
+def test_order_holds_and_few_lines_are_read_ahead() -> None:
+    late, read, seen = Event(), list[int](), list[int]()
+
+    class Slow(ScriptedModel):
+        """Answers the first prompt last."""
+
+        def stream(
+            self, messages: Sequence[Message], params: SamplingParams, *, cancel: Event | None = None
+        ) -> Generator[Delta, None, None]:
+            if messages[0].content == "0":
+                late.wait(30)
+            yield Delta(messages[0].content, finish_reason="stop")
+
+    def lines() -> Iterator[str]:
+        for number in range(50):
+            read.append(number)
+            yield f'"{number}"'
+
+    def release() -> None:
+        seen.append(len(read))
+        late.set()
+
+    jobs = read_jobs(lines(), SamplingParams(), None)
+    Timer(0.3, release).start()
+    results = run(Slow(), jobs, batch_size=1, parallel=3, cancel=Event())
+    texts = [answer.text for _, answer in results if isinstance(answer, Answered)]
+    assert texts == [str(number) for number in range(50)]
+    assert seen == [6]
+
+
+def test_leaving_early_ends_the_work() -> None:
+    cancel, never = Event(), Event()
+    jobs = read_jobs(['"one"', '"two"'], SamplingParams(), None)
+    results = run(ScriptedModel("so", never), jobs, batch_size=1, parallel=1, cancel=cancel)
+    Timer(0.2, cancel.set).start()
+    assert list(results) == []
 
 
 def test_some_errors_make_the_exit_code_one(qwen_chat: RunCommand, tmp_path: Path, folder: Path) -> None:
@@ -112,6 +173,11 @@ def test_some_errors_make_the_exit_code_one(qwen_chat: RunCommand, tmp_path: Pat
     found = answers(tmp_path / "a.jsonl")
     assert found[0]["answer"]
     assert "the prompt has 5,0" in found[2]["error"]
+    again = qwen_chat("batch", str(prompts), "-o", str(tmp_path / "a.jsonl"), "-c", str(folder))
+    assert (again.returncode, again.stderr) == (
+        1,
+        "0 answered, 3 before, 0.0 tokens/s; 2 with an error\n",
+    )
 
 
 def test_it_goes_on_after_a_kill_and_a_torn_line(tmp_path: Path, folder: Path, qwen_chat: RunCommand) -> None:
@@ -120,9 +186,7 @@ def test_it_goes_on_after_a_kill_and_a_torn_line(tmp_path: Path, folder: Path, q
     words = ["batch", str(prompts), "-o", str(output), "-c", str(folder), "--dtype", "float32", *CALM]
     words += ["-s", "1", "--temperature", "1", "--batch-size", "2"]
     process = subprocess.Popen([sys.executable, "-m", "qwen_chat", *words])
-    deadline = time.monotonic() + 60
-    while (not output.exists() or output.stat().st_size == 0) and time.monotonic() < deadline:
-        time.sleep(0.01)
+    until_written(output)
     process.kill()
     process.wait()
     kept = output.read_bytes()
@@ -152,10 +216,41 @@ def test_answers_to_other_prompts_are_not_mixed_in(
     assert refused.returncode == 2
     assert "line 2 of the output answers another prompt: name another -o, or --overwrite" in refused.stderr
     assert qwen_chat(*words, "--overwrite").returncode == 0
-    output.write_text("my notes\n")
-    refused = qwen_chat(*words)
-    assert "line 1 of the output is no batch's answer" in refused.stderr
-    assert output.read_text() == "my notes\n"
+
+
+@pytest.mark.parametrize(
+    "text", ["my notes\n", "my notes", '{"id": 1, "prompt": "x"}', '{"id": 1}\n', "[" * 100_000, "\0\0"]
+)
+def test_a_file_that_is_no_batchs_is_left_alone(text: str) -> None:
+    jobs = read_jobs(['"one"'], SamplingParams(), None)
+    with pytest.raises(UsageError, match="line 1 of the output is no batch's answer: name another -o"):
+        resume(BytesIO(text.encode()), jobs)
+
+
+def test_a_line_torn_anywhere_is_answered_again() -> None:
+    def jobs() -> Iterator[Job]:
+        return read_jobs(['{"prompt": "a", "id": "ü"}', '"b"'], SamplingParams(), None)
+
+    answered = run(ScriptedModel("fine"), jobs(), batch_size=1, parallel=1, cancel=Event())
+    first, second = (f"{record(result)}\n".encode() for result in answered)
+    for length in range(len(second)):
+        left = jobs()
+        assert resume(BytesIO(first + second[:length]), left) == Earlier(1, 0, len(first))
+        assert [job.id for job in left] == [2]
+    assert resume(BytesIO(first + second), jobs()) == Earlier(2, 0, len(first + second))
+
+
+@pytest.mark.parametrize("source", ["p.jsonl", "-"])
+def test_the_prompts_themselves_are_never_written_over(tmp_path: Path, source: str) -> None:
+    prompts = write(tmp_path / "p.jsonl", "one")
+    before = prompts.read_bytes()
+    (tmp_path / "link").symlink_to(prompts)
+    command = [sys.executable, "-m", "qwen_chat", "batch", source, "-o", "link", "--overwrite"]
+    with prompts.open("rb") as stdin:
+        done = subprocess.run(command, stdin=stdin, capture_output=True, cwd=tmp_path)
+    assert done.returncode == 2
+    assert b"link is where the prompts are: name another -o" in done.stderr
+    assert prompts.read_bytes() == before
 
 
 def test_ctrl_c_keeps_what_is_finished(tmp_path: Path, folder: Path) -> None:
@@ -163,9 +258,7 @@ def test_ctrl_c_keeps_what_is_finished(tmp_path: Path, folder: Path) -> None:
     output = tmp_path / "a.jsonl"
     words = ["batch", str(prompts), "-o", str(output), "-c", str(folder), "--dtype", "float32"]
     process = subprocess.Popen([sys.executable, "-m", "qwen_chat", *words], stderr=subprocess.PIPE)
-    deadline = time.monotonic() + 60
-    while (not output.exists() or output.stat().st_size == 0) and time.monotonic() < deadline:
-        time.sleep(0.01)
+    until_written(output)
     process.send_signal(signal.SIGINT)
     _, stderr = process.communicate(timeout=30)
     assert process.returncode == 130
@@ -173,9 +266,34 @@ def test_ctrl_c_keeps_what_is_finished(tmp_path: Path, folder: Path) -> None:
     assert "Traceback" not in stderr.decode()
 
 
+def test_ctrl_c_does_not_wait_for_an_answer_that_was_begun(tmp_path: Path, model_path: Path) -> None:
+    prompts = write(tmp_path / "p.jsonl", "Say hi.", {"prompt": "Tell a long story.", "max_tokens": 4000})
+    output = tmp_path / "a.jsonl"
+    words = ["batch", str(prompts), "-o", str(output), "-c", str(model_path), "--max-new-tokens", "2"]
+    process = subprocess.Popen([sys.executable, "-m", "qwen_chat", *words], stderr=subprocess.PIPE)
+    until_written(output)
+    pressed = time.monotonic()
+    process.send_signal(signal.SIGINT)
+    _, stderr = process.communicate(timeout=60)
+    assert time.monotonic() - pressed < 5
+    assert (process.returncode, stderr) == (130, b"stopped after 1 lines: run it again to go on\n")
+    assert len(answers(output)) == 1
+
+
+def test_a_terminal_shows_how_far_it_is(tmp_path: Path, folder: Path) -> None:
+    prompts = write(tmp_path / "p.jsonl", *(f"Question {number}" for number in range(400)))
+    output = str(tmp_path / "a.jsonl")
+    words = ("batch", str(prompts), "-o", output, "-c", str(folder), "--batch-size", "4")
+    terminal = Terminal(*words)
+    terminal.wait_for(lambda text: re.search(r"answering .* \d+/400 .*tok/s 0:0\d:\d\d", text) is not None)
+    assert terminal.leave("\x03") == 130
+    assert "run it again to go on" in terminal.text()
+
+
 @pytest.mark.parametrize(
     ("words", "fault"),
     [
+        (["p.jsonl", "-o", "/dev/null"], "cannot write /dev/null: not a plain file"),
         (["nowhere.jsonl", "-o", "a.jsonl"], "cannot read nowhere.jsonl: No such file"),
         (["p.jsonl", "-o", "no/such/folder/a.jsonl"], "cannot write no/such/folder/a.jsonl"),
         (["p.jsonl"], "Missing option '-o'"),
@@ -193,51 +311,16 @@ def test_faults_before_the_work(tmp_path: Path, words: list[str], fault: str) ->
 
 def test_stdin_is_read_as_it_comes(qwen_chat: RunCommand, tmp_path: Path, folder: Path) -> None:
     words = ("batch", "-", "-o", str(tmp_path / "a.jsonl"), "-c", str(folder), *CALM)
-    assert qwen_chat(*words, stdin='"one"\n"two"').returncode == 0
-    assert [line["id"] for line in answers(tmp_path / "a.jsonl")] == [1, 2]
+    assert qwen_chat(*words, stdin='\ufeff"one"\r\n"two"').returncode == 0
+    found = answers(tmp_path / "a.jsonl")
+    assert [line["id"] for line in found if line["answer"]] == [1, 2]
 
 
-def test_a_row_says_what_it_says_alone(folder: Path) -> None:
-    from qwen_chat.model.base import Answered, Request
-
-    model = TransformersModel(read_checkpoint(folder), "tiny", TransformersOptions(dtype="float32"))
-    for params in (SamplingParams(temperature=0), SamplingParams(temperature=1, seed=3)):
-        requests = [
-            Request(
-                [Message("user", "word " * length)], SamplingParams(max_new_tokens=length + 3).over(params)
-            )
-            for length in (1, 20, 5, 60)
-        ]
-        together = model.answer(requests)
-        for request, answer in zip(requests, together, strict=True):
-            alone = list(model.stream(request.messages, request.params))
-            assert isinstance(answer, Answered)
-            assert answer.text == "".join(delta.text for delta in alone)
-            assert (answer.finish_reason, answer.usage.completion_tokens) == (
-                alone[-1].finish_reason,
-                request.params.max_new_tokens,
-            )
-    model.close()
-
-
-def test_too_little_memory_for_a_batch_writes_it_in_halves(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from qwen_chat.model.base import Answered, Request
-    from qwen_chat.model.hf import batching
-
-    model = TransformersModel(read_checkpoint(folder), "tiny", TransformersOptions(dtype="float32"))
-    write_rows = batching._write
-    sizes: list[int] = []
-
-    def small(engine: Any, rows: Any, cancel: Any) -> Any:
-        sizes.append(len(rows))
-        if len(rows) > 2:
-            raise RuntimeError("DefaultCPUAllocator: can't allocate memory")
-        return write_rows(engine, rows, cancel)
-
-    monkeypatch.setattr(batching, "_write", small)
-    requests = [Request([Message("user", f"{n}")], SamplingParams(temperature=0)) for n in range(5)]
-    assert all(isinstance(answer, Answered) for answer in model.answer(requests))
-    assert sizes == [5, 2, 3, 1, 2]
-    model.close()
+def test_a_named_pipe_is_read_once(tmp_path: Path, folder: Path, qwen_chat: RunCommand) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    lines = [json.dumps(f"{number} " + "x" * 150) for number in range(120)]
+    Thread(target=lambda: pipe.write_text("\n".join(lines)), daemon=True).start()
+    words = ("batch", str(pipe), "-o", str(tmp_path / "a.jsonl"), "-c", str(folder), "--max-new-tokens", "1")
+    assert qwen_chat(*words, "--batch-size", "60").returncode == 0
+    assert len(answers(tmp_path / "a.jsonl")) == 120

@@ -1,10 +1,12 @@
 """`qwen-chat batch`: answer many prompts from a file."""
 
 import os
+import stat
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from codecs import BOM_UTF8
+from collections.abc import Generator
+from contextlib import ExitStack, closing, nullcontext
 from itertools import chain
 from pathlib import Path
 from threading import Event
@@ -41,22 +43,26 @@ def batch(prompts: str, output: str, batch_size: int, overwrite: bool, **flags: 
     chosen = read_settings(flags, system_file=None)
     role = presets.load(chosen.role) if chosen.role else None
     with ExitStack() as stack:
-        lines = stack.enter_context(_input(prompts))
+        source = stack.enter_context(nullcontext(sys.stdin.buffer) if prompts == "-" else _source(prompts))
         out = stack.enter_context(_output(Path(output)))
-        digests, end = ([], 0) if overwrite else core.done(out)
+        if os.path.sameopenfile(source.fileno(), out.fileno()):
+            raise UsageError(f"{output} is where the prompts are: name another -o for the answers")
+        # What is no UTF-8 is the fault of its line alone; Windows marks the begin of a file.
+        lines = (line.removeprefix(BOM_UTF8).decode(errors="surrogateescape") for line in source)
         jobs = core.read_jobs(lines, chosen.params(role), chosen.system_prompt(role))
-        waiting = next(left := core.skip(jobs, digests), None)
-        tally = _Tally(len(digests))
-        if waiting is not None:
-            cancel = Event()
-            model = _model(chosen, stack)
-            out.seek(end)
-            out.truncate()
-            results = core.run(
-                model, chain([waiting], left), batch_size=batch_size, parallel=chosen.parallel, cancel=cancel
-            )
-            total = None if prompts == "-" else _count(Path(prompts))
-            if not _write(results, out, cancel, stack.enter_context(_bar(total, chosen, tally)), tally):
+        earlier = core.Earlier() if overwrite else core.resume(out, jobs)
+        waiting = next(jobs, None)
+        model = _model(chosen, stack) if waiting is not None else None
+        out.seek(earlier.end)
+        out.truncate()
+        tally = _Tally(earlier)
+        if model is not None and waiting is not None:
+            todo, cancel = chain([waiting], jobs), Event()
+            results = core.run(model, todo, batch_size=batch_size, parallel=chosen.parallel, cancel=cancel)
+            bar = stack.enter_context(_bar(_count(prompts), chosen, tally))
+            if not _write(results, out, cancel, bar, tally):
+                again = "run it again without --overwrite" if overwrite else "run it again"
+                sys.stderr.write(f"stopped after {tally.all_lines} lines: {again} to go on\n")
                 return 130
     return tally.told(quiet=chosen.quiet)
 
@@ -71,89 +77,93 @@ def _model(chosen: Settings, stack: ExitStack) -> ChatModel:
 def _bar(total: int | None, chosen: Settings, tally: "_Tally") -> "Bar":
     from qwen_chat.terminal.progress import Bar
 
-    return Bar(total, tally.before, shown=not chosen.quiet)
+    return Bar(total, tally.all_lines, shown=not (chosen.quiet or chosen.plain))
 
 
 def _write(
-    results: Iterator[core.Result], out: IO[bytes], cancel: Event, bar: "Bar", tally: "_Tally"
+    results: Generator[core.Result, None, None], out: IO[bytes], cancel: Event, bar: "Bar", tally: "_Tally"
 ) -> bool:
     """Write the answers as they come; False when a person stopped them."""
-    try:
-        for result in results:
-            out.write(core.record(result).encode() + b"\n")
-            tally.take(result, out)
-            bar.advance(tally.speed)
-    except KeyboardInterrupt:
-        cancel.set()
-        sys.stderr.write(f"stopped after {tally.before + tally.lines} lines: run it again to go on\n")
-        return False
-    finally:
-        _finish(out)
+    with closing(results):  # before the model goes whose threads may still be at work
+        try:
+            for result in results:
+                out.write(core.record(result).encode() + b"\n")
+                out.flush()
+                tally.take(result, out)
+                bar.advance(tally.speed)
+        except KeyboardInterrupt:
+            cancel.set()
+            return False
+        finally:
+            _sync(out)
     return True
 
 
 class _Tally:
     """What was answered so far, and how fast."""
 
-    def __init__(self, before: int) -> None:
-        self.before = before
-        self.lines = self.errors = self.tokens = 0
+    def __init__(self, earlier: core.Earlier) -> None:
+        self._earlier = earlier
+        self._lines = self._errors = self._tokens = 0
         self._started = self._synced = time.monotonic()
 
     @property
+    def all_lines(self) -> int:
+        return self._earlier.lines + self._lines
+
+    @property
     def speed(self) -> float:
-        return self.tokens / max(time.monotonic() - self._started, 1e-9)
+        return self._tokens / max(time.monotonic() - self._started, 1e-9)
 
     def take(self, result: core.Result, out: IO[bytes]) -> None:
-        self.lines += 1
+        self._lines += 1
         answer = result[1]
         if isinstance(answer, ModelError):
-            self.errors += 1
+            self._errors += 1
         else:
-            self.tokens += answer.usage.completion_tokens
+            self._tokens += answer.usage.completion_tokens
         if time.monotonic() - self._synced > _SYNC_SECONDS:
-            _finish(out)
+            _sync(out)
             self._synced = time.monotonic()
 
     def told(self, *, quiet: bool) -> int:
-        """Say how it went, and return the exit code: 1 when a line has an error."""
-        if not quiet or self.errors:
-            before = f", {self.before} before" if self.before else ""
-            faults = f"; {self.errors} with an error" if self.errors else ""
-            sys.stderr.write(f"{self.lines} answered{before}, {self.speed:.1f} tokens/s{faults}\n")
-        return 1 if self.errors else 0
+        """Say how it went, and return the exit code: 1 when a line of the output has an error."""
+        errors = self._earlier.errors + self._errors
+        if not quiet or errors:
+            before = f", {self._earlier.lines} before" if self._earlier.lines else ""
+            faults = f"; {errors} with an error" if errors else ""
+            sys.stderr.write(f"{self._lines} answered{before}, {self.speed:.1f} tokens/s{faults}\n")
+        return 1 if errors else 0
 
 
-def _finish(out: IO[bytes]) -> None:
+def _sync(out: IO[bytes]) -> None:
     out.flush()
-    if out.seekable():
-        os.fsync(out.fileno())
+    os.fsync(out.fileno())
 
 
-@contextmanager
-def _input(name: str) -> Iterator[Iterator[str]]:
-    """Open the prompts, line by line; what is no UTF-8 is the fault of its line alone."""
-    if name == "-":
-        yield (line.decode(errors="surrogateescape") for line in sys.stdin.buffer)
-        return
+def _source(name: str) -> IO[bytes]:
     try:
-        with Path(name).open("rb") as file:
-            yield (line.decode(errors="surrogateescape") for line in file)
+        return Path(name).open("rb")
     except OSError as error:
         raise UsageError(f"cannot read {name}: {error.strerror or error}") from None
 
 
-@contextmanager
-def _output(path: Path) -> Iterator[IO[bytes]]:
+def _output(path: Path) -> IO[bytes]:
     try:
         # Both read and written: what is there already is gone on with.
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-        with os.fdopen(descriptor, "r+b") as file:
-            yield file
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o600)
     except OSError as error:
         raise UsageError(f"cannot write {path}: {error.strerror or error}") from None
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise UsageError(f"cannot write {path}: not a plain file, which a run that was cut off needs")
+    return os.fdopen(descriptor, "r+b")
 
 
-def _count(path: Path) -> int:
+def _count(name: str) -> int | None:
+    """Return how many lines there are to answer, or None for a stream, which can be read only once."""
+    path = Path(name)
+    if name == "-" or not path.is_file():
+        return None
     with path.open("rb") as file:
         return sum(1 for line in file if line.strip())

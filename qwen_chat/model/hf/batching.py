@@ -1,8 +1,9 @@
 """Many prompts at once: padded on the left and written together, each row by its own rules.
 
-Measured against transformers' continuous batching on two cores, float32, a model of 135M weights and eight
-prompts: see docs/torch.md. Continuous batching also reads prompts beyond a first-generation checkpoint's
-trained length wrongly, since packed rows have no prompt length of their own.
+transformers' continuous batching (`generate_batch`) was measured as the other choice: 17.9 tokens/s against
+60.6 here on one core, 26.6 against 71.1 on two (eight prompts, 48 tokens each, float32, 135M weights). It
+also reads prompts beyond a first-generation checkpoint's trained length wrongly, since packed rows have no
+prompt length of their own.
 """
 
 import time

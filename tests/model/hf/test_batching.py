@@ -1,0 +1,215 @@
+"""Rows of a batch: each says what it says alone, ends by its own rules, and none harms another."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from threading import Event, Timer
+from typing import Any
+
+import pytest
+import tiny_hf
+import torch
+from test_first_generation import folder as qwen1_folder  # noqa: F401 - a fixture
+
+from qwen_chat.errors import ContextLengthError, ModelError
+from qwen_chat.message import Message
+from qwen_chat.model.base import Answered, Request
+from qwen_chat.model.checkpoint import read_checkpoint
+from qwen_chat.model.hf import batching
+from qwen_chat.model.hf.engine import TransformersModel
+from qwen_chat.model.hf.options import TransformersOptions
+from qwen_chat.sampling import SamplingParams
+
+GREEDY = SamplingParams(temperature=0)
+DRAWN = SamplingParams(temperature=1.2, top_p=0.9, top_k=40, min_p=0.01, seed=3)
+PENALIZED = SamplingParams(
+    temperature=0, repetition_penalty=1.3, presence_penalty=2, frequency_penalty=2, max_new_tokens=24
+)
+LENGTHS = (60, 1, 20, 5)
+
+
+def opened(folder: Path, **options: Any) -> TransformersModel:
+    return TransformersModel(
+        read_checkpoint(folder), "tiny", TransformersOptions(dtype="float32", threads=1, **options)
+    )
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TransformersModel]:
+    model = opened(tiny_hf.write_checkpoint(tmp_path_factory.mktemp("tiny")))
+    yield model
+    model.close()
+
+
+def requests(*params: SamplingParams) -> list[Request]:
+    """Return prompts of different lengths, each with a limit of its own where `params` have none."""
+    return [
+        Request([Message("user", "word " * words)], each.over(SamplingParams(max_new_tokens=number + 3)))
+        for number, (words, each) in enumerate(zip(LENGTHS, params * len(LENGTHS), strict=False))
+    ]
+
+
+def alone(model: TransformersModel, request: Request) -> tuple[str, str, str | None, int]:
+    deltas = list(model.stream(request.messages, request.params))
+    text, reasoning = "".join(each.text for each in deltas), "".join(each.reasoning for each in deltas)
+    assert deltas[-1].usage is not None
+    return text, reasoning, deltas[-1].finish_reason, deltas[-1].usage.completion_tokens
+
+
+def together(model: TransformersModel, asked: Sequence[Request]) -> list[tuple[str, str, str | None, int]]:
+    return [
+        (each.text, each.reasoning, each.finish_reason, each.usage.completion_tokens)
+        for each in answered(model.answer(asked))
+    ]
+
+
+def answered(found: Sequence[Answered | ModelError]) -> list[Answered]:
+    whole = [each for each in found if isinstance(each, Answered)]
+    assert len(whole) == len(found), found
+    return whole
+
+
+# Each as if alone
+
+
+@pytest.mark.parametrize("kind", ["llama", "qwen2", "qwen3"])
+def test_rows_of_every_length_say_what_they_say_alone(tmp_path: Path, kind: str) -> None:
+    model = opened(tiny_hf.write_checkpoint(tmp_path, model_type=kind))
+    asked = requests(GREEDY)
+    found = together(model, asked)
+    assert found == [alone(model, request) for request in asked]
+    assert [(reason, tokens) for *_, reason, tokens in found] == [("length", n + 3) for n in range(4)]
+    assert len({text for text, *_ in found}) == len(found)
+    model.close()
+
+
+def test_each_row_has_its_own_parameters_and_seed(tiny: TransformersModel) -> None:
+    asked = requests(DRAWN, GREEDY, PENALIZED, SamplingParams(temperature=1, seed=4))
+    found = together(tiny, asked)
+    assert found == [alone(tiny, request) for request in asked]
+    assert together(tiny, asked[::-1]) == found[::-1]
+    assert together(tiny, asked[:1] * 3) == found[:1] * 3
+
+
+def test_penalties_count_a_rows_own_answer(tiny: TransformersModel) -> None:
+    every_other = "".join(map(chr, range(32, 127, 2)))  # were prompts counted, these would become rare
+    asked = [Request([Message("user", every_other * times)], PENALIZED) for times in (1, 3, 2)]
+    assert together(tiny, asked) == [alone(tiny, request) for request in asked]
+
+
+def test_rows_without_a_seed_are_drawn_apart(tiny: TransformersModel) -> None:
+    request = Request([Message("user", "hi")], SamplingParams(temperature=1, max_new_tokens=12))
+    assert len({text for text, *_ in together(tiny, [request] * 3)}) == 3
+
+
+def test_a_stop_text_ends_its_row_before_it(tiny: TransformersModel) -> None:
+    long = [
+        Request(each.messages, SamplingParams(max_new_tokens=20).over(each.params))
+        for each in requests(DRAWN)
+    ]
+    whole = together(tiny, long)
+    stop = whole[1][0][6:8]
+    stopping = Request(long[1].messages, SamplingParams(stop=(stop,)).over(long[1].params))
+    found = together(tiny, [long[0], stopping, *long[2:]])
+    assert found[1][0] == whole[1][0].partition(stop)[0]
+    assert found[1][2] == "stop"
+    assert found[1][3] < 20
+    assert [found[0], *found[2:]] == [whole[0], *whole[2:]]
+
+
+def test_a_row_ends_at_the_end_of_the_context(tiny: TransformersModel) -> None:
+    room = 7
+    frame = tiny.count([Message("user", "")])
+    long = Request([Message("user", "x" * (tiny.context_length - frame - room))], GREEDY)
+    short = Request([Message("user", "hi")], SamplingParams(max_new_tokens=12).over(GREEDY))
+    assert together(tiny, [long, short])[0][2:] == ("context", room)
+    assert together(tiny, [long, short]) == [alone(tiny, long), alone(tiny, short)]
+
+
+def test_the_first_generation_stretches_each_row_by_its_own_length(qwen1_folder: Path) -> None:  # noqa: F811
+    model = opened(qwen1_folder)
+    asked = [
+        Request([Message("user", "a1b2" * words)], SamplingParams(max_new_tokens=12).over(GREEDY))
+        for words in (1, 30, 8, 50)  # within the trained length, and up to four times as long
+    ]
+    alpha = model._open_engine().alpha
+    assert len({alpha(model.count(request.messages)) for request in asked}) >= 3
+    assert together(model, asked) == [alone(model, request) for request in asked]
+    model.close()
+
+
+# Faults and ends
+
+
+def test_a_prompt_that_does_not_fit_is_its_rows_fault(tiny: TransformersModel) -> None:
+    asked = requests(GREEDY)
+    found = tiny.answer([asked[0], Request([Message("user", "x" * 5000)], GREEDY), asked[1]])
+    assert isinstance(found[1], ContextLengthError)
+    assert [each.text for each in answered([found[0], found[2]])] == [
+        alone(tiny, request)[0] for request in asked[:2]
+    ]
+
+
+def test_nothing_to_write_is_no_fault(tiny: TransformersModel) -> None:
+    assert tiny.answer([]) == []
+    assert all(
+        isinstance(each, ContextLengthError)
+        for each in tiny.answer([Request([Message("user", "x" * 5000)], GREEDY)] * 2)
+    )
+
+
+def test_cancel_ends_the_batch_within_a_step(tmp_path: Path) -> None:
+    model = opened(tiny_hf.write_checkpoint(tmp_path, max_position_embeddings=100_000))
+    endless = Request([Message("user", "hi")], SamplingParams(max_new_tokens=90_000).over(GREEDY))
+    cancel = Event()
+    Timer(0.3, cancel.set).start()
+    found = answered(model.answer([endless] * 2, cancel=cancel))
+    assert [each.finish_reason for each in found] == ["interrupted"] * 2
+    assert 1 < found[0].usage.completion_tokens < 20_000
+    assert found[0].usage.completion_tokens == found[1].usage.completion_tokens
+    already = answered(model.answer([endless], cancel=cancel))
+    assert already[0].usage.completion_tokens == 1
+    model.close()
+
+
+def test_too_little_memory_for_a_batch_writes_it_in_halves(
+    tiny: TransformersModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write, sizes = batching._write, list[int]()
+
+    def small(engine: Any, rows: Sequence[batching.Row], cancel: Event) -> list[Answered]:
+        sizes.append(len(rows))
+        if len(rows) > 2:
+            raise torch.OutOfMemoryError("CUDA out of memory.")
+        return write(engine, rows, cancel)
+
+    asked = [*requests(DRAWN), Request([Message("user", "x")], GREEDY)]
+    with monkeypatch.context() as patch:
+        patch.setattr(batching, "_write", small)
+        found = together(tiny, asked)
+    assert sizes == [5, 2, 3, 1, 2]
+    assert found == [alone(tiny, request) for request in asked]
+
+
+def test_the_row_at_fault_is_found(tiny: TransformersModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = requests(GREEDY)
+    longest = max(tiny.count(request.messages) for request in asked)
+    write = batching._write
+
+    def fails(engine: Any, rows: Sequence[batching.Row], cancel: Event) -> list[Answered]:
+        if any(len(row.prompt) == longest for row in rows):
+            raise RuntimeError("shape mismatch\nin layer 3")
+        return write(engine, rows, cancel)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(batching, "_write", fails)
+        found = tiny.answer(asked)
+    assert str(found[0]) == "the model failed: shape mismatch in layer 3"
+    assert [each.text for each in answered(found[1:])] == [alone(tiny, each)[0] for each in asked[1:]]
+
+
+def test_raw_text_is_gone_on_with(tmp_path: Path) -> None:
+    model = opened(tiny_hf.write_checkpoint(tmp_path, template=None), raw=True)
+    asked = requests(GREEDY)
+    assert together(model, asked) == [alone(model, request) for request in asked]
+    assert answered(model.answer(asked))[1].usage.prompt_tokens == len("word ")
+    model.close()
