@@ -12,6 +12,7 @@ import click
 from qwen_chat import profiling
 from qwen_chat.cli.flags import read_settings, setting_flags
 from qwen_chat.errors import UsageError
+from qwen_chat.model.locate import locate
 from qwen_chat.settings import SPECS
 
 T = TypeVar("T")
@@ -19,7 +20,7 @@ T = TypeVar("T")
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.option("--contexts", default="1,1024", show_default=True, help="tokens to read before, a list")
-@click.option("--generate", default=2048, show_default=True, type=click.IntRange(1), help="tokens to write")
+@click.option("--generate", default=2048, show_default=True, type=click.IntRange(2), help="tokens to write")
 @click.option("--batch-sizes", default="1", show_default=True, help="answers written together, a list")
 @click.option("--dtypes", help="number types to compare, a list")
 @click.option("--quantizations", help="ways to make the weights smaller to compare, a list; none for none")
@@ -48,36 +49,51 @@ def profile(
         _choices("quantize", "--quantizations", quantizations),
         _choices("kv_cache", "--kv-caches", kv_caches),
     )
+    located = locate(chosen.checkpoint_path, sys.stderr, hub=chosen.hub, revision=chosen.revision)
     if plot is not None:
         from qwen_chat.terminal.plot import check
 
         check(Path(plot))
     rows: list[profiling.Measured] = []
-    stopped = False
+    _keep(rows, output)  # what cannot be written is told before hours of measuring
     try:
         for row in profiling.measure(chosen, points, generate):
             rows.append(row)
+            _keep(rows, output)
             _tell(len(rows), len(points))
     except KeyboardInterrupt:
-        stopped = True  # what is measured is shown all the same
-    _show(rows, chosen.checkpoint_path or "the demo model", output, plot)
-    return 130 if stopped else 1 if any(row.error for row in rows) else 0
+        _show(rows, located.name, plot)
+        sys.stderr.write(f"stopped after {len(rows)} of {len(points)}\n")
+        return 130
+    _show(rows, located.name, plot)
+    return 1 if any(row.error for row in rows) else 0
 
 
-def _show(rows: list[profiling.Measured], title: str, output: str | None, plot: str | None) -> None:
+def _keep(rows: list[profiling.Measured], output: str | None) -> None:
+    """Write all rows so far: whatever ends the command, they are there."""
+    if output is None:
+        return
+    text = json.dumps([asdict(row) for row in rows], indent=2)
+    try:
+        Path(output).write_text(text + "\n", encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"cannot write {output}: {error.strerror or error}") from None
+
+
+def _show(rows: list[profiling.Measured], title: str, plot: str | None) -> None:
     from qwen_chat.terminal.table import show
 
+    if not rows:
+        return
     show(rows)
-    try:
-        if output is not None:
-            text = json.dumps([asdict(row) for row in rows], indent=2)
-            Path(output).write_text(text + "\n", encoding="utf-8")
-        if plot is not None:
-            from qwen_chat.terminal.plot import draw
+    if plot is None:
+        return
+    from qwen_chat.terminal.plot import draw
 
-            draw(rows, Path(title).name, Path(plot))
+    try:
+        draw(rows, title, Path(plot))
     except OSError as error:
-        raise UsageError(f"cannot write {error.filename}: {error.strerror or error}") from None
+        raise UsageError(f"cannot write {plot}: {error.strerror or error}") from None
 
 
 def _tell(done: int, total: int) -> None:

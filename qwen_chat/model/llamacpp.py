@@ -53,7 +53,8 @@ _PARAMETERS = {
 class LlamaCppOptions:
     """How a GGUF file is opened.
 
-    `ctx_size` 0 is the model's full context, None a moderate one; `cache_ram` is in MiB.
+    `ctx_size` 0 is the model's full context, None a moderate one; `cache_ram` is in MiB; `ignore_end` writes
+    on past end tokens.
     """
 
     ctx_size: int | None = None
@@ -64,6 +65,7 @@ class LlamaCppOptions:
     cache_ram: int = 512
     think: str = "auto"
     raw: bool = False
+    ignore_end: bool = False
     lora: tuple[str, ...] = ()
     parallel: int = 4
 
@@ -103,6 +105,7 @@ class LlamaCppModel:
         template = render if info.chat_template else None
         self._format = PromptFormat(template, self._split_control, default_system, raw=options.raw)
         self.default_system = self._format.default_system
+        self._ignore_end = options.ignore_end
         self._start = self._http.tokenize("", start=True)
         self._thinks = OPEN in (info.chat_template or "")
 
@@ -118,6 +121,7 @@ class LlamaCppModel:
         if len(prompt) >= self.context_length:
             raise ContextLengthError(len(prompt), self.context_length)
         request = {"prompt": prompt, **_request(params.over(self.default_params), self.context_length)}
+        request["ignore_eos"] = self._ignore_end
         splitter = (
             ReasoningSplitter(thinking=segments[-1].text.rstrip().endswith(OPEN)) if self._thinks else None
         )

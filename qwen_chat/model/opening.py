@@ -2,7 +2,7 @@
 
 from dataclasses import fields
 from importlib.util import find_spec
-from typing import TextIO
+from typing import Any, TextIO
 
 from qwen_chat.errors import MissingExtraError, ModelLoadError
 from qwen_chat.model import embedded
@@ -14,7 +14,7 @@ from qwen_chat.model.hf.quiet import hush
 from qwen_chat.model.llamacpp import LlamaCppModel, LlamaCppOptions
 from qwen_chat.model.loading import LoadingModel
 from qwen_chat.model.locate import Located, locate
-from qwen_chat.settings import KV_CACHE_TORCH, KV_CACHE_TYPES, Settings
+from qwen_chat.settings import KV_CACHE_TORCH, KV_CACHE_TYPES, SPECS, Settings
 
 _PACKAGES = ("torch", "transformers", "accelerate", "safetensors")
 _LLAMACPP_ONLY = ("gpu_layers", "lora")
@@ -25,21 +25,25 @@ _TRANSFORMERS_ONLY = tuple(
 )
 
 
-def open_model(settings: Settings, progress: TextIO) -> tuple[Located, LoadingModel]:
+def open_model(
+    settings: Settings, progress: TextIO, *, ignore_end: bool = False
+) -> tuple[Located, LoadingModel]:
     """Find the checkpoint, fetched where needed, and return it with a model that has yet to be loaded.
+
+    With `ignore_end` it writes on past end tokens, to be measured.
 
     Raises: ModelLoadError for a checkpoint that is missing, of the wrong kind or not whole.
     """
     located = locate(settings.checkpoint_path, progress, hub=settings.hub, revision=settings.revision)
     if located.engine == "transformers":
-        return located, _open_folder(located, settings, progress)
-    return located, _open_file(located, settings)
+        return located, _open_folder(located, settings, progress, ignore_end=ignore_end)
+    return located, _open_file(located, settings, ignore_end=ignore_end)
 
 
-def _open_file(located: Located, settings: Settings) -> LoadingModel:
+def _open_file(located: Located, settings: Settings, *, ignore_end: bool) -> LoadingModel:
     _refuse(settings, _TRANSFORMERS_ONLY, KV_CACHE_TORCH, "a GGUF file")
     info = read_info(located.path)
-    options = LlamaCppOptions(**{item.name: getattr(settings, item.name) for item in fields(LlamaCppOptions)})
+    options = LlamaCppOptions(**_chosen(LlamaCppOptions, settings), ignore_end=ignore_end)
 
     def load() -> TokenizingModel:
         return LlamaCppModel(
@@ -54,15 +58,13 @@ def _open_file(located: Located, settings: Settings) -> LoadingModel:
     return LoadingModel(located.name, load)
 
 
-def _open_folder(located: Located, settings: Settings, progress: TextIO) -> LoadingModel:
+def _open_folder(located: Located, settings: Settings, progress: TextIO, *, ignore_end: bool) -> LoadingModel:
     _refuse(settings, _LLAMACPP_ONLY, KV_CACHE_TYPES, "a safetensors checkpoint")
     info = read_checkpoint(located.path)
     if not all(map(find_spec, _PACKAGES)):
         raise MissingExtraError("A safetensors checkpoint", "transformers")
     draft = _draft(settings, progress)
-    options = TransformersOptions(
-        **{item.name: getattr(settings, item.name) for item in fields(TransformersOptions)}
-    )
+    options = TransformersOptions(**_chosen(TransformersOptions, settings), ignore_end=ignore_end)
 
     def load() -> TokenizingModel:
         hush()  # before transformers is imported, which imports what else is installed
@@ -71,6 +73,10 @@ def _open_folder(located: Located, settings: Settings, progress: TextIO) -> Load
         return TransformersModel(info, located.name, options, draft=draft)
 
     return LoadingModel(located.name, load)
+
+
+def _chosen(options: type[LlamaCppOptions | TransformersOptions], settings: Settings) -> dict[str, Any]:
+    return {item.name: getattr(settings, item.name) for item in fields(options) if item.name in SPECS}
 
 
 def _draft(settings: Settings, progress: TextIO) -> CheckpointInfo | None:

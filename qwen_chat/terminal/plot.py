@@ -17,6 +17,8 @@ def check(path: Path) -> None:
     """
     if path.suffix.lower() not in SUFFIXES:
         raise UsageError(f"--plot {path}: name a file ending in {', '.join(SUFFIXES)}")
+    if not path.absolute().parent.is_dir():
+        raise UsageError(f"--plot {path}: there is no folder {path.parent}")
     if find_spec("matplotlib") is None:
         raise MissingExtraError("--plot", "profile")
 
@@ -31,12 +33,12 @@ def draw(rows: Sequence[Measured], title: str, path: Path) -> None:
     figure = Figure(figsize=(9, 1.2 + 0.5 * max(len(rows), 1)), layout="constrained")
     FigureCanvasAgg(figure)
     speed, memory = figure.subplots(1, 2, sharey=True)
-    for axes, values, label, colour in (
-        (speed, [row.write_speed for row in rows], "writes, tokens/s", "#615ced"),
-        (memory, [row.peak_gib for row in rows], "peak memory, GiB", "#9aa0a6"),
+    for axes, values, label, colour, shown in (
+        (speed, [row.write_speed for row in rows], "writes, tokens/s", "#615ced", "%.1f"),
+        (memory, [row.peak_gib for row in rows], "peak memory, GiB", "#9aa0a6", "%.2f"),
     ):
         bars = axes.barh(names, values, color=colour)
-        axes.bar_label(bars, fmt="%.1f", padding=3)
+        axes.bar_label(bars, fmt=shown, padding=3)
         axes.set_xlabel(label)
         axes.spines[["top", "right"]].set_visible(False)
         axes.margins(x=0.18)

@@ -25,9 +25,9 @@ def show(rows: Sequence[Measured]) -> None:
     console.print(table)
     for row in rows:
         if row.error:
-            console.print(
-                f"{row.point.name}, batch {row.point.batch}, context {row.point.context}: {row.error}"
-            )
+            point = row.point
+            where = f"{point.name}, batch {point.batch}, context {point.context:,}"
+            console.print(f"{where}: {row.error}", soft_wrap=True)
 
 
 def _cells(row: Measured) -> list[str]:

@@ -154,7 +154,7 @@ def _engine(
         lock=FairLock(),
         tokenizer=tokenizer.backend_tokenizer,
         vocabulary=len(tokenizer),
-        ends=_ends(loaded, info),
+        ends=frozenset() if options.ignore_end else _ends(loaded, info),
         context_length=context,
         alpha=_alpha(model),
         candidates=candidates,

@@ -8,7 +8,7 @@ class TransformersOptions:
     """Where the weights go and how they compute; None leaves a choice to the engine.
 
     `device_map` is auto, balanced, sequential, cpu, or a JSON file of module -> device; `max_memory` has
-    items like 0=20GiB and cpu=64GiB; `cache_ram` is in MiB.
+    items like 0=20GiB and cpu=64GiB; `cache_ram` is in MiB; `ignore_end` writes on past end tokens.
     """
 
     ctx_size: int | None = None
@@ -26,3 +26,4 @@ class TransformersOptions:
     compile: bool = False
     think: str = "auto"
     raw: bool = False
+    ignore_end: bool = False
