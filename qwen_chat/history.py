@@ -94,6 +94,20 @@ class History:
         """Return how many answers a question has."""
         return len(self._children.get(question, []))
 
+    def children(self, node_id: str | None) -> list[Node]:
+        """Return what was said after a node, oldest first; None stands for the beginning."""
+        return [self._nodes[id] for id in self._children.get(node_id, [])]
+
+    def last_answer(self) -> Node:
+        """Return the answer that the branch in view ends with.
+
+        Raises: UsageError when it ends with none.
+        """
+        node = self._nodes[self.head] if self.head else None
+        if node is None or node.message.role != "assistant" or node.answer is None:
+            raise UsageError("there is no answer at the end of this branch: ask something, or /retry")
+        return node
+
     def add(self, message: Message, answer: Answer | None = None) -> Node:
         """Append a message below the head and move the head to it."""
         node = Node(message, self.head, answer)

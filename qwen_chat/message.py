@@ -1,13 +1,17 @@
 """The values that travel between sessions and engines; they are frozen and know nothing."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 Role = Literal["system", "user", "assistant"]
 
 FinishReason = Literal["stop", "length", "context", "interrupted", "error"]
 """Why an answer ended: by itself, at max_new_tokens, at the end of the context, by a person
 (or a killed process), by a fault."""
+
+Think = Literal["auto", "on", "off"]
+"""Whether a model that can reason first is to do so; auto leaves it to its template."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +21,20 @@ class Message:
     role: Role
     content: str
     reasoning: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Tool:
+    """What a model may ask to be called; `parameters` is the JSON schema of its arguments."""
+
+    name: str
+    description: str
+    parameters: Mapping[str, Any]
+
+    def as_json(self) -> dict[str, Any]:
+        """Return it as chat templates expect it, which is OpenAI's form."""
+        function = {"name": self.name, "description": self.description, "parameters": dict(self.parameters)}
+        return {"type": "function", "function": function}
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,3 +84,15 @@ class Token:
     id: int
     bytes: bytes
     control: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Alternative:
+    """A token that could stand at some place of an answer, and the answer up to and with it.
+
+    `probability` is the model's own, before temperature and the other parameters.
+    """
+
+    token: Token
+    probability: float
+    answer: Message

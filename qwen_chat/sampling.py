@@ -46,6 +46,10 @@ class SamplingParams:
         """Return these parameters with the gaps filled from `base`."""
         return replace(base, **self.chosen())
 
+    def reseeded(self, number: int) -> "SamplingParams":
+        """Return them with a fixed seed moved on, so that answer `number` (from 0) has one of its own."""
+        return self if self.seed is None else replace(self, seed=(self.seed + number) % (MAX_SEED + 1))
+
     def chosen(self) -> dict[str, Any]:
         """Return the parameters that are set, by name."""
         return {name: value for name, value in asdict(self).items() if value is not None}

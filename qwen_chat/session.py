@@ -5,20 +5,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from threading import Event, RLock
+from threading import RLock
 
+from qwen_chat.asking import Asker, Request
 from qwen_chat.errors import ContextLengthError, SessionBusyError, UsageError
 from qwen_chat.history import Answer, History, Node
 from qwen_chat.journal import Journal
-from qwen_chat.message import Delta, Message
-from qwen_chat.model.base import ChatModel
-from qwen_chat.model.loading import LoadingModel
+from qwen_chat.message import Alternative, Message, Think, Token
+from qwen_chat.model.base import ChatModel, PromptOptions, TokenizingModel
 from qwen_chat.presets import Preset
 from qwen_chat.sampling import MAX_SEED, SamplingParams
 from qwen_chat.settings import Settings
 from qwen_chat.store import Store
 from qwen_chat.turn import Turn
-from qwen_chat.window import ContextWindow
 
 _TITLE_LENGTH = 60
 
@@ -42,9 +41,10 @@ class ChatSession:
         self.history = History()
         self.params = self.settings.params(role)
         self.role = role
+        self.think: Think = self.settings.think
         self.running: Turn | None = None
         self._journal = Journal(store)
-        self._window = ContextWindow()
+        self._asker = Asker()
         self._unspoken: list[Node] = []
         self._begun = False
         self._lock = RLock()
@@ -68,7 +68,7 @@ class ChatSession:
     @property
     def left_out(self) -> int:
         """How many of the oldest turns the model no longer reads."""
-        return self._window.left_out
+        return self._asker.left_out
 
     # Turns
 
@@ -105,12 +105,29 @@ class ChatSession:
             self._journal.keep(self.history, node)
             return self._start() if node.message.role == "user" else None
 
+    def continue_answer(self) -> Turn:
+        """Go on within an answer that was cut off, from the very tokens it has.
+
+        Raises: SessionBusyError, UsageError when the last answer ended by itself, or there is none.
+        """
+        with self._idle():
+            node = self.history.last_answer()
+            if node.answer and node.answer.finish_reason == "stop":
+                raise UsageError("the last answer is complete: only one that was cut off can be gone on with")
+            return self._go_on(node)
+
     def stop(self) -> None:
         """End the running turn, if there is one."""
         if (turn := self.running) is not None:
             turn.stop()
 
     # The conversation
+
+    def switch(self, head: str | None) -> None:
+        """Bring the branch that ends at a message into view; what is said next goes on from there."""
+        with self._idle():
+            self.history.move(head)
+            self._journal.keep(self.history)
 
     def undo(self, turns: int = 1) -> list[Node]:
         """Take the last turns out of view and return them."""
@@ -186,21 +203,89 @@ class ChatSession:
         """Return the messages that the model reads to answer the last question."""
         path = self.history.path()
         last = max((i for i, node in enumerate(path) if node.message.role == "user"), default=-1)
-        system = self.history.system.message if self.history.system else None
-        limit = self.effective_params.max_new_tokens
-        return self._window.messages(self.model, system, path[: last + 1], limit)
+        return self._asker.messages(self.model, self._request(path[: last + 1], self.history.system))
+
+    @property
+    def prompt_options(self) -> PromptOptions:
+        """What the checkpoint's chat template is told besides the messages."""
+        return PromptOptions(think=self.think)
+
+    # Within the last answer
+
+    def answer_tokens(self) -> list[Token]:
+        """Return the tokens of the last answer.
+
+        Raises: UsageError when there is none, or the model runs elsewhere.
+        """
+        messages, model = self._answered(), self._tokenizing()
+        before = len(model.encode(messages[:-1], self.prompt_options))
+        return model.encode(messages, self.prompt_options)[before:]
+
+    def alternatives(self, position: int, number: int) -> list[Alternative]:
+        """Return the likeliest tokens at a place of the last answer, counted from 0; best first.
+
+        Raises: SessionBusyError, UsageError, ModelError.
+        """
+        with self._idle():
+            model = self._tokenizing()
+            return model.alternatives(self._answered(), position, number, self.prompt_options)
+
+    def take_alternative(self, chosen: Alternative, *, ends: bool) -> Turn | None:
+        """Answer the last question as before up to a token, then go on from another one, in a new branch.
+
+        Raises: SessionBusyError, UsageError.
+        """
+        with self._idle():
+            old = self.history.last_answer()
+            made = replace(old.answer or Answer(), finish_reason="stop" if ends else None, usage=None)
+            self.history.move(old.parent)
+            node = self.history.add(chosen.answer, made)
+            if not ends:
+                return self._go_on(node)
+            self._journal.keep(self.history, node)
+            return None
+
+    def _answered(self) -> list[Message]:
+        """Return what the model read for the last answer, with it at the end."""
+        node = self.history.last_answer()
+        request = self._request(self.history.path()[:-1], self._system_of(node))
+        return self._asker.messages(self.model, replace(request, begun=node.message))
+
+    def _system_of(self, node: Node) -> Node | None:
+        """Return the system prompt that an answer was given under."""
+        return self.history[node.answer.system] if node.answer and node.answer.system else None
+
+    def _tokenizing(self) -> TokenizingModel:
+        if not isinstance(self.model, TokenizingModel):
+            raise UsageError(f"{self.model.name} runs elsewhere: its tokens cannot be seen from here")
+        return self.model
 
     # Inside a turn
 
     def _start(self) -> Turn:
         path, system = self.history.path(), self.history.system
-        params = replace(self.params, seed=self._seed(path[-1]))
-        answer = Answer(self.model.name, system.id if system else None, params.seed)
-        node = self.history.add(Message("assistant", ""), answer)
+        request = replace(self._request(path, system), params=self._seeded(path[-1]))
+        answer = Answer(self.model.name, system.id if system else None, request.params.seed)
+        return self._run(self.history.add(Message("assistant", ""), answer), request)
+
+    def _go_on(self, node: Node) -> Turn:
+        """Start a turn that goes on within an answer."""
+        answer = replace(node.answer or Answer(), finish_reason=None, usage=None)
+        node = replace(node, answer=answer)
+        self.history.update(node)
+        request = self._request(self.history.path()[:-1], self._system_of(node))
+        params = replace(request.params, seed=answer.seed)
+        return self._run(node, replace(request, params=params, begun=node.message))
+
+    def _request(self, path: list[Node], system: Node | None) -> Request:
+        return Request(path, system, self.params, self.prompt_options)
+
+    def _run(self, node: Node, request: Request) -> Turn:
         self._journal.keep(self.history, node)
+        asker, model = self._asker, self.model
         turn = Turn(
             node,
-            lambda cancel: self._stream(turn, path, system, params, cancel),
+            lambda cancel: asker.answer(model, request, turn.notices, cancel),
             lambda *piece: self._journal.draft(self.history, node.id, *piece),
             lambda node: self._commit(turn, node),
         )
@@ -214,33 +299,11 @@ class ChatSession:
         self._unspoken = []
         self._begun = True
 
-    def _seed(self, question: Node) -> int:
-        """Return the seed of the next answer: each retry under a fixed seed differs, and can be had again."""
+    def _seeded(self, question: Node) -> SamplingParams:
+        """Return what the next answer is made with; each retry under a fixed seed has another, known one."""
         if self.params.seed is None:
-            return random.randint(0, MAX_SEED)
-        return (self.params.seed + self.history.answers(question.id)) % (MAX_SEED + 1)
-
-    def _stream(
-        self, turn: Turn, path: list[Node], system: Node | None, params: SamplingParams, cancel: Event
-    ) -> Iterator[Delta]:
-        if isinstance(self.model, LoadingModel) and not self.model.wait(cancel):
-            return
-        params = params.over(self.model.default_params)
-        prompt = system.message if system else None
-        before = self._window.left_out
-        messages: list[Message] | None = self._window.messages(
-            self.model, prompt, path, params.max_new_tokens
-        )
-        while messages is not None:
-            if self._window.left_out > before:
-                turn.notices = [_left_out(self._window.left_out)]
-            try:
-                yield from self.model.stream(messages, params, cancel=cancel)
-                return
-            except ContextLengthError as error:
-                messages = self._window.shrink(error, prompt, path)
-                if messages is None:
-                    raise
+            return replace(self.params, seed=random.randint(0, MAX_SEED))
+        return self.params.reseeded(self.history.answers(question.id))
 
     def _commit(self, turn: Turn, node: Node) -> None:
         with self._lock:
@@ -264,7 +327,7 @@ class ChatSession:
             self._unspoken.append(self.history.add(Message("assistant", self.role.greeting), greeting))
 
     def _fresh(self) -> None:
-        self.history, self._window = History(), ContextWindow()
+        self.history, self._asker = History(), Asker()
         self._unspoken, self._begun = [], False
 
     @contextmanager
@@ -288,7 +351,3 @@ def _checked(text: str, *, empty: bool = False) -> str:
 def _title(text: str) -> str:
     line = " ".join(text.split())
     return line if len(line) <= _TITLE_LENGTH else line[: _TITLE_LENGTH - 1] + "…"
-
-
-def _left_out(turns: int) -> str:
-    return f"the context is full: the model no longer reads the oldest {turns} turn" + "s" * (turns != 1)

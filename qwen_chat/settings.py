@@ -8,11 +8,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from qwen_chat import sampling, toml_file
 from qwen_chat.directories import config_dir
 from qwen_chat.errors import UsageError
+from qwen_chat.message import Think
 from qwen_chat.presets import Preset, read_sampling
 from qwen_chat.sampling import SamplingParams
 
@@ -22,7 +23,7 @@ KV_CACHE_TYPES = ("f32", "f16", "bf16", "q8_0", "q5_1", "q5_0", "q4_1", "q4_0", 
 KV_CACHE_TORCH = ("int8", "int4", "fp8")
 DTYPES = ("auto", "bfloat16", "float16", "float32")
 ATTENTIONS = ("sdpa", "flash_attention_2", "eager")
-THINKING = ("auto", "on", "off")
+THINKING: tuple[Think, ...] = get_args(Think)
 QUANTIZATIONS = ("torchao-int8", "torchao-int4", "bnb-int8", "bnb-nf4")
 HUBS = ("huggingface", "modelscope")
 PREFIX = "QWEN_CHAT_"
@@ -156,7 +157,7 @@ class Settings:
         default=None, metadata=_spec("text", "safetensors: a smaller model that guesses ahead")
     )
     compile: bool = field(default=False, metadata=_spec("switch", "safetensors: compile the model first"))
-    think: str = field(
+    think: Think = field(
         default="auto",
         metadata=_spec("text", "whether a model that can reason does so before it answers", choices=THINKING),
     )

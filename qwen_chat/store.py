@@ -206,7 +206,8 @@ class Store:
 def _node(row: tuple[Any, ...], drafts: dict[str, tuple[str, str]]) -> Node:
     id, parent, role, content, reasoning, created, model, system, seed, finish, usage = row
     if finish is None:
-        (content, reasoning), finish = drafts.get(id, (content, reasoning)), "interrupted"
+        more, finish = drafts.get(id, ("", "")), "interrupted"
+        content, reasoning = content + more[0], reasoning + more[1]
     known = Usage(**json.loads(usage)) if usage else None
     answer = Answer(model or "", system, seed, finish, known) if role == "assistant" else None
     return Node(Message(role, content, reasoning), parent, answer, id, created)

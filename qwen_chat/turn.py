@@ -16,6 +16,8 @@ KEEP_SECONDS = 0.4
 class Turn:
     """One answer, from its first delta to its commit, watched by any number of watchers.
 
+    What `node` holds already is gone on with; the deltas bring only what is new.
+
     `work` opens the model's stream; `draft` keeps the next piece of the answer; `commit` keeps the
     whole. None is called from the thread of who asks.
     """
@@ -126,9 +128,10 @@ class Turn:
                 position += 1
 
     def _finish(self, finish: FinishReason, usage: Usage | None) -> None:
-        content, reasoning = _joined(self._deltas)
+        before, (content, reasoning) = self._node.message, _joined(self._deltas)
         answer = replace(self._node.answer or Answer(), finish_reason=finish, usage=usage)
-        self._node = replace(self._node, message=Message("assistant", content, reasoning), answer=answer)
+        message = Message("assistant", before.content + content, before.reasoning + reasoning)
+        self._node = replace(self._node, message=message, answer=answer)
         self._commit(self._node)
 
 

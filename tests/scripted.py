@@ -5,7 +5,7 @@ from threading import Event
 
 from qwen_chat.errors import ContextLengthError
 from qwen_chat.message import Delta, Message
-from qwen_chat.model.base import ChatModel
+from qwen_chat.model.base import PLAIN, ChatModel, PromptOptions
 from qwen_chat.sampling import SamplingParams
 
 
@@ -16,6 +16,7 @@ class ScriptedModel:
     default_params = SamplingParams(temperature=0.5)
     default_system = ""
     notice = ""
+    thinks = False
 
     def __init__(self, *script: str | Exception | Event, context_length: int = 1000) -> None:
         self.script = script
@@ -23,7 +24,12 @@ class ScriptedModel:
         self.prompts: list[list[Message]] = []
 
     def stream(
-        self, messages: Sequence[Message], params: SamplingParams, *, cancel: Event | None = None
+        self,
+        messages: Sequence[Message],
+        params: SamplingParams,
+        options: PromptOptions = PLAIN,
+        *,
+        cancel: Event | None = None,
     ) -> Generator[Delta, None, None]:
         """Yield the script; a prompt of more characters than the context is refused."""
         size = sum(len(message.content) for message in messages)

@@ -22,7 +22,7 @@ from scripted import ScriptedModel
 from qwen_chat.batch import Earlier, Job, read_jobs, record, resume, run
 from qwen_chat.errors import ModelError, UsageError
 from qwen_chat.message import Delta, Message
-from qwen_chat.model.base import Answered
+from qwen_chat.model.base import PLAIN, Answered, PromptOptions
 from qwen_chat.sampling import SamplingParams
 
 CALM = ("--temperature", "0", "--max-new-tokens", "6", "--quiet")
@@ -132,7 +132,12 @@ def test_order_holds_and_few_lines_are_read_ahead() -> None:
         """Answers the first prompt last."""
 
         def stream(
-            self, messages: Sequence[Message], params: SamplingParams, *, cancel: Event | None = None
+            self,
+            messages: Sequence[Message],
+            params: SamplingParams,
+            options: PromptOptions = PLAIN,
+            *,
+            cancel: Event | None = None,
         ) -> Generator[Delta, None, None]:
             if messages[0].content == "0":
                 late.wait(30)

@@ -22,7 +22,7 @@ from qwen_chat.export import from_json
 from qwen_chat.history import History, Node
 from qwen_chat.journal import Journal
 from qwen_chat.message import Delta, Message
-from qwen_chat.model.base import ChatModel
+from qwen_chat.model.base import PLAIN, ChatModel, PromptOptions
 from qwen_chat.model.llamacpp import LlamaCppModel
 from qwen_chat.presets import Preset
 from qwen_chat.sampling import SamplingParams
@@ -65,14 +65,19 @@ class Watched:
     def __init__(self, model: LlamaCppModel) -> None:
         self.name, self.context_length = model.name, model.context_length
         self.default_params, self.default_system = model.default_params, model.default_system
-        self.notice = model.notice
+        self.notice, self.thinks = model.notice, model.thinks
         self.held_up: list[float] = []
         self._model = model
 
     def stream(
-        self, messages: Sequence[Message], params: SamplingParams, *, cancel: Event | None = None
+        self,
+        messages: Sequence[Message],
+        params: SamplingParams,
+        options: PromptOptions = PLAIN,
+        *,
+        cancel: Event | None = None,
     ) -> Generator[Delta, None, None]:
-        for delta in self._model.stream(messages, params, cancel=cancel):
+        for delta in self._model.stream(messages, params, options, cancel=cancel):
             given = time.monotonic()
             yield delta
             self.held_up.append(time.monotonic() - given)

@@ -26,6 +26,7 @@ def write_checkpoint(
     dtype: torch.dtype = torch.float32,
     template: str | None = TEMPLATE,
     extra: tuple[str, ...] = (),
+    any_bytes: bool = False,
     **config: Any,
 ) -> Path:
     """Write a random model with a vocabulary of all bytes, and return its folder."""
@@ -40,7 +41,8 @@ def write_checkpoint(
         AutoConfig.for_model(model_type, vocab_size=len(tokenizer), initializer_range=0.3, **settings),
         dtype=dtype,
     )
-    _write_ascii_only(model, tokenizer)
+    if not any_bytes:
+        _write_ascii_only(model, tokenizer)
     model.save_pretrained(folder)
     (folder / "generation_config.json").write_text(json.dumps({"eos_token_id": [0, 2], "max_new_tokens": 16}))
     return folder

@@ -6,15 +6,15 @@ parameters; the lines of OpenAI's batch files are understood, too.
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
 
 from qwen_chat import sampling
 from qwen_chat.errors import QwenChatError, UsageError
 from qwen_chat.message import Message
-from qwen_chat.model.base import Request
-from qwen_chat.sampling import MAX_SEED, SamplingParams
+from qwen_chat.model.base import PLAIN, PromptOptions, Request
+from qwen_chat.sampling import SamplingParams
 
 _ROLES = ("system", "user", "assistant")
 
@@ -29,7 +29,9 @@ class Job:
     error: str = ""
 
 
-def read_jobs(lines: Iterable[str], params: SamplingParams, system: str | None) -> Iterator[Job]:
+def read_jobs(
+    lines: Iterable[str], params: SamplingParams, system: str | None, options: PromptOptions = PLAIN
+) -> Iterator[Job]:
     """Yield the jobs of an input; `params` and `system` are used where a line has none of its own.
 
     Under a fixed seed each line has another one, which depends on its number alone.
@@ -40,18 +42,25 @@ def read_jobs(lines: Iterable[str], params: SamplingParams, system: str | None) 
             continue
         number += 1
         digest = sha256(line.strip().encode(errors="surrogatepass")).hexdigest()[:16]
-        seeded = params
-        if params.seed is not None:
-            seeded = replace(params, seed=(params.seed + number - 1) % (MAX_SEED + 1))
-        yield _job(number, line, digest, seeded, system)
+        seeded = params.reseeded(number - 1)
+        yield _job(number, line, digest, _Given(seeded, system, options))
 
 
-def _job(number: int, line: str, digest: str, params: SamplingParams, system: str | None) -> Job:
+@dataclass(frozen=True, slots=True)
+class _Given:
+    """What is used where a line has none of its own."""
+
+    params: SamplingParams
+    system: str | None
+    options: PromptOptions
+
+
+def _job(number: int, line: str, digest: str, given: _Given) -> Job:
     id: str | int = number
     try:
         fields = _fields(line)
         id = _id(fields.pop("id", None), number)
-        return Job(id, digest, _request(fields, params, system))
+        return Job(id, digest, _request(fields, given))
     except (QwenChatError, ValueError, RecursionError) as error:
         text = f"not JSON: {error}" if isinstance(error, json.JSONDecodeError) else str(error)
         return Job(id, digest, None, f"line {number}: {text}")
@@ -77,8 +86,8 @@ def _fields(line: str) -> dict[str, Any]:
     return dict(said)
 
 
-def _request(fields: Mapping[str, Any], params: SamplingParams, system: str | None) -> Request:
-    system = fields.get("system", system)
+def _request(fields: Mapping[str, Any], given: _Given) -> Request:
+    system = fields.get("system", given.system)
     if "messages" in fields:
         _check(isinstance(fields["messages"], list), "messages must be a list")
         messages = [_message(item) for item in fields["messages"]]
@@ -88,7 +97,7 @@ def _request(fields: Mapping[str, Any], params: SamplingParams, system: str | No
     _check(any(message.content.strip() for message in messages), "the prompt is empty")
     if system is not None and messages[0].role != "system":
         messages = [_message({"role": "system", "content": system}), *messages]
-    return Request(messages, _params(fields).over(params))
+    return Request(messages, _params(fields).over(given.params), given.options)
 
 
 def _message(item: object) -> Message:

@@ -83,7 +83,8 @@ def _answer(model: ChatModel, job: Job, cancel: Event) -> Answered | ModelError:
     if job.request is None:
         return ModelError(job.error)
     try:
-        deltas = list(model.stream(job.request.messages, job.request.params, cancel=cancel))
+        asked = job.request
+        deltas = list(model.stream(asked.messages, asked.params, asked.options, cancel=cancel))
     except Exception as error:  # noqa: BLE001 - an engine's fault is told in its line, and the run goes on
         return _fault(error)
     text, reasoning = "".join(d.text for d in deltas), "".join(d.reasoning for d in deltas)

@@ -18,7 +18,7 @@ from qwen_chat import batch as core
 from qwen_chat import presets
 from qwen_chat.cli.flags import read_settings, setting_flags
 from qwen_chat.errors import ModelError, UsageError
-from qwen_chat.model.base import ChatModel
+from qwen_chat.model.base import ChatModel, PromptOptions
 from qwen_chat.model.opening import open_model
 from qwen_chat.settings import Settings
 
@@ -49,7 +49,9 @@ def batch(prompts: str, output: str, batch_size: int, overwrite: bool, **flags: 
             raise UsageError(f"{output} is where the prompts are: name another -o for the answers")
         # What is no UTF-8 is the fault of its line alone; Windows marks the begin of a file.
         lines = (line.removeprefix(BOM_UTF8).decode(errors="surrogateescape") for line in source)
-        jobs = core.read_jobs(lines, chosen.params(role), chosen.system_prompt(role))
+        jobs = core.read_jobs(
+            lines, chosen.params(role), chosen.system_prompt(role), PromptOptions(think=chosen.think)
+        )
         earlier = core.Earlier() if overwrite else core.resume(out, jobs)
         waiting = next(jobs, None)
         model = _model(chosen, stack) if waiting is not None else None

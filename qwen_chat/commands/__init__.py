@@ -1,6 +1,6 @@
 """Commands of the chat, the same in every front end: Qwen's own with `:`, and all of them with `/`."""
 
-from qwen_chat.commands import control, files, settings
+from qwen_chat.commands import control, files, settings, tokens, tree
 from qwen_chat.commands.conversation import standing
 from qwen_chat.commands.table import COMMANDS, Command, Outcome, as_message, parse, run
 
@@ -15,4 +15,6 @@ __all__ = [
     "run",
     "settings",
     "standing",
+    "tokens",
+    "tree",
 ]

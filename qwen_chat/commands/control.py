@@ -1,9 +1,7 @@
 """Commands about the chat program itself."""
 
 from qwen_chat.commands.table import COMMANDS, Command, Outcome, command, find
-from qwen_chat.errors import UsageError
-from qwen_chat.message import Token, Usage
-from qwen_chat.model.base import TokenizingModel
+from qwen_chat.message import Usage
 from qwen_chat.session import ChatSession
 
 
@@ -52,16 +50,6 @@ def stats(session: ChatSession, argument: str) -> Outcome:  # noqa: ARG001
     return Outcome("\n".join(f"{name:<12}{value}" for name, value in rows.items()))
 
 
-@command("prompt", en="Show the exact prompt of the last question", zh="显示模型实际读到的提示词")
-def prompt(session: ChatSession, argument: str) -> Outcome:  # noqa: ARG001
-    """Show the prompt the model reads, control tokens in brackets."""
-    if not isinstance(session.model, TokenizingModel):
-        raise UsageError(f"{session.model.name} runs elsewhere: its prompt cannot be seen from here")
-    tokens = session.model.encode(session.prompt())
-    control = sum(token.control for token in tokens)
-    return Outcome(f"{_spelled(tokens)}\n{len(tokens):,} tokens, {control} of them control tokens, in ⟦ ⟧")
-
-
 def _call(entry: Command) -> str:
     names = ", ".join(f"/{name}" for name in entry.names)
     return f"{names} {entry.usage}".rstrip()
@@ -75,11 +63,3 @@ def _speeds(usages: list[Usage]) -> dict[str, str]:
         "answered": f"{made:,} tokens" + (f" at {made / seconds:.1f} tokens/s" if seconds else ""),
         "read": f"{read:,} tokens{avoided}",
     }
-
-
-def _spelled(tokens: list[Token]) -> str:
-    """Return the tokens as text; bytes are joined first, for a character may take several tokens."""
-    parts = [
-        b"\xe2\x9f\xa6" + token.bytes + b"\xe2\x9f\xa7" if token.control else token.bytes for token in tokens
-    ]
-    return b"".join(parts).decode(errors="replace")

@@ -1,10 +1,11 @@
 """Commands that move in the conversation."""
 
-from qwen_chat.commands.table import Outcome, command
+from qwen_chat.commands.table import Outcome, command, whole_number
 from qwen_chat.errors import UsageError
 from qwen_chat.history import Node
 from qwen_chat.session import ChatSession
 
+_BRIEF = 60
 _NAMES = {"system": "System", "user": "You", "assistant": "Assistant"}
 
 
@@ -36,12 +37,18 @@ def retry(session: ChatSession, argument: str) -> Outcome:  # noqa: ARG001
     return Outcome(turn=session.regenerate())
 
 
+@command("continue", "cont", en="Go on with an answer that was cut off", zh="继续被中断的回答")
+def go_on(session: ChatSession, argument: str) -> Outcome:  # noqa: ARG001
+    """Go on within the last answer, from the very tokens it has."""
+    return Outcome(turn=session.continue_answer())
+
+
 @command("undo", usage="[n]", en="Take back the last n turns", zh="撤销最近 n 轮对话")
 def undo(session: ChatSession, argument: str) -> Outcome:
     """Take the last turns out of view."""
-    gone = session.undo(_number(argument) if argument else 1)
+    gone = session.undo(whole_number(argument) if argument else 1)
     first = next(node.message.content for node in gone if node.message.role == "user")
-    return Outcome(f"taken back: {_brief(first)}")
+    return Outcome(f"taken back: {brief(first)}")
 
 
 @command(
@@ -50,7 +57,8 @@ def undo(session: ChatSession, argument: str) -> Outcome:
 def edit(session: ChatSession, argument: str) -> Outcome:
     """Say a message differently, in a branch of its own; without a text it is composed anew."""
     head, _, rest = argument.partition(" ")
-    number, text = (_number(head), rest.strip()) if head.isdecimal() else (_last_question(session), argument)
+    named = head.isdecimal()
+    number, text = (whole_number(head), rest.strip()) if named else (_last_question(session), argument)
     if not text:
         return Outcome(session.history.numbered(number).message.content, action="compose", number=number)
     turn = session.edit(number, text)
@@ -76,18 +84,13 @@ def _last_question(session: ChatSession) -> int:
     return numbers[-1]
 
 
-def _number(text: str) -> int:
-    if not text.isdecimal():
-        raise UsageError(f"{text!r} is not a number: write for example 2")
-    return int(text[:9])
-
-
 def _shown(number: int, node: Node) -> str:
     finish = node.answer.finish_reason if node.answer else None
     mark = f" ({finish})" if finish not in (None, "stop") else ""
     return f"[{number}] {_NAMES[node.message.role]}{mark}: {node.message.content}"
 
 
-def _brief(text: str) -> str:
+def brief(text: str) -> str:
+    """Return the beginning of a text, on one line."""
     line = " ".join(text.split())
-    return line if len(line) <= 60 else line[:59] + "…"
+    return line if len(line) <= _BRIEF else line[: _BRIEF - 1] + "…"

@@ -2,10 +2,13 @@
 
 import shlex
 from pathlib import Path
+from typing import get_args
 
 from qwen_chat import presets
 from qwen_chat.commands.table import Outcome, command
 from qwen_chat.errors import UsageError
+from qwen_chat.message import Think
+from qwen_chat.model.loading import LoadingModel
 from qwen_chat.presets import Preset
 from qwen_chat.sampling import MEANINGS, SamplingParams, parse_assignment
 from qwen_chat.session import ChatSession
@@ -42,6 +45,24 @@ def seed(session: ChatSession, argument: str) -> Outcome:
     else:
         session.configure(SamplingParams.parse([f"seed={argument}"]))
     return Outcome(_seed(session))
+
+
+@command(
+    "think",
+    usage="[on|off|auto]",
+    en="Let the model reason first, or not",
+    zh="设置是否先思考再回答",
+)
+def think(session: ChatSession, argument: str) -> Outcome:
+    """Show or change whether a model that can reason does so before it answers."""
+    if argument:
+        choice = next((each for each in get_args(Think) if each == argument), None)
+        if choice is None:
+            raise UsageError(f"/think {argument}: write /think on, /think off or /think auto")
+        session.think = choice
+    known = not isinstance(session.model, LoadingModel) or session.model.ready
+    remark = "" if not known or session.model.thinks else "; this model does not reason, so it has no effect"
+    return Outcome(f"thinking: {session.think}{remark}")
 
 
 @command("system", usage="[text|@file]", en="Show or replace the system prompt", zh="显示或替换系统提示词")

@@ -3,11 +3,21 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import Literal
+from typing import Literal, get_args
 
 from qwen_chat.errors import UsageError
+from qwen_chat.message import Think, Token
 from qwen_chat.session import ChatSession
+from qwen_chat.thinking import soft_switch
 from qwen_chat.turn import Turn
+
+
+@dataclass(frozen=True, slots=True)
+class TokenView:
+    """Tokens to look at: stretches of them, each under its heading; `detailed` asks for ids and bytes."""
+
+    stretches: tuple[tuple[str, tuple[Token, ...]], ...]
+    detailed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +29,8 @@ class Outcome:
     action: Literal["exit", "clear screen", "compose"] | None = None
     number: int = 0
     """For "compose": the message that `text` is to be edited for."""
+    tokens: TokenView | None = None
+    """Tokens to draw above the text."""
 
 
 Handler = Callable[[ChatSession, str], Outcome]
@@ -65,6 +77,16 @@ def find(name: str) -> Command:
     raise UsageError(f"unknown command /{name}: {hint}/help lists them, //{name} sends it as a message")
 
 
+def whole_number(text: str) -> int:
+    """Read a number that a person typed.
+
+    Raises: UsageError.
+    """
+    if not text.isdecimal():
+        raise UsageError(f"{text!r} is not a number: write for example 2")
+    return int(text[:9])
+
+
 def parse(line: str) -> tuple[str, str] | None:
     """Return a command's name and argument, or None when the line is a message.
 
@@ -76,6 +98,8 @@ def parse(line: str) -> tuple[str, str] | None:
     if head[:1] not in ("/", ":") or not (head[1:2].isalpha() or head[1:] == "?"):
         return None
     name = head[1:]
+    if soft_switch(head) and rest + argument not in ("", *get_args(Think)):
+        return None  # Qwen3's own /think and /no_think, before a question
     if "\n" in line.strip() and name.lower() not in _BY_NAME:
         return None
     return name, (rest + newline + argument).strip() if newline else argument.strip()

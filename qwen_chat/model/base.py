@@ -6,8 +6,19 @@ from threading import Event
 from typing import Protocol, runtime_checkable
 
 from qwen_chat.errors import ModelError
-from qwen_chat.message import Delta, FinishReason, Message, Token, Usage
+from qwen_chat.message import Alternative, Delta, FinishReason, Message, Think, Token, Tool, Usage
 from qwen_chat.sampling import SamplingParams
+
+
+@dataclass(frozen=True, slots=True)
+class PromptOptions:
+    """What a checkpoint's chat template is told besides the messages."""
+
+    think: Think = "auto"
+    tools: tuple[Tool, ...] = ()
+
+
+PLAIN = PromptOptions()
 
 
 class ChatModel(Protocol):
@@ -33,10 +44,21 @@ class ChatModel(Protocol):
     def notice(self) -> str:
         """What a person should know of how it computes; may be empty."""
 
+    @property
+    def thinks(self) -> bool:
+        """Whether it can write its reasoning before the answer."""
+
     def stream(
-        self, messages: Sequence[Message], params: SamplingParams, *, cancel: Event | None = None
+        self,
+        messages: Sequence[Message],
+        params: SamplingParams,
+        options: PromptOptions = PLAIN,
+        *,
+        cancel: Event | None = None,
     ) -> Generator[Delta, None, None]:
-        """Yield the answer to the last message, new text only.
+        """Yield the answer to the last message, new text only; an assistant's last message is gone on with.
+
+        What the model wrote itself lately is gone on with from the very tokens it wrote.
 
         Closing the generator, or setting `cancel`, stops the work within a token; while the prompt is
         read, within one batch of it. Safe to call from several threads at once.
@@ -54,6 +76,7 @@ class Request:
 
     messages: Sequence[Message]
     params: SamplingParams
+    options: PromptOptions = PLAIN
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +103,18 @@ class BatchingModel(ChatModel, Protocol):
 class TokenizingModel(ChatModel, Protocol):
     """An engine that runs here and can show its prompt."""
 
-    def encode(self, messages: Sequence[Message]) -> list[Token]:
+    def encode(self, messages: Sequence[Message], options: PromptOptions = PLAIN) -> list[Token]:
         """Return exactly the tokens that `stream` would read."""
 
     def count(self, messages: Sequence[Message]) -> int:
         """Return how many tokens `stream` would read; what was counted before costs nothing."""
+
+    def alternatives(
+        self, messages: Sequence[Message], position: int, number: int, options: PromptOptions = PLAIN
+    ) -> list[Alternative]:
+        """Return the likeliest tokens at a place of the answer that the messages end with, best first.
+
+        `position` counts the answer's tokens from 0. Each can be gone on with by `stream`.
+
+        Raises: UsageError for a position that the answer does not have; ModelError.
+        """

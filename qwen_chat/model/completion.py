@@ -1,7 +1,7 @@
 """One request to llama.cpp: its callbacks, called in a thread that blocks, become a stream of deltas."""
 
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from threading import Event
 from typing import Any, Protocol
 
@@ -31,17 +31,19 @@ class Completion:
         tokenize: Callable[[str], list[int]],
     ) -> None:
         self._server = server
-        self._request = {**request, "stream": True, "cache_prompt": True, "return_progress": True}
+        progress = {"stream": True, "cache_prompt": True, "return_progress": True}
+        self._request = {**request, **progress, "return_tokens": True, "verbose": True}
         self._context_length = context_length
         self._tokenize = tokenize
         self._worker = Worker[dict[str, Any]](self._work)
-        self._text: list[str] = []
+        self.written: list[tuple[str, list[int]]] = []
+        """Texts as they came, each with the id of its last token."""
         self._cached = 0
         self._started = time.monotonic()
         self._first: float | None = None
 
-    def stream(self, cancel: Event, splitter: ReasoningSplitter | None) -> Generator[Delta, None, None]:
-        """Yield the answer's deltas, reasoning parted off where there is a splitter.
+    def stream(self, cancel: Event, splitter: ReasoningSplitter) -> Generator[Delta, None, None]:
+        """Yield the answer's deltas, reasoning parted off.
 
         Raises: ContextLengthError, ModelError.
         """
@@ -49,7 +51,7 @@ class Completion:
             for event in self._worker.events(cancel):
                 yield from self._deltas(event, splitter)
             if cancel.is_set():
-                yield from self._rest(splitter)
+                yield from splitter.rest()
                 yield Delta(finish_reason="interrupted", usage=self._usage_so_far())
         finally:
             self._worker.stop()
@@ -70,7 +72,7 @@ class Completion:
 
     # In the reader's thread
 
-    def _deltas(self, event: dict[str, Any], splitter: ReasoningSplitter | None) -> Iterator[Delta]:
+    def _deltas(self, event: dict[str, Any], splitter: ReasoningSplitter) -> Iterator[Delta]:
         if "error" in event:
             raise _error(event["error"])
         if (progress := event.get("prompt_progress")) is not None:
@@ -79,17 +81,12 @@ class Completion:
         choice = event["choices"][0]
         if text := choice["text"]:
             self._first = self._first or time.monotonic()
-            self._text.append(text)
-            for piece, reasoning in splitter.feed(text) if splitter else [(text, "")]:
-                yield Delta(piece, reasoning)
+            self.written.append((text, event["__verbose"]["tokens"]))
+            yield from splitter.deltas(text)
         if choice["finish_reason"] is not None:
-            yield from self._rest(splitter)
+            yield from splitter.rest()
             usage = _usage(event["timings"])
             yield Delta(finish_reason=self._finish(choice["finish_reason"], usage), usage=usage)
-
-    def _rest(self, splitter: ReasoningSplitter | None) -> Iterator[Delta]:
-        for piece, reasoning in splitter.flush() if splitter else ():
-            yield Delta(piece, reasoning)
 
     def _finish(self, reason: str, usage: Usage) -> FinishReason:
         if reason != "length":
@@ -100,8 +97,37 @@ class Completion:
         """Return what a stopped answer cost; the engine does not tell, so its text is counted."""
         now = time.monotonic()
         first = self._first or now
-        tokens = len(self._tokenize("".join(self._text))) if self._text else 0
+        text = "".join(text for text, _ in self.written)
+        tokens = len(self._tokenize(text)) if text else 0
         return Usage(len(self._request["prompt"]), self._cached, tokens, first - self._started, now - first)
+
+
+def likeliest(server: Server, prompt: Sequence[int], number: int) -> list[dict[str, Any]]:
+    """Return the likeliest tokens after a prompt, each with id, bytes and logprob.
+
+    Raises: ModelError.
+    """
+    found: list[dict[str, Any]] = []
+
+    def receive(events: dict[str, Any] | list[dict[str, Any]]) -> bool:
+        found.extend(events if isinstance(events, list) else [events])
+        return False
+
+    # One token is asked for, whichever: the probabilities are those before any sampling.
+    request = {"prompt": prompt, "n_predict": 1, "logprobs": number, "temperature": 1.0, "cache_prompt": True}
+    try:
+        server.handle_completions(request, receive)
+    except Exception as error:
+        raise ModelError(f"llama.cpp failed: {error}") from error
+    for event in found:
+        if "error" in event:
+            raise _error(event["error"])
+    told = [event["choices"][0]["logprobs"] for event in found]
+    return [choice for probabilities in filter(None, told) for choice in _top(probabilities)]
+
+
+def _top(probabilities: dict[str, Any]) -> list[dict[str, Any]]:
+    return [choice for token in probabilities["content"] for choice in token["top_logprobs"]]
 
 
 def _usage(timings: dict[str, Any]) -> Usage:

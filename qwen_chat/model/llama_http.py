@@ -66,9 +66,15 @@ class LlamaHttp:
         answer = self._call("POST", "/tokenize", {"content": ids, "with_pieces": True})
         return [_piece(token["piece"]) for token in answer["tokens"]]
 
-    def apply_template(self, messages: list[dict[str, str]], switches: Mapping[str, bool]) -> str:
+    def apply_template(
+        self, messages: list[dict[str, str]], switches: Mapping[str, bool], tools: list[dict[str, Any]]
+    ) -> str:
         """Return the prompt that the checkpoint's own chat template makes."""
-        request = {"messages": messages, "chat_template_kwargs": switches}
+        request = {
+            "messages": messages,
+            "chat_template_kwargs": switches,
+            **({"tools": tools} if tools else {}),
+        }
         return str(self._call("POST", "/apply-template", request)["prompt"])
 
     def close(self) -> None:

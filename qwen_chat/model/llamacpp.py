@@ -4,23 +4,25 @@ The engine is fed token ids only: control tokens are placed by id, text is token
 switched off, so nothing that a person, a role or a model wrote can become one.
 """
 
-from collections import OrderedDict
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache
+from math import exp
 from pathlib import Path
-from threading import Event, Lock
+from threading import Event
 from typing import Any
 
-from qwen_chat.chatml import Segment, joined
+from qwen_chat.chatml import Segment
 from qwen_chat.errors import ContextLengthError, ModelError, ModelLoadError
-from qwen_chat.message import Delta, Message, Token
-from qwen_chat.model.base import TokenizingModel
-from qwen_chat.model.completion import Completion, Server
+from qwen_chat.message import Alternative, Delta, Message, Token
+from qwen_chat.model.alternatives import alternatives, up_to
+from qwen_chat.model.base import PLAIN, PromptOptions, TokenizingModel
+from qwen_chat.model.completion import Completion, Server, likeliest
 from qwen_chat.model.gguf import GgufInfo, parts, read_info
 from qwen_chat.model.llama_http import Door, LlamaHttp
-from qwen_chat.model.prompt import PromptFormat, switches
-from qwen_chat.model.reasoning import OPEN, ReasoningSplitter
+from qwen_chat.model.prompt import PromptFormat, Reading, read, switches
+from qwen_chat.model.reasoning import OPEN
+from qwen_chat.model.written import Written
 from qwen_chat.sampling import SamplingParams
 
 DEFAULT_CONTEXT = 8192
@@ -63,7 +65,6 @@ class LlamaCppOptions:
     cpu_only: bool = False
     kv_cache: str | None = None
     cache_ram: int = 512
-    think: str = "auto"
     raw: bool = False
     ignore_end: bool = False
     lora: tuple[str, ...] = ()
@@ -93,51 +94,76 @@ class LlamaCppModel:
         self._door = Door()
         self._server: Server | None = _open(path, info, options, self._door)
         self._http = LlamaHttp(self._server.listening_address, self._door.key)
-        self._known: OrderedDict[Segment, list[int]] = OrderedDict()
-        self._lock = Lock()
+        self._ids = lru_cache(_KNOWN_SEGMENTS)(self._tokenized)
+        self._is_control = lru_cache(_KNOWN_SEGMENTS)(self._named)
+        self._written = Written()
         props = self._http.props()
         generation = props["default_generation_settings"]
         self.context_length = int(generation["n_ctx"])
         self.default_params = (default_params or SamplingParams()).over(
             _checkpoint_params(generation["params"])
         )
-        render = partial(self._http.apply_template, switches=switches(options.think))
-        template = render if info.chat_template else None
+        template = self._render if info.chat_template else None
         self._format = PromptFormat(template, self._split_control, default_system, raw=options.raw)
         self.default_system = self._format.default_system
         self._ignore_end = options.ignore_end
         self._start = self._http.tokenize("", start=True)
-        self._thinks = OPEN in (info.chat_template or "")
+        self.thinks = OPEN in (info.chat_template or "")
 
     def stream(
-        self, messages: Sequence[Message], params: SamplingParams, *, cancel: Event | None = None
+        self,
+        messages: Sequence[Message],
+        params: SamplingParams,
+        options: PromptOptions = PLAIN,
+        *,
+        cancel: Event | None = None,
     ) -> Generator[Delta, None, None]:
-        """Yield the answer to the last message, new text only.
+        """Yield the answer to the last message, new text only; an assistant's last message is gone on with.
 
         Raises: ContextLengthError, ModelError.
         """
-        segments = self._segments(messages)
-        prompt = [*self._start, *(id for segment in segments for id in self._ids(segment))]
+        asked = read(self._format, messages, options, thinks=self.thinks)
+        before = self._before(asked)
+        prompt = [*self._start, *self._all_ids(asked.segments), *before]
         if len(prompt) >= self.context_length:
             raise ContextLengthError(len(prompt), self.context_length)
         request = {"prompt": prompt, **_request(params.over(self.default_params), self.context_length)}
         request["ignore_eos"] = self._ignore_end
-        splitter = (
-            ReasoningSplitter(thinking=segments[-1].text.rstrip().endswith(OPEN)) if self._thinks else None
-        )
         completion = Completion(self._open_server(), request, self.context_length, self._http.tokenize)
-        return completion.stream(cancel or Event(), splitter)
+        stream = completion.stream(cancel or Event(), asked.splitter)
+        return self._written.following(
+            stream, asked.before, asked.splitter, lambda: [*before, *self._exact_ids(completion.written)]
+        )
 
-    def encode(self, messages: Sequence[Message]) -> list[Token]:
+    def encode(self, messages: Sequence[Message], options: PromptOptions = PLAIN) -> list[Token]:
         """Return exactly the tokens that `stream` would read."""
+        asked = read(self._format, messages, options, thinks=self.thinks)
         tokens = [Token(id, piece, control=True) for id, piece in self._pieces(self._start)]
-        for segment in self._segments(messages):
+        for segment in asked.segments:
             tokens += [Token(id, piece, segment.control) for id, piece in self._pieces(self._ids(segment))]
-        return tokens
+        return tokens + [Token(id, piece) for id, piece in self._pieces(self._before(asked))]
 
     def count(self, messages: Sequence[Message]) -> int:
         """Return how many tokens `stream` would read; what was counted before costs nothing."""
-        return len(self._start) + sum(len(self._ids(segment)) for segment in self._segments(messages))
+        asked = read(self._format, messages, PLAIN, thinks=self.thinks)
+        return len(self._start) + len(self._all_ids(asked.segments)) + len(self._before(asked))
+
+    def alternatives(
+        self, messages: Sequence[Message], position: int, number: int, options: PromptOptions = PLAIN
+    ) -> list[Alternative]:
+        """Return the likeliest tokens at a place of the answer that the messages end with.
+
+        Raises: UsageError, ModelError.
+        """
+        asked = read(self._format, messages, options, thinks=self.thinks)
+        kept = up_to(self._before(asked), position)
+        prompt = [*self._start, *self._all_ids(asked.segments), *kept]
+        choices = [
+            (Token(id, bytes(choice["bytes"]), self._is_control(id)), exp(choice["logprob"]))
+            for choice in likeliest(self._open_server(), prompt, number)
+            for id in [choice["id"]]
+        ]
+        return alternatives(choices, [Token(*piece) for piece in self._pieces(kept)], asked, self._written)
 
     def close(self) -> None:
         """Give back memory and threads."""
@@ -150,21 +176,38 @@ class LlamaCppModel:
             raise ModelError(f"{self.name} is closed")
         return self._server
 
-    def _segments(self, messages: Sequence[Message]) -> list[Segment]:
-        return list(joined(self._format.segments(messages)))
+    def _render(self, messages: list[dict[str, str]], options: PromptOptions) -> str:
+        tools = [tool.as_json() for tool in options.tools]
+        return self._http.apply_template(messages, switches(options), tools)
 
-    def _ids(self, segment: Segment) -> list[int]:
-        """Return a segment's ids; what was tokenized lately is not tokenized again."""
-        with self._lock:
-            if (ids := self._known.get(segment)) is not None:
-                self._known.move_to_end(segment)
-                return ids
-        ids = self._http.tokenize(segment.text, control=segment.control)
-        with self._lock:
-            self._known[segment] = ids
-            if len(self._known) > _KNOWN_SEGMENTS:
-                self._known.popitem(last=False)
-        return ids
+    def _tokenized(self, segment: Segment) -> list[int]:
+        return self._http.tokenize(segment.text, control=segment.control)
+
+    def _all_ids(self, segments: Sequence[Segment]) -> list[int]:
+        return [id for segment in segments for id in self._ids(segment)]
+
+    def _before(self, asked: Reading) -> list[int]:
+        """Return the ids of the answer that is gone on with."""
+        if asked.before is None:
+            return []
+        known = self._written.find(asked.before)
+        return self._all_ids(asked.begun) if known is None else known
+
+    def _exact_ids(self, written: Sequence[tuple[str, list[int]]]) -> list[int]:
+        """Return the ids of an answer: of a character in several tokens the engine tells the last alone."""
+        last = [tokens[-1] if tokens else 0 for _, tokens in written]
+        pieces = dict(self._pieces(last))
+        return [
+            id
+            for (text, tokens), end in zip(written, last, strict=True)
+            for id in (tokens if pieces[end] == text.encode() else self._ids(Segment(text)))
+        ]
+
+    def _named(self, id: int) -> bool:
+        """Whether a token is more than its text: read as text, its name makes other tokens."""
+        ((_, piece),) = self._pieces([id])
+        plain = self._http.tokenize(piece.decode(errors="replace"))
+        return len(plain) > 1 and plain != [id]
 
     def _pieces(self, ids: list[int]) -> Iterable[tuple[int, bytes]]:
         return zip(ids, self._http.pieces(ids), strict=True) if ids else ()
@@ -173,9 +216,7 @@ class LlamaCppModel:
         """Part what a template wrote into control tokens and text."""
         segments = []
         for id, piece in self._pieces(self._http.tokenize(text, control=True)):
-            name = piece.decode(errors="replace")
-            plain = self._http.tokenize(name)
-            segments.append(Segment(name, control=len(plain) > 1 and plain != [id]))
+            segments.append(Segment(piece.decode(errors="replace"), control=self._is_control(id)))
         # Tokens of text are joined again as the text they came from: a token may hold half a character.
         return _rejoined(text, segments)
 

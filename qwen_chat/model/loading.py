@@ -4,8 +4,8 @@ from collections.abc import Callable, Generator, Sequence
 from threading import Event, Lock, Thread
 
 from qwen_chat.errors import ModelError, ModelLoadError
-from qwen_chat.message import Delta, Message, Token
-from qwen_chat.model.base import ChatModel, TokenizingModel
+from qwen_chat.message import Alternative, Delta, Message, Token
+from qwen_chat.model.base import PLAIN, ChatModel, PromptOptions, TokenizingModel
 from qwen_chat.sampling import SamplingParams
 
 _POLL_SECONDS = 0.05
@@ -71,19 +71,35 @@ class LoadingModel:
         """What a person should know of how it computes."""
         return self._get().notice
 
+    @property
+    def thinks(self) -> bool:
+        """Whether it can write its reasoning before the answer."""
+        return self._get().thinks
+
     def stream(
-        self, messages: Sequence[Message], params: SamplingParams, *, cancel: Event | None = None
+        self,
+        messages: Sequence[Message],
+        params: SamplingParams,
+        options: PromptOptions = PLAIN,
+        *,
+        cancel: Event | None = None,
     ) -> Generator[Delta, None, None]:
         """Yield the answer to the last message, new text only."""
-        yield from self._get().stream(messages, params, cancel=cancel)
+        yield from self._get().stream(messages, params, options, cancel=cancel)
 
-    def encode(self, messages: Sequence[Message]) -> list[Token]:
+    def encode(self, messages: Sequence[Message], options: PromptOptions = PLAIN) -> list[Token]:
         """Return exactly the tokens that `stream` would read."""
-        return self._get().encode(messages)
+        return self._get().encode(messages, options)
 
     def count(self, messages: Sequence[Message]) -> int:
         """Return how many tokens `stream` would read."""
         return self._get().count(messages)
+
+    def alternatives(
+        self, messages: Sequence[Message], position: int, number: int, options: PromptOptions = PLAIN
+    ) -> list[Alternative]:
+        """Return the likeliest tokens at a place of the answer that the messages end with."""
+        return self._get().alternatives(messages, position, number, options)
 
     def loaded(self) -> TokenizingModel:
         """Wait until it is loaded, and return the model itself.

@@ -1,17 +1,51 @@
 """Parts a stream of text into reasoning, between <think> and </think> at its start, and the answer."""
 
 from collections.abc import Iterator
+from typing import Literal
+
+from qwen_chat.message import Delta, Message
+from qwen_chat.model.held import overlap
 
 OPEN, CLOSE = "<think>", "</think>"
 
 
-class ReasoningSplitter:
-    """Takes text as it comes and gives (text, reasoning) pieces; a later `<think>` in prose stays text."""
+def splitter(before: Message | None, *, thinks: bool, opened: bool) -> "ReasoningSplitter":
+    """Return what parts an answer begun with `before`; `opened` when the prompt opens the reasoning."""
+    if not thinks or (before is not None and before.content):
+        return ReasoningSplitter("answer")
+    if before is not None and before.reasoning:
+        return ReasoningSplitter("reasoning", reasoned=True)
+    return ReasoningSplitter("reasoning" if opened else "start")
 
-    def __init__(self, *, thinking: bool = False) -> None:
-        self._state = "reasoning" if thinking else "start"
+
+class ReasoningSplitter:
+    """Takes text as it comes and gives (text, reasoning) pieces; a later `<think>` in prose stays text.
+
+    It begins in the state "reasoning" when the tag is opened already, in "answer" for a model that never
+    reasons; `reasoned` tells that some of the reasoning came before.
+    """
+
+    def __init__(
+        self, state: Literal["start", "reasoning", "answer"] = "start", *, reasoned: bool = False
+    ) -> None:
+        self._state: Literal["start", "reasoning", "gap", "answer"] = state
         self._held = ""
-        self._reasoned = False
+        self._reasoned = reasoned
+
+    @property
+    def between(self) -> bool:
+        """Whether the reasoning is closed and the answer has yet to begin."""
+        return self._state == "gap"
+
+    def deltas(self, text: str) -> Iterator[Delta]:
+        """Yield what is certain so far, as an answer's deltas."""
+        for piece, reasoning in self.feed(text):
+            yield Delta(piece, reasoning)
+
+    def rest(self) -> Iterator[Delta]:
+        """Yield what was held back, as an answer's deltas."""
+        for piece, reasoning in self.flush():
+            yield Delta(piece, reasoning)
 
     def feed(self, text: str) -> Iterator[tuple[str, str]]:
         """Yield what is certain so far."""
@@ -50,7 +84,7 @@ class ReasoningSplitter:
             if before.rstrip("\n"):
                 yield "", before.rstrip("\n")
             return
-        sure = len(before) - _overlap(before, CLOSE)
+        sure = len(before) - overlap(before, CLOSE)
         # Line ends before the closing tag are part of the tag's own line.
         sure = len(before[:sure].rstrip("\n"))
         self._held = before[sure:]
@@ -61,8 +95,3 @@ class ReasoningSplitter:
         self._held = self._held.lstrip("\n")
         if self._held:
             self._state = "answer"
-
-
-def _overlap(text: str, tag: str) -> int:
-    """Return how many characters at the end of `text` could begin `tag`."""
-    return next((n for n in range(len(tag) - 1, 0, -1) if text.endswith(tag[:n])), 0)

@@ -13,6 +13,7 @@ from qwen_chat.session import ChatSession
 from qwen_chat.terminal.reader import Reader
 from qwen_chat.terminal.stream import show
 from qwen_chat.terminal.text import footer, printable
+from qwen_chat.terminal.tokens import draw
 from qwen_chat.turn import Turn
 
 _TWICE_SECONDS = 2.0
@@ -81,6 +82,8 @@ class Repl:
         return False
 
     def _apply(self, outcome: commands.Outcome) -> bool:
+        if outcome.tokens is not None:
+            draw(outcome.tokens, self._console, plain=self._plain or not self._console.is_terminal)
         if outcome.action == "compose":
             self._draft, self._editing = outcome.text, outcome.number
         elif outcome.text:

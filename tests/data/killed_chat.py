@@ -12,7 +12,7 @@ from pathlib import Path
 from threading import Event
 
 from qwen_chat.message import Delta, Message
-from qwen_chat.model.base import ChatModel
+from qwen_chat.model.base import PLAIN, ChatModel, PromptOptions
 from qwen_chat.sampling import SamplingParams
 from qwen_chat.session import ChatSession
 from qwen_chat.store import Store
@@ -26,11 +26,13 @@ class Script:
     default_params = SamplingParams()
     default_system = ""
     notice = ""
+    thinks = False
 
     def stream(
         self,
         messages: Sequence[Message],
         params: SamplingParams,
+        options: PromptOptions = PLAIN,
         *,
         cancel: Event | None = None,
     ) -> Generator[Delta, None, None]:
@@ -49,13 +51,18 @@ class Told:
     def __init__(self, model: ChatModel) -> None:
         self.name, self.context_length = model.name, model.context_length
         self.default_params, self.default_system = model.default_params, model.default_system
-        self.notice = model.notice
+        self.notice, self.thinks = model.notice, model.thinks
         self._model = model
 
     def stream(
-        self, messages: Sequence[Message], params: SamplingParams, *, cancel: Event | None = None
+        self,
+        messages: Sequence[Message],
+        params: SamplingParams,
+        options: PromptOptions = PLAIN,
+        *,
+        cancel: Event | None = None,
     ) -> Generator[Delta, None, None]:
-        for delta in self._model.stream(messages, params, cancel=cancel):
+        for delta in self._model.stream(messages, params, options, cancel=cancel):
             if delta.text or delta.reasoning:
                 tell(time=time.time(), text=delta.text, reasoning=delta.reasoning)
             yield delta

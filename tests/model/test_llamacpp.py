@@ -15,8 +15,9 @@ import pytest
 import tiny
 
 from qwen_chat.errors import ContextLengthError, ModelError, ModelLoadError
-from qwen_chat.message import Delta, Message
+from qwen_chat.message import Delta, Message, Think
 from qwen_chat.model import embedded, worker
+from qwen_chat.model.base import PromptOptions
 from qwen_chat.model.llama_http import Door, LlamaHttp
 from qwen_chat.model.llamacpp import LlamaCppModel, LlamaCppOptions
 from qwen_chat.sampling import SamplingParams
@@ -206,7 +207,7 @@ def test_the_door_is_closed_to_others(model: LlamaCppModel) -> None:
     assert door.is_socket()
     assert door.parent.stat().st_mode & 0o777 == 0o700
     stranger = LlamaHttp(model._open_server().listening_address, "a guess")
-    for ask in (stranger.props, lambda: stranger.tokenize("x"), lambda: stranger.apply_template([], {})):
+    for ask in (stranger.props, lambda: stranger.tokenize("x"), lambda: stranger.apply_template([], {}, [])):
         with pytest.raises(ModelError, match="Invalid API Key"):
             ask()
     stranger.close()
@@ -299,11 +300,12 @@ def test_reasoning_is_switched_as_the_template_says(model_path: Path, tmp_path: 
         "{% if enable_thinking is false %}{{ '<think>\n\n</think>\n\n' }}{% endif %}"
     )
     path = tiny.write_model(tmp_path / "switched.gguf", model_path, template)
-    for think, ends_with in (("on", b"assistant\n"), ("off", b"assistant\n<think>\n\n</think>\n\n")):
-        opened = LlamaCppModel(path, "switched", LlamaCppOptions(threads=1, think=think))
-        spelled = b"".join(token.bytes for token in opened.encode([Message("user", "hi")]))
-        assert spelled.endswith(ends_with)
-        opened.close()
+    opened = LlamaCppModel(path, "switched", LlamaCppOptions(threads=1))
+    thoughts: dict[Think, bytes] = {"on": b"assistant\n", "off": b"assistant\n<think>\n\n</think>\n\n"}
+    for think, ends_with in thoughts.items():
+        tokens = opened.encode([Message("user", "hi")], PromptOptions(think=think))
+        assert b"".join(token.bytes for token in tokens).endswith(ends_with)
+    opened.close()
 
 
 def test_raw_text_goes_in_as_it_is(model_path: Path) -> None:

@@ -24,8 +24,8 @@ CASES = [
 ]
 
 
-def split(pieces: list[str], *, thinking: bool = False) -> tuple[str, str]:
-    splitter = ReasoningSplitter(thinking=thinking)
+def split(pieces: list[str], splitter: ReasoningSplitter | None = None) -> tuple[str, str]:
+    splitter = splitter or ReasoningSplitter()
     parts = [part for piece in pieces for part in splitter.feed(piece)] + list(splitter.flush())
     return "".join(reasoning for _, reasoning in parts), "".join(text for text, _ in parts)
 
@@ -37,7 +37,16 @@ def test_whole_and_by_the_character(text: str, reasoning: str, answer: str) -> N
 
 
 def test_a_prompt_that_opens_the_reasoning() -> None:
-    assert split(["so", "\n</th", "ink>\n", "\nyes"], thinking=True) == ("so", "yes")
+    assert split(["so", "\n</th", "ink>\n", "\nyes"], ReasoningSplitter("reasoning")) == ("so", "yes")
+
+
+def test_a_model_that_never_reasons_is_taken_at_its_word() -> None:
+    assert split(["<think>", "\na"], ReasoningSplitter("answer")) == ("", "<think>\na")
+
+
+def test_reasoning_is_gone_on_with() -> None:
+    splitter = ReasoningSplitter("reasoning", reasoned=True)
+    assert split(["\nso", "\n</think>yes"], splitter) == ("\nso", "yes")
 
 
 @given(st.sampled_from(CASES), st.lists(st.integers(0, 40), max_size=8))

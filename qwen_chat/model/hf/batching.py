@@ -24,6 +24,7 @@ from transformers import (
 from qwen_chat.errors import ModelError
 from qwen_chat.message import FinishReason, Usage
 from qwen_chat.model.base import Answered
+from qwen_chat.model.hf.caches import new_cache
 from qwen_chat.model.hf.generation import Engine, told
 from qwen_chat.model.hf.sampling import processors
 from qwen_chat.model.hf.text import TextStream
@@ -37,7 +38,7 @@ class Row:
 
     prompt: Sequence[int]
     params: SamplingParams
-    splitter: ReasoningSplitter | None
+    splitter: ReasoningSplitter
     text: TextStream
     limit: int
     pieces: list[str] = field(default_factory=list)
@@ -45,9 +46,7 @@ class Row:
     ended: FinishReason | None = None
 
 
-def row(
-    engine: Engine, prompt: Sequence[int], splitter: ReasoningSplitter | None, params: SamplingParams
-) -> Row:
+def row(engine: Engine, prompt: Sequence[int], splitter: ReasoningSplitter, params: SamplingParams) -> Row:
     """Return a row that has yet to be written."""
     room = engine.context_length - len(prompt)
     limit = min(params.max_new_tokens or room, room)
@@ -67,13 +66,14 @@ def written(engine: Engine, rows: Mapping[int, Row], cancel: Event) -> dict[int,
     numbers, half = list(rows), len(rows) // 2
     found: dict[int, Answered | ModelError] = {}
     for part in (numbers[:half], numbers[half:]):
-        again = {number: row(engine, *_begun(rows[number])) for number in part}
+        again = {number: _anew(engine, rows[number]) for number in part}
         found |= written(engine, again, cancel)
     return found
 
 
-def _begun(each: Row) -> tuple[Sequence[int], ReasoningSplitter | None, SamplingParams]:
-    return each.prompt, each.splitter, each.params
+def _anew(engine: Engine, each: Row) -> Row:
+    """Return a row from its beginning; its splitter has not been used, which is done at the end."""
+    return row(engine, each.prompt, each.splitter, each.params)
 
 
 def _write(engine: Engine, rows: Sequence[Row], cancel: Event) -> list[Answered]:
@@ -100,6 +100,8 @@ def _write(engine: Engine, rows: Sequence[Row], cancel: Event) -> list[Answered]
         "logits_processor": LogitsProcessorList([_ByRow(engine, rows, width)]),
         "stopping_criteria": StoppingCriteriaList([steps]),
     }
+    if engine.kv_cache is not None:
+        options["past_key_values"] = new_cache(model.config, engine.kv_cache, None)
     model.generate(ids.to(device), **options)
     return [_answered(each, started, steps.first or started) for each in rows]
 
@@ -161,7 +163,7 @@ class _Steps(StoppingCriteria):
 
 def _answered(each: Row, started: float, first: float) -> Answered:
     written = "".join(each.pieces) + each.text.flush()
-    parts = [*each.splitter.feed(written), *each.splitter.flush()] if each.splitter else [(written, "")]
+    parts = [*each.splitter.feed(written), *each.splitter.flush()]
     text, reasoning = ("".join(part[side] for part in parts) for side in (0, 1))
     usage = Usage(len(each.prompt), 0, each.tokens, first - started, time.monotonic() - first)
     return Answered(text, reasoning, each.ended or "interrupted", usage)

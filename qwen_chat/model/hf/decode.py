@@ -33,7 +33,8 @@ class ScalesPositions(Protocol):
 class Task:
     """What is to be written: after which prompt, how tokens are chosen, and where the answer ends.
 
-    The first `known` tokens of the prompt are in the cache; `limit` is the longest answer, in tokens.
+    The first `known` tokens of the prompt are in the cache, the last `begun` are of the answer already;
+    `limit` is how much longer it may become, in tokens.
     """
 
     prompt: Sequence[int]
@@ -42,6 +43,7 @@ class Task:
     choose: LogitsProcessorList
     ends: frozenset[int]
     limit: int
+    begun: int = 0
 
 
 class Decoder:
@@ -60,7 +62,7 @@ class Decoder:
         ids = torch.empty((1, len(task.prompt) + task.limit), dtype=torch.long, device=self._device)
         length = len(task.prompt)
         ids[0, :length] = torch.tensor(task.prompt)
-        logits = yield from self._read(ids[:, :length], task)
+        logits = yield from self._read(ids[:, :length], task.cache, task.known, task.begun)
         guesses = ids[:, :0]
         last = length + task.limit
         while True:
@@ -75,15 +77,27 @@ class Decoder:
             behind = ids[:, known : length + guesses.shape[1]]
             logits = self._scores(self._step, behind, task.cache, guesses.shape[1] + 1)
 
-    def _read(self, prompt: torch.Tensor, task: Task) -> Generator[Prefill, None, torch.Tensor]:
+    def scores(self, prompt: Sequence[int], cache: Cache, known: int, begun: int) -> torch.Tensor:
+        """Read what is new of a prompt, and return the scores of the token after it, [vocabulary]."""
+        reading = self._read(torch.tensor([prompt], device=self._device), cache, known, begun)
+        while True:
+            try:
+                next(reading)
+            except StopIteration as done:
+                scores: torch.Tensor = done.value[0, -1].float()
+                return scores
+
+    def _read(
+        self, prompt: torch.Tensor, cache: Cache, known: int, begun: int
+    ) -> Generator[Prefill, None, torch.Tensor]:
         """Read what is new of the prompt, and return the scores of the token after it, [1, 1, vocabulary]."""
         total = prompt.shape[1]
-        if isinstance(self.model, ScalesPositions) and not task.known:
-            self.model.begin_cache(task.cache, total)
-        for start in range(task.known, total, self._chunk):
+        if isinstance(self.model, ScalesPositions) and not known:
+            self.model.begin_cache(cache, total - begun)
+        for start in range(known, total, self._chunk):
             chunk = prompt[:, start : start + self._chunk]
             yield Prefill(start, total)
-            logits = self._scores(self.model, chunk, task.cache, 1)
+            logits = self._scores(self.model, chunk, cache, 1)
         yield Prefill(total, total)
         return logits
 

@@ -10,21 +10,30 @@ from transformers import PreTrainedModel
 
 from qwen_chat.chatml import IM_END
 from qwen_chat.errors import ContextLengthError, ModelError, ModelLoadError
-from qwen_chat.message import Delta, Message, Token
-from qwen_chat.model.base import Answered, BatchingModel, Request, TokenizingModel
+from qwen_chat.message import Alternative, Delta, Message, Token
+from qwen_chat.model.alternatives import alternatives, up_to
+from qwen_chat.model.base import (
+    PLAIN,
+    Answered,
+    BatchingModel,
+    PromptOptions,
+    Request,
+    TokenizingModel,
+)
 from qwen_chat.model.checkpoint import CheckpointInfo
 from qwen_chat.model.hf import batching, caches, defaults
 from qwen_chat.model.hf.decode import Candidates, Decoder, ScalesPositions
-from qwen_chat.model.hf.generation import Engine, Generation
+from qwen_chat.model.hf.generation import Engine, Generation, likeliest
 from qwen_chat.model.hf.kv import PrefixCache
 from qwen_chat.model.hf.loading import Loaded, load
 from qwen_chat.model.hf.options import TransformersOptions
 from qwen_chat.model.hf.prompt import Prompt
 from qwen_chat.model.hf.speculation import drafting, lookup
 from qwen_chat.model.hf.turns import FairLock
+from qwen_chat.model.prompt import Reading, read
 from qwen_chat.model.qwen1.prompt import stop_ids
 from qwen_chat.model.qwen1.tokenization import QWenTokenizer
-from qwen_chat.model.reasoning import OPEN, ReasoningSplitter
+from qwen_chat.model.written import Written
 from qwen_chat.sampling import SamplingParams
 
 _FIRST_GENERATION = "qwen"
@@ -49,31 +58,43 @@ class TransformersModel:
         draft: CheckpointInfo | None = None,
     ) -> None:
         self.name = name
-        self._options = options = options or TransformersOptions()
+        options = options or TransformersOptions()
+        self._written = Written()
         self.context_length = _context(info, options)
         self.default_params = defaults.default_params(info.generation)
         with ExitStack() as stack:
             loaded = load(info, options, stack)
             first = info.model_type == _FIRST_GENERATION
-            self._prompt = Prompt(
-                loaded.tokenizer, first_generation=first, raw=options.raw, think=options.think
-            )
+            self._prompt = Prompt(loaded.tokenizer, first_generation=first, raw=options.raw)
             candidates = _candidates(loaded, options, draft, stack, self.context_length)
             self._engine: Engine | None = _engine(loaded, info, options, self.context_length, candidates)
             self._stack = stack.pop_all()
         self.notice = loaded.description
+        self.thinks = self._prompt.thinks
         self.default_system = self._prompt.default_system
 
     def stream(
-        self, messages: Sequence[Message], params: SamplingParams, *, cancel: Event | None = None
+        self,
+        messages: Sequence[Message],
+        params: SamplingParams,
+        options: PromptOptions = PLAIN,
+        *,
+        cancel: Event | None = None,
     ) -> Generator[Delta, None, None]:
-        """Yield the answer to the last message, new text only.
+        """Yield the answer to the last message, new text only; an assistant's last message is gone on with.
 
         Raises: ContextLengthError, ModelError.
         """
-        prompt, splitter = self._read(messages)
-        generation = Generation(self._open_engine(), prompt, params.over(self.default_params))
-        return generation.stream(cancel or Event(), splitter)
+        asked = read(self._prompt, messages, options, thinks=self.thinks)
+        before = self._before(asked)
+        params = params.over(self.default_params)
+        generation = Generation(self._open_engine(), self._checked(asked, before), params, before)
+        return self._written.following(
+            generation.stream(cancel or Event(), asked.splitter),
+            asked.before,
+            asked.splitter,
+            lambda: [*before, *generation.written()],
+        )
 
     def answer(
         self, requests: Sequence[Request], *, cancel: Event | None = None
@@ -90,13 +111,31 @@ class TransformersModel:
             found |= batching.written(self._open_engine(), rows, cancel)
         return [found[number] for number in range(len(requests))]
 
-    def encode(self, messages: Sequence[Message]) -> list[Token]:
+    def encode(self, messages: Sequence[Message], options: PromptOptions = PLAIN) -> list[Token]:
         """Return exactly the tokens that `stream` would read."""
-        return self._prompt.tokens(self._prompt.segments(messages))
+        asked = read(self._prompt, messages, options, thinks=self.thinks)
+        return [*self._prompt.tokens(asked.segments), *map(self._prompt.piece, self._before(asked))]
 
     def count(self, messages: Sequence[Message]) -> int:
         """Return how many tokens `stream` would read; what was counted before costs nothing."""
-        return len(self._prompt.ids(self._prompt.segments(messages)))
+        asked = read(self._prompt, messages, thinks=self.thinks)
+        return len(self._prompt.ids(asked.segments)) + len(self._before(asked))
+
+    def alternatives(
+        self, messages: Sequence[Message], position: int, number: int, options: PromptOptions = PLAIN
+    ) -> list[Alternative]:
+        """Return the likeliest tokens at a place of the answer that the messages end with.
+
+        Raises: UsageError, ModelError.
+        """
+        asked = read(self._prompt, messages, options, thinks=self.thinks)
+        kept = up_to(self._before(asked), position)
+        prompt = [*self._prompt.ids(asked.segments), *kept]
+        choices = [
+            (self._prompt.piece(id), probability)
+            for id, probability in likeliest(self._open_engine(), prompt, len(kept), number)
+        ]
+        return alternatives(choices, [*map(self._prompt.piece, kept)], asked, self._written)
 
     def close(self) -> None:
         """Give back memory."""
@@ -110,21 +149,28 @@ class TransformersModel:
             raise ModelError(f"{self.name} is closed")
         return self._engine
 
-    def _read(self, messages: Sequence[Message]) -> tuple[list[int], ReasoningSplitter | None]:
-        """Return the ids of a prompt, and what parts off reasoning where the checkpoint reasons."""
-        segments = self._prompt.segments(messages)
-        prompt = self._prompt.ids(segments)
+    def _before(self, asked: Reading) -> list[int]:
+        """Return the ids of the answer that is gone on with."""
+        if asked.before is None:
+            return []
+        known = self._written.find(asked.before)
+        return self._prompt.ids(asked.begun) if known is None else known
+
+    def _checked(self, asked: Reading, before: Sequence[int]) -> list[int]:
+        """Return the ids of a prompt that can be read."""
+        prompt = [*self._prompt.ids(asked.segments), *before]
         if len(prompt) >= self.context_length:
             raise ContextLengthError(len(prompt), self.context_length)
         if not prompt:
             raise ModelError("there is nothing to go on from: write something")
-        if not self._prompt.thinks:
-            return prompt, None
-        return prompt, ReasoningSplitter(thinking=segments[-1].text.rstrip().endswith(OPEN))
+        return prompt
 
     def _row(self, request: Request) -> batching.Row:
-        params = request.params.over(self.default_params)
-        return batching.row(self._open_engine(), *self._read(request.messages), params)
+        asked = read(self._prompt, request.messages, request.options, thinks=self.thinks)
+        prompt = self._checked(asked, self._before(asked))
+        return batching.row(
+            self._open_engine(), prompt, asked.splitter, request.params.over(self.default_params)
+        )
 
 
 def _context(info: CheckpointInfo, options: TransformersOptions) -> int:
@@ -158,6 +204,7 @@ def _engine(
         context_length=context,
         alpha=_alpha(model),
         candidates=candidates,
+        kv_cache=options.kv_cache,
     )
 
 

@@ -1,17 +1,17 @@
 """One answer of a loaded checkpoint: ids from the engine's thread become a stream of deltas."""
 
 import time
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from threading import Event
 
-import torch
 from tokenizers import Tokenizer
 
 from qwen_chat.errors import ModelError
 from qwen_chat.message import Delta, FinishReason, Prefill, Usage
 from qwen_chat.model.hf.decode import Candidates, Decoder, Task
 from qwen_chat.model.hf.kv import PrefixCache
+from qwen_chat.model.hf.memory import is_out_of_memory
 from qwen_chat.model.hf.sampling import processors
 from qwen_chat.model.hf.text import TextStream
 from qwen_chat.model.hf.turns import FairLock
@@ -33,26 +33,34 @@ class Engine:
     context_length: int
     alpha: Callable[[int], float]
     candidates: Callable[[], Candidates] | None = None
+    kv_cache: str | None = None
 
 
 class Generation:
-    """A request and the stream of its answer; closing the stream ends the work within a step."""
+    """A request and the stream of its answer; closing the stream ends the work within a step.
 
-    def __init__(self, engine: Engine, prompt: Sequence[int], params: SamplingParams) -> None:
+    The prompt ends with `before`, the ids of the answer that is gone on with.
+    """
+
+    def __init__(
+        self, engine: Engine, prompt: Sequence[int], params: SamplingParams, before: Sequence[int] = ()
+    ) -> None:
         self._engine = engine
         self._prompt = prompt
+        self._begun = len(before)
         self._params = params
         room = engine.context_length - len(prompt)
         self._limit = min(params.max_new_tokens or room, room)
         self._worker = Worker[Prefill | list[int]](self._work)
-        self._text = TextStream(engine.tokenizer, params.stop or ())
+        self._text = TextStream(engine.tokenizer, params.stop or (), before)
         self._ids: list[int] = []
+        self._whole = 0
         self._cached = 0
         self._started = time.monotonic()
         self._first: float | None = None
 
-    def stream(self, cancel: Event, splitter: ReasoningSplitter | None) -> Generator[Delta, None, None]:
-        """Yield the answer's deltas, reasoning parted off where there is a splitter.
+    def stream(self, cancel: Event, splitter: ReasoningSplitter) -> Generator[Delta, None, None]:
+        """Yield the answer's deltas, reasoning parted off.
 
         Raises: ModelError.
         """
@@ -61,14 +69,20 @@ class Generation:
                 if isinstance(event, Prefill):
                     yield Delta(prefill=event)
                     continue
-                yield from _split(self._received(event), splitter)
+                if text := self._received(event):
+                    yield from splitter.deltas(text)
                 if self._text.stopped:
                     break
-            yield from _split(self._text.flush(), splitter)
-            yield from _rest(splitter)
+            self._whole = len(self._ids) - self._text.pending
+            yield from splitter.deltas(self._text.flush())
+            yield from splitter.rest()
             yield Delta(finish_reason=self._finish(interrupted=cancel.is_set()), usage=self._usage())
         finally:
             self._worker.stop()
+
+    def written(self) -> list[int]:
+        """Return the ids of the finished answer's text."""
+        return [id for id in self._ids[: self._whole] if id not in self._engine.ends]
 
     # In the reader's thread
 
@@ -92,12 +106,14 @@ class Generation:
     # In the engine's thread
 
     def _work(self, put: Callable[[Prefill | list[int]], None]) -> None:
-        engine, length = self._engine, len(self._prompt)
+        engine, length = self._engine, len(self._prompt) - self._begun
         with engine.lock:
             alpha = engine.alpha(length)
             cache, self._cached = engine.prefixes.take(self._prompt, alpha)
             choose = processors(self._params, engine.vocabulary, length)
-            task = Task(self._prompt, cache, self._cached, choose, engine.ends, self._limit)
+            task = Task(
+                self._prompt, cache, self._cached, choose, engine.ends, self._limit, begun=self._begun
+            )
             ids = list(self._prompt)
             try:
                 for event in engine.decoder.run(task, engine.candidates() if engine.candidates else None):
@@ -113,21 +129,27 @@ class Generation:
             engine.prefixes.give(ids, cache, alpha)
 
 
-def _split(text: str, splitter: ReasoningSplitter | None) -> Iterator[Delta]:
-    if text:
-        for piece, reasoning in splitter.feed(text) if splitter else [(text, "")]:
-            yield Delta(piece, reasoning)
+def likeliest(engine: Engine, prompt: Sequence[int], begun: int, number: int) -> list[tuple[int, float]]:
+    """Return the likeliest ids after a prompt and their probabilities; its last `begun` ids are an answer's.
 
-
-def _rest(splitter: ReasoningSplitter | None) -> Iterator[Delta]:
-    for piece, reasoning in splitter.flush() if splitter else ():
-        yield Delta(piece, reasoning)
+    Raises: ModelError.
+    """
+    with engine.lock:
+        alpha = engine.alpha(len(prompt) - begun)
+        cache, known = engine.prefixes.take(prompt, alpha)
+        try:
+            scores = engine.decoder.scores(prompt, cache, known, begun)[: engine.vocabulary]
+        except (RuntimeError, MemoryError) as error:
+            engine.prefixes.clear()
+            raise told(error) from error
+        engine.prefixes.give(prompt, cache, alpha)
+    best = scores.softmax(-1).topk(min(number, engine.vocabulary))
+    return list(zip(best.indices.tolist(), best.values.tolist(), strict=True))
 
 
 def told(error: RuntimeError | MemoryError) -> ModelError:
     """Return what to tell of a fault of torch's, and what to try."""
-    text = " ".join(str(error).split())
-    if isinstance(error, MemoryError | torch.OutOfMemoryError) or "allocate memory" in text:
+    if is_out_of_memory(error):
         mend = "begin a new chat, or start with --kv-cache int8, --quantize torchao-int4 or --ctx-size 2048"
         return ModelError(f"out of memory in this answer: {mend}")
-    return ModelError(f"the model failed: {text[:200]}")
+    return ModelError(f"the model failed: {' '.join(str(error).split())[:200]}")

@@ -22,7 +22,7 @@ from qwen_chat.errors import ModelError, ModelLoadError
 from qwen_chat.model import qwen1
 from qwen_chat.model.checkpoint import CheckpointInfo
 from qwen_chat.model.hf.dtype import fastest_on_cpu
-from qwen_chat.model.hf.memory import available_bytes
+from qwen_chat.model.hf.memory import available_bytes, is_out_of_memory
 from qwen_chat.model.hf.options import TransformersOptions
 from qwen_chat.model.hf.placement import devices, on_gpu, placement
 from qwen_chat.model.hf.quantize import own_dtype, quantization_config
@@ -109,15 +109,13 @@ def _told(info: CheckpointInfo) -> Iterator[None]:
         yield
     except ModelError:
         raise
-    except (MemoryError, torch.OutOfMemoryError) as error:
-        raise _too_large(info) from error
     except Exception as error:
         raise _load_fault(info, error) from error
 
 
 def _load_fault(info: CheckpointInfo, error: Exception) -> ModelLoadError:
     text = " ".join(str(error).split()) or type(error).__name__
-    if "allocate memory" in text or "out of memory" in text:
+    if is_out_of_memory(error):
         return _too_large(info)
     if "trust_remote_code" in text or "does not recognize this architecture" in text:
         return ModelLoadError(

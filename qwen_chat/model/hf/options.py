@@ -24,6 +24,5 @@ class TransformersOptions:
     prompt_lookup: int = 0
     draft: str | None = None
     compile: bool = False
-    think: str = "auto"
     raw: bool = False
     ignore_end: bool = False

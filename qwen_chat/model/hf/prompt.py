@@ -12,9 +12,10 @@ from transformers import PreTrainedTokenizerFast
 from transformers.convert_slow_tokenizer import bytes_to_unicode
 
 from qwen_chat import chatml
-from qwen_chat.chatml import IM_START, Segment, joined
+from qwen_chat.chatml import IM_START, Segment
 from qwen_chat.errors import ModelError, ModelLoadError
 from qwen_chat.message import Message, Token
+from qwen_chat.model.base import PLAIN, PromptOptions
 from qwen_chat.model.prompt import PromptFormat, switches
 from qwen_chat.model.qwen1 import prompt as qwen1
 from qwen_chat.model.qwen1.tokenization import QWenTokenizer
@@ -31,15 +32,9 @@ class Prompt:
     """
 
     def __init__(
-        self,
-        tokenizer: PreTrainedTokenizerFast,
-        *,
-        first_generation: bool,
-        raw: bool = False,
-        think: str = "auto",
+        self, tokenizer: PreTrainedTokenizerFast, *, first_generation: bool, raw: bool = False
     ) -> None:
         self._tokenizer = tokenizer
-        self._switches = switches(think)
         self._apart = first_generation and not raw
         self._controls = {token.content: id for id, token in tokenizer.added_tokens_decoder.items()}
         template = tokenizer.chat_template if isinstance(tokenizer.chat_template, str) else None
@@ -59,16 +54,20 @@ class Prompt:
         self._format = PromptFormat(self._render if template else None, self._parted, default, raw=raw)
         self.default_system = self._format.default_system
 
-    def segments(self, messages: Sequence[Message]) -> list[Segment]:
+    def segments(self, messages: Sequence[Message], options: PromptOptions = PLAIN) -> list[Segment]:
         """Return the prompt in the pieces that are encoded apart.
 
         Raises: ModelError when the template refuses these messages.
         """
-        if not self._apart:
-            return list(joined(self._format.segments(messages)))
+        if not self._apart or options.tools:
+            return self._format.segments(messages, options)
         # The first generation writes an empty system prompt, too, and encodes every piece apart.
         given = messages and messages[0].role == "system"
         return chatml.segments(messages if given else [Message("system", qwen1.DEFAULT_SYSTEM), *messages])
+
+    def written(self, answer: Message, *, opened: bool) -> list[Segment]:
+        """Return what a model writes to give this answer; `opened` when the prompt opens the reasoning."""
+        return self._format.written(answer, opened=opened)
 
     def ids(self, segments: Sequence[Segment]) -> list[int]:
         """Return the ids of a prompt; what was encoded lately is not encoded again."""
@@ -101,11 +100,17 @@ class Prompt:
             return bytes(_BYTES[character] for character in piece)
         return str(self._tokenizer.decode([id])).encode()
 
-    def _render(self, messages: list[dict[str, str]]) -> str:
+    def piece(self, id: int) -> Token:
+        """Return a token of text."""
+        return Token(id, self._bytes(id), control=id in self._tokenizer.added_tokens_decoder)
+
+    def _render(self, messages: list[dict[str, str]], told: PromptOptions) -> str:
         from jinja2 import TemplateError
 
         try:
-            options: dict[str, Any] = {"tokenize": False, "add_generation_prompt": True, **self._switches}
+            options: dict[str, Any] = {"tokenize": False, "add_generation_prompt": True, **switches(told)}
+            if told.tools:
+                options["tools"] = [tool.as_json() for tool in told.tools]
             text: Any = self._tokenizer.apply_chat_template(messages, **options)
         except (TemplateError, TypeError, ValueError) as error:
             raise ModelError(f"the checkpoint's chat template refuses this conversation: {error}") from None

@@ -5,15 +5,22 @@ from collections.abc import Sequence
 from tokenizers import Tokenizer
 from tokenizers.decoders import DecodeStream
 
+from qwen_chat.model.held import overlap
+
 _HALF = "\ufffd"
+
+_BEFORE = 8
+"""Tokens before the first one that are known to it: many tokenizers trim the first space of a text."""
 
 
 class TextStream:
-    """Decodes the ids of one answer, one by one."""
+    """Decodes the ids of one answer, one by one; `after` are those of what it goes on from."""
 
-    def __init__(self, tokenizer: Tokenizer, stop: Sequence[str] = ()) -> None:
+    def __init__(self, tokenizer: Tokenizer, stop: Sequence[str] = (), after: Sequence[int] = ()) -> None:
         self._tokenizer = tokenizer
         self._stream = DecodeStream(skip_special_tokens=True)
+        for id in after[-_BEFORE:]:
+            self._stream.step(tokenizer, id)
         self._pending: list[int] = []
         self._stop = stop
         self._held = ""
@@ -30,6 +37,11 @@ class TextStream:
                 text += piece
         return self._before_stop(text)
 
+    @property
+    def pending(self) -> int:
+        """How many of the last ids make no whole character yet."""
+        return len(self._pending)
+
     def flush(self) -> str:
         """Return what was held back, at the end of the answer; half a character is left out."""
         rest = self._tokenizer.decode(self._pending) if self._pending else ""
@@ -45,12 +57,6 @@ class TextStream:
         if found:
             self.stopped = True
             return text[: min(found)]
-        kept = max(_overlap(text, stop) for stop in self._stop)
+        kept = max(overlap(text, stop) for stop in self._stop)
         self._held = text[len(text) - kept :]
         return text[: len(text) - kept]
-
-
-def _overlap(text: str, stop: str) -> int:
-    """Return how many characters at the end of `text` could begin `stop`."""
-    longest = min(len(stop) - 1, len(text))
-    return next((n for n in range(longest, 0, -1) if text.endswith(stop[:n])), 0)

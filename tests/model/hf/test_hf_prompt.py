@@ -7,7 +7,8 @@ import tiny_hf
 from transformers import PreTrainedTokenizerFast
 
 from qwen_chat.errors import ModelError, ModelLoadError
-from qwen_chat.message import Message
+from qwen_chat.message import Message, Think
+from qwen_chat.model.base import PromptOptions
 from qwen_chat.model.hf.prompt import Prompt
 
 THINKING = (
@@ -122,9 +123,9 @@ SWITCHED = tiny_hf.TEMPLATE + "{% if enable_thinking is false %}{{ '<think>\n\n<
         ("off", b"assistant\n<think>\n\n</think>\n\n"),
     ],
 )
-def test_reasoning_is_switched_as_the_template_says(tmp_path: Path, think: str, ends_with: bytes) -> None:
+def test_reasoning_is_switched_as_the_template_says(tmp_path: Path, think: Think, ends_with: bytes) -> None:
     tiny_hf.write_checkpoint(tmp_path, template=SWITCHED, extra=("<think>", "</think>"))
     tokenizer = PreTrainedTokenizerFast.from_pretrained(tmp_path)
-    ours = Prompt(tokenizer, first_generation=False, think=think)
-    tokens = ours.tokens(ours.segments([Message("user", "hi")]))
+    ours = Prompt(tokenizer, first_generation=False)
+    tokens = ours.tokens(ours.segments([Message("user", "hi")], PromptOptions(think=think)))
     assert b"".join(token.bytes for token in tokens).endswith(ends_with)

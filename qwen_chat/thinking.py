@@ -1,0 +1,26 @@
+"""The soft switches of Qwen3: /think and /no_think in what a person wrote, which the model itself obeys."""
+
+import re
+from collections.abc import Sequence
+
+from qwen_chat.history import Node
+from qwen_chat.message import Think
+
+_SWITCH = re.compile(r"(?<!\S)/(no_)?think(?!\S)")
+
+
+def soft_switch(text: str) -> Think | None:
+    """Return what a text switches reasoning to; its last switch counts."""
+    found = _SWITCH.findall(text)
+    return ("off" if found[-1] else "on") if found else None
+
+
+def soft_switch_notice(path: Sequence[Node], think: Think) -> list[str]:
+    """Say which soft switch of the last question is followed, if there is one."""
+    wanted = soft_switch(path[-1].message.content) if path else None
+    if wanted is None:
+        return []
+    if think == "off":
+        return ["/think and /no_think in a message have no effect while /think off is set"]
+    said = "/no_think" if wanted == "off" else "/think"
+    return [f"reasoning is {wanted} from here on: your message says {said}"]
