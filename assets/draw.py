@@ -1,8 +1,10 @@
-"""Draws assets/terminal.svg from a real run of the chat: `python assets/draw.py`."""
+"""Draws the pictures of the README from real runs of the chat: `python assets/draw.py`."""
 
 import io
 import re
 import sys
+import tempfile
+from collections.abc import Sequence
 from itertools import groupby
 from pathlib import Path
 
@@ -19,39 +21,69 @@ from driver import Terminal  # noqa: E402 - the tests' own terminal
 # pyte has no dim text; nothing here blinks.
 pyte.graphics.TEXT[2] = "+blink"
 
-LINES = (
-    "What is the capital of France?",
-    "And of Italy?",
-    "/undo",
-    "/prompt",
-    "/role pirate",
-    "Who are you?",
-)
+PICTURES = {
+    "terminal": ("What is the capital of France?", "And of Italy?", "/undo", "/role pirate", "Who are you?"),
+    "tree": (
+        "What is the capital of France?",
+        "And of Italy?",
+        "/retry",
+        "/alt 3",
+        "/alt 3 2",
+        "/fork 2",
+        "And of Spain?",
+        "/branches",
+    ),
+    "tokens": ("Translate to Chinese: good morning", "/prompt", "/tokens <|im_end|> 早上好 🦜"),
+}
+"""What is typed for each picture; the first screen of the chat is drawn once."""
+
+COLOURS = {"brown": "yellow"}
+"""pyte's names that rich does not know."""
 
 
 def main() -> None:
     """Talk, and draw what the screen shows."""
-    chat = Terminal("--seed", "7", "--max-new-tokens", "60", size=(34, 100))
-    chat.ready()
-    for line in LINES:
-        chat.say(line)
-    console = Console(record=True, width=100, file=io.StringIO())
-    for row in range(chat.screen.cursor.y + 1):
-        console.print(_line(chat, row))
-    chat.leave()
-    svg = console.export_svg(title="make chat")
-    # The font of whoever looks is good enough; a picture asks no other host for one.
-    svg = re.sub(r"@font-face \{.*?\}", "", svg, flags=re.DOTALL)
-    (HERE / "terminal.svg").write_text(svg, encoding="utf-8")
+    for name, lines in PICTURES.items():
+        svg = _talk(lines)
+        # The font of whoever looks is good enough; a picture asks no other host for one.
+        svg = re.sub(r"@font-face \{.*?\}", "", svg, flags=re.DOTALL)
+        (HERE / f"{name}.svg").write_text(svg, encoding="utf-8")
+
+
+def _talk(lines: Sequence[str]) -> str:
+    with tempfile.TemporaryDirectory() as home:
+        places = {f"XDG_{kind}_HOME": home for kind in ("CONFIG", "DATA", "STATE")}
+        chat = Terminal("--seed", "7", "--max-new-tokens", "40", size=(44, 100), environ=places)
+        chat.ready()
+        for line in lines:
+            chat.say(line)
+        console = Console(record=True, width=100, file=io.StringIO())
+        for row in range(chat.screen.cursor.y + 1):
+            console.print(_line(chat, row))
+        chat.leave()
+    return console.export_svg(title="make chat")
 
 
 def _line(chat: Terminal, row: int) -> Text:
     cells = [chat.screen.buffer[row][column] for column in range(chat.screen.columns)]
     text = Text()
-    for (bold, dim), run in groupby(cells, key=lambda cell: (cell.bold, cell.blink)):
-        text.append("".join(cell.data for cell in run), Style(bold=bold, dim=dim))
+    for style, run in groupby(cells, key=_style):
+        text.append("".join(cell.data for cell in run), style)
     text.rstrip()
     return text
+
+
+def _style(cell: pyte.screens.Char) -> Style:
+    colours = {"color": _colour(cell.fg), "bgcolor": _colour(cell.bg)}
+    return Style(bold=cell.bold, dim=cell.blink, **colours)
+
+
+def _colour(name: str) -> str | None:
+    if name == "default":
+        return None
+    if len(name) == 6 and not name.isalpha():
+        return f"#{name}"
+    return COLOURS.get(name, name.replace("bright", "bright_"))
 
 
 if __name__ == "__main__":

@@ -31,6 +31,8 @@ class Turn:
     ) -> None:
         self.message_id = node.id
         self.error: ModelError | None = None
+        self.begun = node.message
+        """What of the answer was there before this turn."""
         self.notices: list[str] = []
         self._node = node
         self._work, self._draft, self._commit = work, draft, commit

@@ -3,10 +3,10 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import Literal, get_args
+from typing import Literal
 
 from qwen_chat.errors import UsageError
-from qwen_chat.message import Think, Token
+from qwen_chat.message import Token
 from qwen_chat.session import ChatSession
 from qwen_chat.thinking import soft_switch
 from qwen_chat.turn import Turn
@@ -98,8 +98,8 @@ def parse(line: str) -> tuple[str, str] | None:
     if head[:1] not in ("/", ":") or not (head[1:2].isalpha() or head[1:] == "?"):
         return None
     name = head[1:]
-    if soft_switch(head) and rest + argument not in ("", *get_args(Think)):
-        return None  # Qwen3's own /think and /no_think, before a question
+    if soft_switch(head) and (name == "no_think" or len((rest + argument).split()) > 1):
+        return None  # Qwen3's own switches, before a question
     if "\n" in line.strip() and name.lower() not in _BY_NAME:
         return None
     return name, (rest + newline + argument).strip() if newline else argument.strip()

@@ -29,12 +29,12 @@ def branches(session: ChatSession, argument: str) -> Outcome:  # noqa: ARG001 - 
 @command("switch", usage="n", en="Show branch n of /branches", zh="切换到第 n 个分支")
 def switch(session: ChatSession, argument: str) -> Outcome:
     """Bring another branch into view."""
-    ends = [node for _, node in _rows(session.history) if _is_end(session.history, node)]
+    ends = _ends(session.history)
     if not argument:
         raise UsageError("say which branch: /switch 1; /branches shows their numbers")
     if not argument.isdecimal() or not 1 <= whole_number(argument) <= len(ends):
         raise UsageError(f"no branch {argument}: /branches shows {len(ends)}")
-    session.switch(ends[whole_number(argument) - 1].id)
+    session.switch(ends[whole_number(argument) - 1])
     return Outcome(standing(session))
 
 
@@ -43,18 +43,18 @@ def _drawn(history: History) -> list[str]:
     view = {node.id for node in history.path()}
     lines: list[str] = []
     run: list[str] = []
-    number = 0
+    numbers = {id: number for number, id in enumerate(_ends(history), 1)}
     for depth, node in _rows(history):
-        end = _is_end(history, node)
-        number += end
         name = {"user": "You", "assistant": "Assistant"}.get(node.message.role, node.message.role)
         mark = "●" if node.id in view else "○"
-        label = f"  [{number}]" + (" in view" if node.id == history.head else "") if end else ""
+        number = numbers.get(node.id)
+        label = f"  [{number}]" if number else ""
+        label += " in view" if node.id == history.head else ""
         beside = len(history.siblings(node.id)) > 1
         if beside:
             lines, run = [*lines, *_shortened(run)], []
         run.append(f"{'│  ' * depth}{mark} {name}: {brief(node.message.content)}{label}")
-        if end or len(history.children(node.id)) > 1:
+        if number or len(history.children(node.id)) > 1:
             lines, run = [*lines, *_shortened(run)], []
     return lines
 
@@ -87,5 +87,8 @@ def _rows(history: History) -> list[tuple[int, Node]]:
     return rows
 
 
-def _is_end(history: History, node: Node) -> bool:
-    return not history.children(node.id)
+def _ends(history: History) -> list[str]:
+    """Return the last messages of all branches; their order, and so their numbers, outlive every switch."""
+    return [
+        node.id for node in history.nodes() if node.message.role != "system" and not history.children(node.id)
+    ]

@@ -9,7 +9,7 @@ from typing import TextIO
 
 from qwen_chat.history import Node
 from qwen_chat.session import ChatSession
-from qwen_chat.terminal.stream import stopping
+from qwen_chat.terminal.interrupt import stopping
 from qwen_chat.terminal.text import ending, footer, printable
 from qwen_chat.turn import Turn
 

@@ -1,39 +1,20 @@
 """An answer on the screen as it comes: what is printed is printed once and never drawn again."""
 
-import signal
+import shutil
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from threading import Event
-from types import FrameType
 from typing import TextIO
 
 from qwen_chat.message import Delta, Prefill
+from qwen_chat.terminal.interrupt import stopping
+from qwen_chat.terminal.render import Rendered
 from qwen_chat.terminal.text import printable
 from qwen_chat.turn import Turn
 
 _PATIENCE_SECONDS = 1.0
 _DIM, _PLAIN, _ERASE_LINE = "\x1b[2m", "\x1b[0m", "\r\x1b[K"
-
-
-@contextmanager
-def stopping(turn: Turn) -> Iterator[Event]:
-    """Let Ctrl-C stop a turn instead of raising; the event tells whether it was pressed."""
-    pressed = Event()
-
-    def stop(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - a signal handler's signature
-        pressed.set()
-        turn.stop()
-
-    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:  # as nohup asks for
-        yield pressed
-        return
-    before = signal.signal(signal.SIGINT, stop)
-    try:
-        yield pressed
-    finally:
-        signal.signal(signal.SIGINT, before)
 
 
 @contextmanager
@@ -59,11 +40,12 @@ def silent_keys() -> Iterator[None]:
 def show(turn: Turn, stdout: TextIO, *, fancy: bool, status: str = "") -> None:
     """Print a turn to its end; Ctrl-C stops it, and what there is of the answer stays.
 
-    `fancy` allows styles, and a line about what is waited for: `status` at first, then the reading of
-    a long prompt.
+    `fancy` allows styles, Markdown, and a line about what is waited for: `status` at first, then the
+    reading of a long prompt.
     """
     printer = _Printer(stdout, fancy=fancy)
     with stopping(turn), silent_keys():
+        printer.go_on_from(turn.begun.content)
         if status:
             printer.wait_for(status)
         for delta in turn:
@@ -75,9 +57,10 @@ class _Printer:
     def __init__(self, stdout: TextIO, *, fancy: bool) -> None:
         self._stdout = stdout
         self._fancy = fancy
+        self._rendered = Rendered(stdout, shutil.get_terminal_size) if fancy else None
         self._started = time.monotonic()
         self._last = "\n"
-        self._status = False
+        self._status = self._going_on = False
         self._reasoning = False
 
     def add(self, delta: Delta) -> None:
@@ -92,6 +75,8 @@ class _Printer:
     def close(self) -> None:
         self._erase_status()
         self._switch(reasoning=False)
+        if self._rendered is not None:
+            self._rendered.close()
         if self._last != "\n":
             self._stdout.write("\n")
         self._stdout.flush()
@@ -101,6 +86,9 @@ class _Printer:
             return
         self._erase_status()
         self._switch(reasoning=reasoning)
+        if self._rendered is not None and not reasoning:
+            self._rendered.feed(text)
+            return
         self._stdout.write(text)
         self._last = text[-1]
 
@@ -114,8 +102,20 @@ class _Printer:
             self._stdout.write("\n")
             self._last = "\n"
 
+    def go_on_from(self, text: str) -> None:
+        """Show where an answer goes on: the last line of what there is."""
+        self._going_on = bool(text)
+        if not text:
+            return
+        if self._rendered is not None:
+            self._rendered.go_on_from(printable(text))
+            return
+        last = printable(text).rpartition("\n")[2]
+        self._stdout.write(last)
+        self._last = last[-1:] or "\n"
+
     def wait_for(self, status: str) -> None:
-        if self._fancy:
+        if self._fancy and not self._going_on:
             self._stdout.write(f"{_ERASE_LINE}{_DIM}{printable(status)}{_PLAIN}")
             self._stdout.flush()
             self._status = True

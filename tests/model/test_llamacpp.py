@@ -85,9 +85,10 @@ def test_an_empty_system_prompt_is_none_at_all(model: LlamaCppModel) -> None:
 
 
 def test_the_stream_yields_new_text_only_and_ends_with_its_usage(model: LlamaCppModel) -> None:
-    deltas = list(model.stream(FRANCE, SamplingParams(temperature=0, max_new_tokens=8)))
+    begun = [*FRANCE, Message("assistant", "The")]
+    deltas = list(model.stream(begun, SamplingParams(temperature=0, max_new_tokens=8)))
     texts = [delta.text for delta in deltas if delta.text]
-    assert "".join(texts).startswith("The capital of France is")
+    assert "".join(texts).startswith(" capital of France is")
     assert len(texts) >= 5
     assert [delta.finish_reason for delta in deltas[:-1]] == [None] * (len(deltas) - 1)
     usage = deltas[-1].usage
@@ -117,8 +118,9 @@ def test_every_sampling_parameter_reaches_the_engine(model: LlamaCppModel) -> No
 
 
 def test_a_stop_text_ends_the_answer_before_it(model: LlamaCppModel) -> None:
-    text = answer(model, temperature=0, stop=["France", "Paris"])
-    assert text == "The capital of "
+    # Begun, the answer leaves no doubt how it goes on: "La" would be nearly as likely a first word.
+    begun = [*FRANCE, Message("assistant", "The")]
+    assert answer(model, begun, temperature=0, stop=["France", "Paris"]) == " capital of "
 
 
 def test_the_longest_answer_is_said_to_be_cut(model: LlamaCppModel) -> None:

@@ -103,7 +103,7 @@ def test_moves_in_the_conversation(terminal: Open) -> None:
     assert "[1] You: What is the capital of Spain?" in chat.say("/history")
     assert "now says this" in chat.say("/edit 2 It is Madrid.")
     assert "Assistant: It is Madrid." in chat.say("/history")
-    assert "<|im_start|>⟧user\nWhat is the capital of Spain?⟦<|im_end|>⟧" in chat.say("/prompt")
+    assert "<|im_start|>user⏎\nWhat is the capital of Spain?<|im_end|>⏎" in chat.say("/prompt")
     shown = chat.say("/stats")
     assert "SmolLM2-135M-Instruct" in shown
     assert "2 in view, 8 in all" in shown
@@ -276,14 +276,13 @@ def test_lines_are_broken_with_ctrl_j_and_alt_enter(terminal: Open) -> None:
 
 def test_an_answer_is_written_once(terminal: Open) -> None:
     chat = terminal("--temperature", "0", "--max-new-tokens", "200", size=(40, 100))
-    start = len(chat.raw)
     chat.say(STORY)
-    written = chat.raw[start:].decode(errors="replace")
+    shown = chat.text()
     chat.leave()
     answer = kept()[1][1]
     assert len(answer) > 300
-    assert written.replace("\r\n", "\n").count(answer[:40]) == 1
-    assert answer in written.replace("\r\n", "\n")
+    assert shown.count(answer[:40]) == 1
+    assert " ".join(answer.split()) in " ".join(shown.split())
 
 
 def test_nothing_from_a_person_or_model_becomes_an_escape(terminal: Open, tmp_path: Path) -> None:

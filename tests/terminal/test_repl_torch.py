@@ -49,7 +49,7 @@ def test_a_talk_with_retry_undo_and_resume(terminal: Open) -> None:
     chat.say("/undo")
     assert avoided(chat.say("And of Italy?")) >= 60
     assert "cpu, float32, sdpa" in chat.say("/stats")
-    assert "⟦<|im_start|>⟧user" in chat.say("/prompt")
+    assert "<|im_start|>user⏎" in chat.say("/prompt")
     assert chat.leave() == 0
     again = terminal("--continue")
     assert "And of Italy?" in again.say("/history")
