@@ -22,7 +22,11 @@ from driver import Terminal  # noqa: E402 - the tests' own terminal
 pyte.graphics.TEXT[2] = "+blink"
 
 PICTURES = {
-    "terminal": ("What is the capital of France?", "And of Italy?", "/undo", "/role pirate", "Who are you?"),
+    "terminal": (
+        "What is the capital of France?",
+        "And of Italy?",
+        "Write a Python function that adds two numbers, then explain it.",
+    ),
     "tree": (
         "What is the capital of France?",
         "And of Italy?",
@@ -37,6 +41,7 @@ PICTURES = {
 }
 """What is typed for each picture; the first screen of the chat is drawn once."""
 
+_NAMES = {*pyte.graphics.FG.values(), *pyte.graphics.FG_AIXTERM.values()}
 COLOURS = {"brown": "yellow"}
 """pyte's names that rich does not know."""
 
@@ -53,7 +58,7 @@ def main() -> None:
 def _talk(lines: Sequence[str]) -> str:
     with tempfile.TemporaryDirectory() as home:
         places = {f"XDG_{kind}_HOME": home for kind in ("CONFIG", "DATA", "STATE")}
-        chat = Terminal("--seed", "7", "--max-new-tokens", "40", size=(44, 100), environ=places)
+        chat = Terminal("--seed", "7", "--max-new-tokens", "90", size=(44, 100), environ=places)
         chat.ready()
         for line in lines:
             chat.say(line)
@@ -81,7 +86,7 @@ def _style(cell: pyte.screens.Char) -> Style:
 def _colour(name: str) -> str | None:
     if name == "default":
         return None
-    if len(name) == 6 and not name.isalpha():
+    if name not in _NAMES and len(name) == 6:
         return f"#{name}"
     return COLOURS.get(name, name.replace("bright", "bright_"))
 

@@ -10,8 +10,8 @@ from qwen_chat.commands.table import TokenView
 from qwen_chat.message import Token
 from qwen_chat.terminal.text import printable
 
-_BOXES = ("black on bright_cyan", "black on bright_green")
-_CONTROL = "bold white on magenta"
+_BOXES = ("#000000 on #a9c7ea", "#000000 on #a8d5ba")
+_CONTROL = "bold #ffffff on #7a3fd0"
 _HALF = "\ufffd"
 
 
