@@ -9,12 +9,14 @@ import pytest
 import tiny_hf
 import torch
 from test_first_generation import folder as qwen1_folder  # noqa: F401 - a fixture
+from transformers import PreTrainedConfig
+from transformers.cache_utils import Cache
 
 from qwen_chat.errors import ContextLengthError, ModelError
 from qwen_chat.message import Message
 from qwen_chat.model.base import Answered, Request
 from qwen_chat.model.checkpoint import read_checkpoint
-from qwen_chat.model.hf import batching
+from qwen_chat.model.hf import batching, caches
 from qwen_chat.model.hf.engine import TransformersModel
 from qwen_chat.model.hf.options import TransformersOptions
 from qwen_chat.sampling import SamplingParams
@@ -79,6 +81,28 @@ def test_rows_of_every_length_say_what_they_say_alone(tmp_path: Path, kind: str)
     assert found == [alone(model, request) for request in asked]
     assert [(reason, tokens) for *_, reason, tokens in found] == [("length", n + 3) for n in range(4)]
     assert len({text for text, *_ in found}) == len(found)
+    model.close()
+
+
+@pytest.mark.parametrize("kind", ["int8", "int4", "fp8"])
+def test_a_smaller_cache_counts_in_batches(
+    tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = opened(tiny_hf.write_checkpoint(tmp_path), kv_cache=kind)
+    made = list[str | None]()
+
+    def watched(config: PreTrainedConfig, kind: str | None, length: int | None) -> Cache:
+        made.append(kind)
+        return caches.new_cache(config, kind, length)
+
+    monkeypatch.setattr(batching, "new_cache", watched)
+    params = SamplingParams(temperature=0, max_new_tokens=12)
+    asked = [Request([Message("user", "word " * words)], params) for words in (1, 9, 4)]
+    found = together(model, asked)
+    assert made == [kind]
+    assert all(text for text, *_ in found)
+    if kind != "fp8":  # whose scales are those of the whole batch
+        assert found == [alone(model, request) for request in asked]
     model.close()
 
 
