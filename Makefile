@@ -5,12 +5,12 @@ BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check
 ARGS   ?=
 
-.PHONY: chat test lint bench clean
+.PHONY: chat test lint browser bench clean
 
 chat: $(VENV)/chat.stamp
 	@$(BIN)/qwen-chat $(ARGS)
 
-test: lint
+test: lint browser
 	$(BIN)/python -m pytest $(ARGS)
 
 lint: $(VENV)/dev.stamp
@@ -20,6 +20,14 @@ lint: $(VENV)/dev.stamp
 
 bench: $(VENV)/dev.stamp
 	$(BIN)/python -m benchmarks
+
+# Exported pages are tested in a real browser; where it cannot be installed, those tests say what is missing.
+browser:
+	@command -v chromium >/dev/null || command -v google-chrome >/dev/null || \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		echo "installing chromium (once) ..." >&2; \
+		{ apt-get update -qq && apt-get install -y -qq chromium; } </dev/null >/dev/null 2>&1 || true; \
+	fi
 
 clean:
 	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache

@@ -6,11 +6,13 @@ from types import ModuleType
 
 from benchmarks import (
     decoding,
+    finding,
     first_token,
     keeping,
     memory,
     oneshot,
     prompt,
+    rendering,
     torch_batch,
     torch_decoding,
     torch_turns,
@@ -26,6 +28,8 @@ MEASURES: dict[str, ModuleType] = {
         prompt,
         memory,
         keeping,
+        rendering,
+        finding,
         torch_batch,
         torch_decoding,
         torch_turns,

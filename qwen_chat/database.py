@@ -35,9 +35,12 @@ MIGRATIONS: tuple[str, ...] = (
     """,
 )
 
-_CJK = re.compile(
-    r"([\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff])"
-)
+MARKS = ("\x02", "\x03")
+"""Around the words found, in an excerpt."""
+
+_SIGN = r"[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff]"
+_CJK = re.compile(f"({_SIGN})")
+_APART = re.compile(f" ?({MARKS[0]}?{_SIGN}{MARKS[1]}?) ?")
 
 
 class Database:
@@ -144,6 +147,11 @@ class Database:
 def spaced(text: str) -> str:
     """Set CJK characters apart, so that each is a word to the index."""
     return _CJK.sub(r" \1 ", text)
+
+
+def joined(text: str) -> str:
+    """Undo `spaced`, also in a text that was cut out or marked with MARKS."""
+    return _APART.sub(r"\1", text)
 
 
 def _mend(error: sqlite3.Error | UnicodeDecodeError) -> str:

@@ -2,6 +2,7 @@
 
 QwenChatError
 ├── UsageError              a command, flag, setting or role that cannot be understood
+│   └── RefusedError            a message that was not sent
 ├── StoreError              conversations cannot be read or written
 ├── SessionBusyError        an answer is still being written
 └── ModelError              the model failed
@@ -17,6 +18,10 @@ class QwenChatError(Exception):
 
 class UsageError(QwenChatError):
     """A command, flag, setting or role that cannot be understood."""
+
+
+class RefusedError(UsageError):
+    """A message that was not sent: front ends leave its text where it was typed."""
 
 
 class StoreError(QwenChatError):

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field, replace
 from qwen_chat.errors import UsageError
 from qwen_chat.message import FinishReason, Message, Usage
 
+_TITLE_LENGTH = 60
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:
@@ -180,6 +182,12 @@ class History:
         self._nodes[node.id] = node
         if node.message.role != "system":
             self._children.setdefault(node.parent, []).append(node.id)
+
+
+def title_from(text: str) -> str:
+    """Return the title of a conversation that begins with a text: its beginning, on one line."""
+    line = " ".join(text.split())
+    return line if len(line) <= _TITLE_LENGTH else line[: _TITLE_LENGTH - 1] + "…"
 
 
 def _count(number: int, noun: str) -> str:

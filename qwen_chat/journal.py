@@ -25,6 +25,8 @@ class Journal:
 
     def __init__(self, store: Store | None) -> None:
         self.store = store
+        self.paused = False
+        """Whether what happens now is to be forgotten; what waits from before is still written."""
         self._waiting: deque[tuple[History, Callable[[Store], None]]] = deque()
         self._lock = RLock()
         self._fault: StoreError | None = None
@@ -70,7 +72,7 @@ class Journal:
         return files[0] if len(files) == 1 else folder
 
     def _write(self, history: History, event: Callable[[Store], None], *, urgent: bool = True) -> None:
-        if self.store is None:
+        if self.store is None or self.paused:
             return
         with self._lock:
             self._waiting.append((history, event))

@@ -8,18 +8,17 @@ from pathlib import Path
 from threading import RLock
 
 from qwen_chat.asking import Asker, Request
+from qwen_chat.attachments import question_in
 from qwen_chat.errors import ContextLengthError, SessionBusyError, UsageError
-from qwen_chat.history import Answer, History, Node
+from qwen_chat.history import Answer, History, Node, title_from
 from qwen_chat.journal import Journal
 from qwen_chat.message import Alternative, Message, Think, Token
 from qwen_chat.model.base import ChatModel, PromptOptions, TokenizingModel
-from qwen_chat.presets import Preset
+from qwen_chat.presets import Preset, played_under
 from qwen_chat.sampling import MAX_SEED, SamplingParams
 from qwen_chat.settings import Settings
 from qwen_chat.store import Store
 from qwen_chat.turn import Turn
-
-_TITLE_LENGTH = 60
 
 
 class ChatSession:
@@ -40,7 +39,7 @@ class ChatSession:
         self.settings = settings or Settings()
         self.history = History()
         self.params = self.settings.params(role)
-        self.role = role
+        self.role = self._addressed(role) if role else None
         self.think: Think = self.settings.think
         self.running: Turn | None = None
         self._journal = Journal(store)
@@ -48,12 +47,17 @@ class ChatSession:
         self._unspoken: list[Node] = []
         self._begun = False
         self._lock = RLock()
-        self._enter(self.settings.system_prompt(role))
+        self._enter(self.settings.system_prompt(self.role))
 
     @property
     def store(self) -> Store | None:
         """Where the conversation is kept, or None for a chat that leaves no trace."""
         return self._journal.store
+
+    @property
+    def incognito(self) -> bool:
+        """Whether this conversation is not saved, though others are."""
+        return self.store is not None and self._journal.paused
 
     @property
     def effective_params(self) -> SamplingParams:
@@ -80,7 +84,7 @@ class ChatSession:
         with self._idle():
             question = Message("user", _checked(text))
             if not self.history.title:
-                self.history.title = _title(text)
+                self.history.title = title_from(question_in(text))
             self._begin()
             self._journal.keep(self.history, self.history.add(question))
             return self._start()
@@ -145,16 +149,32 @@ class ChatSession:
 
     def new(self) -> None:
         """Begin another conversation, in the same role or under the same system prompt."""
+        self._renew(incognito=False)
+
+    def go_incognito(self) -> None:
+        """Begin another conversation, one that is not saved; those begun or opened later are again."""
+        self._renew(incognito=True)
+
+    def _renew(self, *, incognito: bool) -> None:
         with self._idle():
             system = self.history.system
             self._fresh()
+            self._journal.paused = incognito
             self._enter(system.message.content if system else None)
+
+    def rename(self, title: str) -> None:
+        """Give the conversation another title."""
+        with self._idle():
+            self.history.title = _checked(" ".join(title.split()))
+            if self._begun:
+                self._journal.keep(self.history)
 
     def open(self, history: History) -> None:
         """Go on with another conversation, one that the store has."""
         with self._idle():
             self._fresh()
-            self.history, self.role, self._begun = history, None, True
+            self._journal.paused = False
+            self.history, self.role, self._begun = history, self._role_of(history), True
 
     def adopt(self, history: History) -> None:
         """Go on with a conversation from elsewhere, and keep it."""
@@ -174,8 +194,8 @@ class ChatSession:
         """Begin a conversation in a role, with its system prompt, greeting and sampling."""
         with self._idle():
             self._fresh()
-            self.role, self.params = role, self.settings.params(role)
-            self._enter(role.system)
+            self.role, self.params = self._addressed(role), self.settings.params(role)
+            self._enter(self.role.system)
 
     def reset_params(self) -> None:
         """Take back every change of sampling since the start, or since the role was taken."""
@@ -278,7 +298,15 @@ class ChatSession:
         return self._run(node, replace(request, params=params, begun=node.message))
 
     def _request(self, path: list[Node], system: Node | None) -> Request:
-        return Request(path, system, self.params, self.prompt_options)
+        return Request(path, self._with_lore(path, system), self.params, self.prompt_options)
+
+    def _with_lore(self, path: list[Node], system: Node | None) -> Node | None:
+        """Return the system prompt with what the role's lorebook adds to it at the end of a branch."""
+        if system is None or self.role is None or not self.role.lorebook.entries:
+            return system
+        said = [node.message.content for node in path]
+        text = self.role.lorebook.added_to(system.message.content, said)
+        return replace(system, message=Message("system", text))
 
     def _run(self, node: Node, request: Request) -> Turn:
         self._journal.keep(self.history, node)
@@ -326,6 +354,15 @@ class ChatSession:
             greeting = Answer(self.model.name, finish_reason="stop")
             self._unspoken.append(self.history.add(Message("assistant", self.role.greeting), greeting))
 
+    def _role_of(self, history: History) -> Preset | None:
+        """Return the role of a conversation, whose lore it goes on with; only its system prompt is kept."""
+        system = history.system.message.content if history.system else ""
+        return played_under(system, self.settings.user_name) if system else None
+
+    def _addressed(self, role: Preset) -> Preset:
+        """Return a role with the names of who talks filled in."""
+        return role.addressed_to(self.settings.user_name)
+
     def _fresh(self) -> None:
         self.history, self._asker = History(), Asker()
         self._unspoken, self._begun = [], False
@@ -346,8 +383,3 @@ def _checked(text: str, *, empty: bool = False) -> str:
     except UnicodeEncodeError:
         raise UsageError("the text is not valid Unicode: it holds half of a surrogate pair") from None
     return text
-
-
-def _title(text: str) -> str:
-    line = " ".join(text.split())
-    return line if len(line) <= _TITLE_LENGTH else line[: _TITLE_LENGTH - 1] + "…"

@@ -7,37 +7,27 @@ however long it is; a message whose `finish_reason` is null was cut off by the e
 import json
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from qwen_chat.database import Database, spaced
+from qwen_chat.database import MARKS, Database, spaced
 from qwen_chat.directories import data_dir
 from qwen_chat.errors import StoreError, UsageError
 from qwen_chat.history import Answer, History, Node
-from qwen_chat.message import Message, Usage
+from qwen_chat.rows import Hit, Summary, beginning, excerpt, node_from, said
 
+__all__ = ["Hit", "Store", "Summary", "default_path"]
 
-@dataclass(frozen=True, slots=True)
-class Summary:
-    """A conversation in a list; `updated` is in seconds since the epoch."""
+_EXCERPT_WORDS = 24
 
-    id: str
-    title: str
-    updated: float
-    messages: int
-
-
-@dataclass(frozen=True, slots=True)
-class Hit:
-    """A message that holds the words searched for."""
-
-    conversation: str
-    title: str
-    message: str
-    content: str
+_SUMMARY = """
+    SELECT c.id, c.title, c.updated,
+        (SELECT count(*) FROM messages m WHERE m.conversation = c.id AND m.role != 'system')
+    FROM conversations c
+"""
 
 
 def default_path() -> Path:
@@ -79,6 +69,44 @@ class Store:
             for node in history.nodes():
                 self._keep_message(db, history.id, node)
 
+    def add_all(self, histories: Iterable[History]) -> list[History]:
+        """Write conversations from elsewhere with the times they have, all or none, and return what is new.
+
+        What the store has already, message for message, is not written again.
+        """
+        added = []
+        with self._database.writing() as db:
+            begun = self._begun(db)
+            for history in histories:
+                nodes = history.nodes()
+                same = begun.setdefault(beginning(nodes[0]), []) if nodes else []
+                if any(said(nodes) <= self._said(db, id) for id in same):
+                    continue
+                same.append(history.id)
+                times = [node.created for node in nodes] or [time.time()]
+                self._keep_conversation(db, history, (min(times), max(times)))
+                for node in nodes:
+                    self._keep_message(db, history.id, node)
+                added.append(history)
+        return added
+
+    def _begun(self, db: sqlite3.Connection) -> dict[tuple[float, str], list[str]]:
+        """Return the conversations by the message that was written first in each."""
+        rows = db.execute(
+            "SELECT created, content, conversation FROM messages WHERE rowid IN "
+            "(SELECT min(rowid) FROM messages GROUP BY conversation)"
+        )
+        begun: dict[tuple[float, str], list[str]] = {}
+        for created, content, conversation in rows:
+            begun.setdefault((created, content), []).append(conversation)
+        return begun
+
+    def _said(self, db: sqlite3.Connection, conversation: str) -> set[tuple[object, ...]]:
+        rows = db.execute(
+            "SELECT role, content, reasoning, created FROM messages WHERE conversation = ?", (conversation,)
+        )
+        return set(rows)
+
     def draft(self, message: str, position: int, content: str, reasoning: str) -> None:
         """Write the next piece of an answer that is being written."""
         with self._database.writing() as db:
@@ -100,14 +128,16 @@ class Store:
             db.execute("INSERT INTO words (words) VALUES ('optimize')")
             db.execute("DELETE FROM conversations WHERE id = ?", (conversation,))
 
-    def _keep_conversation(self, db: sqlite3.Connection, history: History) -> None:
-        now = time.time()
+    def _keep_conversation(
+        self, db: sqlite3.Connection, history: History, times: tuple[float, float] | None = None
+    ) -> None:
+        created, updated = times or (time.time(),) * 2
         system = history.system.id if history.system else None
         db.execute(
             "INSERT INTO conversations VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET "
             "title = excluded.title, updated = excluded.updated, head = excluded.head, "
             "system = excluded.system",
-            (history.id, history.title, now, now, history.head, system),
+            (history.id, history.title, created, updated, history.head, system),
         )
 
     def _keep_message(self, db: sqlite3.Connection, conversation: str, node: Node) -> None:
@@ -142,28 +172,35 @@ class Store:
         Raises: UsageError when none does, or several do.
         """
         with self._database.reading() as db:
-            found = db.execute(
-                "SELECT id, title, head, system FROM conversations WHERE substr(id, 1, ?) = ? LIMIT 2",
-                (max(1, len(prefix)), prefix),
-            ).fetchall()
-            if len(found) != 1:
-                fault = "several conversations begin" if found else "no conversation begins"
-                raise UsageError(f"{fault} with {prefix!r}: give more of its id, or one that /resume lists")
-            id, title, head, system = found[0]
+            id, title, head, system = self._found(db, prefix)
             try:
                 return History.restore(id, title, self._nodes(db, id), head, system)
             except (TypeError, ValueError) as error:
                 raise StoreError(f"conversation {id} in {self.path} is damaged: {error}") from None
 
+    def summary(self, prefix: str) -> Summary:
+        """Return what a list says of the conversation whose id begins with `prefix`.
+
+        Raises: UsageError when none does, or several do.
+        """
+        with self._database.reading() as db:
+            id = self._found(db, prefix)[0]
+            return Summary(*db.execute(f"{_SUMMARY} WHERE c.id = ?", (id,)).fetchone())
+
+    def _found(self, db: sqlite3.Connection, prefix: str) -> tuple[Any, ...]:
+        found: list[tuple[Any, ...]] = db.execute(
+            "SELECT id, title, head, system FROM conversations WHERE substr(id, 1, ?) = ? LIMIT 2",
+            (max(1, len(prefix)), prefix),
+        ).fetchall()
+        if len(found) != 1:
+            fault = "several conversations begin" if found else "no conversation begins"
+            raise UsageError(f"{fault} with {prefix!r}: give more of its id, or one that /resume lists")
+        return found[0]
+
     def recent(self, limit: int = 20) -> list[Summary]:
         """Return the conversations last talked in, newest first."""
         with self._database.reading() as db:
-            rows = db.execute(
-                "SELECT c.id, c.title, c.updated, (SELECT count(*) FROM messages m "
-                "WHERE m.conversation = c.id AND m.role != 'system') FROM conversations c "
-                "ORDER BY c.updated DESC, c.rowid DESC LIMIT ?",
-                (limit,),
-            )
+            rows = db.execute(f"{_SUMMARY} ORDER BY c.updated DESC, c.rowid DESC LIMIT ?", (limit,))
             return [Summary(*row) for row in rows]
 
     def search(self, text: str, limit: int = 20) -> list[Hit]:
@@ -173,13 +210,30 @@ class Store:
         if not query:
             return []
         with self._database.reading() as db:
+            # The excerpts are made inside: the index makes them for the best rows alone.
             rows = db.execute(
-                "SELECT m.conversation, c.title, m.id, m.content FROM words w "
+                "SELECT m.conversation, c.title, c.updated, m.id, m.role, m.content, w.excerpt FROM "
+                "(SELECT rowid, rank, snippet(words, 0, ?, ?, '…', ?) AS excerpt FROM words "
+                "WHERE words MATCH ? ORDER BY rank LIMIT ?) w "
                 "JOIN messages m ON m.rowid = w.rowid JOIN conversations c ON c.id = m.conversation "
-                "WHERE words MATCH ? ORDER BY w.rank LIMIT ?",
-                (query, limit),
+                "ORDER BY w.rank",
+                (*MARKS, _EXCERPT_WORDS, query, limit),
             )
-            return [Hit(*row) for row in rows]
+            return [Hit(*(*fields, excerpt(marked))) for *fields, marked in rows]
+
+    def titled(self, text: str, limit: int = 20) -> list[Summary]:
+        """Return the conversations whose title holds all words of `text`, newest first."""
+        words = [word.casefold() for word in text.split()]
+        if not words:
+            return []
+        with self._database.reading() as db:
+            titles = db.execute(
+                "SELECT id, title FROM conversations ORDER BY updated DESC, rowid DESC"
+            ).fetchall()
+            found = [id for id, title in titles if all(word in title.casefold() for word in words)]
+            return [
+                Summary(*db.execute(f"{_SUMMARY} WHERE c.id = ?", (id,)).fetchone()) for id in found[:limit]
+            ]
 
     def _nodes(self, db: sqlite3.Connection, conversation: str) -> Iterator[Node]:
         drafts = self._drafts(db, conversation)
@@ -188,7 +242,7 @@ class Store:
             "FROM messages WHERE conversation = ? ORDER BY rowid",
             (conversation,),
         )
-        return (_node(row, drafts) for row in rows.fetchall())
+        return (node_from(row, drafts) for row in rows.fetchall())
 
     def _drafts(self, db: sqlite3.Connection, conversation: str) -> dict[str, tuple[str, str]]:
         rows = db.execute(
@@ -201,13 +255,3 @@ class Store:
             before = drafts.get(message, ("", ""))
             drafts[message] = (before[0] + content, before[1] + reasoning)
         return drafts
-
-
-def _node(row: tuple[Any, ...], drafts: dict[str, tuple[str, str]]) -> Node:
-    id, parent, role, content, reasoning, created, model, system, seed, finish, usage = row
-    if finish is None:
-        more, finish = drafts.get(id, ("", "")), "interrupted"
-        content, reasoning = content + more[0], reasoning + more[1]
-    known = Usage(**json.loads(usage)) if usage else None
-    answer = Answer(model or "", system, seed, finish, known) if role == "assistant" else None
-    return Node(Message(role, content, reasoning), parent, answer, id, created)

@@ -15,21 +15,28 @@ def read_text(path: Path) -> str:
 
     Raises: UsageError for what is missing, not a plain file, too large, or not UTF-8 text.
     """
+    return decode(read_bytes(path, MAX_BYTES + 1), str(path))
+
+
+def read_bytes(path: Path, limit: int) -> bytes:
+    """Return the first `limit` bytes of a file.
+
+    Raises: UsageError for what is missing, not a plain file, or cannot be read.
+    """
     try:
-        data = _read(path)
+        return _read(path, limit)
     except (OSError, ValueError) as error:
         raise UsageError(f"cannot read {path}: {getattr(error, 'strerror', None) or error}") from None
-    return decode(data, str(path))
 
 
-def _read(path: Path) -> bytes:
+def _read(path: Path, limit: int) -> bytes:
     # Opening a FIFO would wait for a writer, and Windows would alter line ends.
     descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
     try:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             raise UsageError(f"cannot read {path}: not a plain file")
         with os.fdopen(descriptor, "rb", closefd=False) as file:
-            return file.read(MAX_BYTES + 1)
+            return file.read(limit)
     finally:
         os.close(descriptor)
 

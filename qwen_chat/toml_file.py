@@ -60,6 +60,16 @@ class TomlFile:
                 if key not in names:
                     raise self.fault(f"unknown key {short_repr(key)}: {_hint(key, table, known)}", key, table)
 
+    def tables(self, name: str) -> list["TomlTable"]:
+        """Return the tables under the lines `[[name]]`, none where there are none.
+
+        Raises: UsageError when `name` is something else.
+        """
+        found = self.values.get(name, [])
+        if not isinstance(found, list) or not all(isinstance(values, dict) for values in found):
+            raise self.fault(f"{name} must be tables: put the values of each under a line [[{name}]]", name)
+        return [TomlTable(self, name, number, values) for number, values in enumerate(found)]
+
     @contextmanager
     def located(self, key: str, table: str = "") -> Iterator[None]:
         """Give a UsageError of the block this file's name and the line of `key`."""
@@ -68,24 +78,56 @@ class TomlFile:
         except UsageError as error:
             raise self.fault(str(error), key, table) from None
 
-    def fault(self, message: str, key: str = "", table: str = "") -> UsageError:
+    def fault(self, message: str, key: str = "", table: str = "", nth: int | None = None) -> UsageError:
         """Return an error about `key`, on one line however its value was written."""
-        line = self.line_of(key, table) if key else None
+        line = self.line_of(key, table, nth) if key or table else None
         return UsageError(f"{_place(self.path, line)}: {' '.join(message.split())}")
 
-    def line_of(self, key: str, table: str = "") -> int | None:
-        """Return the number of the line that gives `key`, or else its table; None when neither is seen."""
-        wanted, inside = _plain(f"{table}.{key}" if table else key), ""
+    def line_of(self, key: str, table: str = "", nth: int | None = None) -> int | None:
+        """Return the number of the line that gives `key`, or else its table; None when neither is seen.
+
+        Of several tables of that name only number `nth`, from 0, is looked at.
+        """
+        wanted, inside = _plain(".".join(filter(None, (table, key)))), ""
+        seen = -1
         for number, line in _statements(self.text):
             if header := _HEADER.match(line):
                 name = inside = _plain(header[1])
+                seen += name == table
             elif assigned := _ASSIGNED.match(line):
                 name = f"{inside}.{_plain(assigned[1])}".removeprefix(".")
             else:
                 continue
-            if name == wanted or name.startswith(f"{wanted}."):
+            if nth in (None, seen) and (name == wanted or name.startswith(f"{wanted}.")):
                 return number
-        return self.line_of(table) if table else None
+        if table and key:
+            return self.line_of("", table, nth)
+        return self.line_of(table) if table and nth is not None else None
+
+
+@dataclass(frozen=True, slots=True)
+class TomlTable:
+    """One of the tables under lines `[[name]]`; `number` counts them from 0."""
+
+    file: TomlFile
+    name: str
+    number: int
+    values: dict[str, Any]
+
+    def fault(self, message: str, key: str = "") -> UsageError:
+        """Return an error about `key` of this table."""
+        return self.file.fault(message, key, self.name, self.number)
+
+    def check_keys(self, names: Collection[str]) -> None:
+        """Compare every key with the names that the table may hold.
+
+        Raises: UsageError for an unknown key, with the name that was meant.
+        """
+        for key in self.values:
+            if key not in names:
+                raise self.fault(
+                    f"unknown key {short_repr(key)}: {_hint(key, self.name, {self.name: names})}", key
+                )
 
 
 def read(path: Path, *, missing_ok: bool = False) -> TomlFile:
@@ -101,7 +143,14 @@ def read(path: Path, *, missing_ok: bool = False) -> TomlFile:
         raise UsageError(f"{path} does not exist: check the name") from None
     except OSError as error:
         raise UsageError(f"cannot read {path}: {error.strerror}; make it readable, or move it away") from None
-    text = _decode(path, content)
+    return parse(path, _decode(path, content))
+
+
+def parse(path: Path, text: str) -> TomlFile:
+    """Return what the text of the file at `path` says.
+
+    Raises: UsageError when it is not TOML.
+    """
     return TomlFile(path, text, _parse(path, text))
 
 

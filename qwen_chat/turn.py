@@ -52,15 +52,20 @@ class Turn:
 
     def __iter__(self) -> Iterator[Delta]:
         """Yield every delta from the first, then wait for those to come, until the answer is committed."""
+        return self.watch()
+
+    def watch(self, idle: float | None = None) -> Iterator[Delta]:
+        """Iterate, and yield an empty delta whenever none came for `idle` seconds."""
         at = 0
         while True:
             with self._changed:
                 while not self._done and len(self._deltas) == at:
-                    self._changed.wait()
+                    if not self._changed.wait(idle):
+                        break
                 fresh = self._deltas[at:]
                 if not fresh and self._done:
                     return
-            yield from fresh
+            yield from fresh or [Delta()]
             at += len(fresh)
 
     @property

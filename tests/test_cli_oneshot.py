@@ -17,6 +17,7 @@ from conftest import RunCommand
 from driver import Terminal
 
 from qwen_chat import __version__, cli, presets, sampling
+from qwen_chat.cli.main import COMMANDS
 from qwen_chat.history import History, Node
 from qwen_chat.settings import SPECS
 from qwen_chat.store import Store, Summary, default_path
@@ -378,6 +379,7 @@ def test_help_names_every_setting_and_parameter(capsys: pytest.CaptureFixture[st
     words = set(re.findall(r"--[a-z-]+", shown.out))
     wanted = {f"--{name.replace('_', '-')}" for name in (*SPECS, *sampling.NAMES)} - {"--history"}
     assert wanted | {"--no-history", "--system-file", "--resume", "--continue", "--json", "--prompt"} <= words
+    assert [name for name in COMMANDS if f"qwen-chat {name} " not in shown.out] == []
     assert shown.err == ""
     helps = [spec.help for name, spec in SPECS.items() if name != "history"]
     text = " ".join(shown.out.split())

@@ -15,9 +15,11 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from qwen_chat.errors import UsageError
-from qwen_chat.export import FORMAT, from_json, to_json, to_markdown
+from qwen_chat.export import FORMAT, WRITERS, from_json, to_html, to_json, to_markdown, to_qwen
+from qwen_chat.export.writing import file_name, write_new
 from qwen_chat.history import Answer, History
 from qwen_chat.message import Message, Usage
+from qwen_chat.model.hf.calibration import read_conversations
 from qwen_chat.store import Store
 
 UNICODE = st.text(st.characters(exclude_categories=["Cs"]), max_size=60)
@@ -138,6 +140,64 @@ def test_any_text_is_read_back_by_the_byte(texts: list[tuple[str, str]], title: 
     again = from_json(data.decode())
     assert shape(again) == shape(history)
     assert [node.message.content.encode() for node in again.path()] == [text.encode() for text, _ in texts]
+
+
+def canonical(history: History) -> bytes:
+    """Return the JSON of a conversation with numbers in the place of ids, which reading makes anew."""
+    text = to_json(history).replace(history.id, "ID", 1)
+    for number, node in enumerate(history.nodes()):
+        text = text.replace(f'"{node.id}"', str(number))
+    return text.encode()
+
+
+STEPS = st.lists(
+    st.tuples(
+        st.sampled_from(["ask", "ask", "answer", "answer", "cut", "system", "edit", "undo", "again", "move"]),
+        UNICODE,
+        UNICODE,
+        st.integers(0, 30),
+    ),
+    max_size=14,
+)
+ENDINGS: list[Any] = ["length", "context", "interrupted", "error"]
+
+
+def lived(steps: list[tuple[str, str, str, int]], title: str) -> History:
+    """Return a conversation in which these things were done, those that could be."""
+    history = History(title=" ".join(title.split()))
+    for kind, text, more, number in steps:
+        system = history.system.id if history.system else None
+        path = history.path()
+        match kind:
+            case "ask":
+                history.add(Message("user", text))
+            case "answer":
+                usage = Usage(number, number // 2, number * 3, number / 7, 1 / (number + 1))
+                history.add(Message("assistant", text, more), Answer(more, system, number**9, "stop", usage))
+            case "cut":
+                reason = ENDINGS[number % len(ENDINGS)]
+                history.add(Message("assistant", text, more), Answer(text, system, None, reason))
+            case "system":
+                history.set_system(text)
+            case "edit" if path:
+                history.edit(number % len(path) + 1, text)
+            case "undo" if any(node.message.role == "user" for node in path):
+                history.undo()
+            case "again" if any(node.message.role == "user" for node in path):
+                history.ask_again()
+            case "move":
+                spoken = [node.id for node in history.nodes() if node.message.role != "system"]
+                history.move(spoken[number % len(spoken)] if spoken and number else None)
+    return history
+
+
+@hypothesis_settings(max_examples=1000, deadline=None, database=None)
+@given(steps=STEPS, title=UNICODE)
+def test_1000_conversations_come_back_by_the_byte(steps: list[tuple[str, str, str, int]], title: str) -> None:
+    history = lived(steps, title)
+    again = from_json(to_json(history).encode().decode())
+    assert canonical(again) == canonical(history)
+    assert shape(again) == shape(history)
 
 
 @pytest.mark.parametrize(
@@ -356,3 +416,131 @@ def test_markdown_holds_any_text_by_the_byte(text: str) -> None:
     node = history.add(Message("user", text))
     when = datetime.fromtimestamp(node.created).strftime("%Y-%m-%d %H:%M")
     assert to_markdown(history) == f"# Conversation\n\n## You · {when}\n\n{text}\n"
+
+
+# Fine-tuning
+
+
+def test_a_sample_to_fine_tune_with(tmp_path: Path) -> None:
+    history = History("c0ffee", "Tides 潮汐")
+    system = history.set_system("Be brief.")
+    history.add(Message("assistant", "Hello!"), Answer("demo", system.id, finish_reason="stop"))
+    history.add(Message("user", "no answer to this"))
+    history.add(Message("user", "Why tides?"))
+    history.add(Message("assistant", "The Moon.", "hm"), Answer("demo", system.id, finish_reason="stop"))
+    history.add(Message("user", "nor to this"))
+    text = to_qwen(history)
+    conversations = [
+        {"from": "user", "value": "Why tides?"},
+        {"from": "assistant", "value": "<think>\nhm\n</think>\n\nThe Moon."},
+    ]
+    assert json.loads(text) == [
+        {"id": "c0ffee", "title": "Tides 潮汐", "system": "Be brief.", "conversations": conversations}
+    ]
+    assert "潮汐" in text
+    path = tmp_path / "data.json"
+    path.write_text(text, encoding="utf-8")
+    assert [message.role for message in read_conversations(path)[0]] == ["user", "assistant"]
+
+
+def test_what_nothing_can_be_learnt_from() -> None:
+    history = History()
+    history.add(Message("user", "q"))
+    with pytest.raises(UsageError, match="no question of the branch in view has an answer"):
+        to_qwen(history)
+
+
+# Pages
+
+
+@pytest.mark.parametrize(
+    ("markdown", "html"),
+    [
+        ("a **b** `c`", "<p>a <strong>b</strong> <code>c</code></p>"),
+        ("one\ntwo", "<p>one<br>\ntwo</p>"),
+        ("<b>x</b> &amp;", "<p>&lt;b&gt;x&lt;/b&gt; &amp;</p>"),
+        ("![moon](http://x.y/z.png)", '<a href="http://x.y/z.png" rel='),
+        ("![moon](http://x.y/z.png)", "[image: moon]"),
+        ("[x](javascript:alert)", "<p>[x](javascript:alert)</p>"),
+        ("- [x] done\n- [ ] open", "<li>☑ done</li>\n<li>☐ open</li>"),
+        ("| a |\n|--:|\n| 1 |", '<td align="right">1</td>'),
+        ("```python\nimport x\n```", '<span class="kn">import</span>'),
+        ("```nosuchlanguage\na < b\n```", "<pre><code>a &lt; b\n</code></pre>"),
+        ("$5 and then $10", "<p>$5 and then $10</p>"),
+        ("$x_1$ at the start, for $5 or $10", "<msub><mi>x</mi><mn>1</mn></msub>"),
+        (r"so \(a\) and \[ b \]", '<math display="block" alttext="b">'),
+        ("$$\nx\n$$", '<div class="formula"><math display="block" alttext="x">'),
+        (r"$\text{<i>}$", "<mtext>&lt;i&gt;</mtext>"),
+        ("$" + "{" * 1500 + "$", "<code>{{{"),
+        ("$x_$", "<code>x_</code>"),
+        (r"\begin{align}a&=b\end{align}", "<mtable"),
+    ],
+)
+def test_markdown_in_a_page(markdown: str, html: str) -> None:
+    history = History()
+    history.add(Message("assistant", markdown), Answer(finish_reason="stop"))
+    assert html in to_html(history)
+
+
+def test_a_page_has_the_branch_in_view_and_how_it_ended() -> None:
+    history = conversation()
+    history.move(history.nodes()[5].id)
+    page = to_html(history)
+    assert page.count("<article") == 4
+    assert "one of 2 versions" in page
+    assert "interrupted" in page
+    assert "Be long." in page
+    assert "thinking…" in page
+    assert "Why no tides?" not in page
+
+
+def test_a_page_without_control_characters() -> None:
+    history = History(title="\x1b[31m\0")
+    history.add(Message("user", "a\x9b\0b"))
+    assert not re.search(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]", to_html(history))
+
+
+@hypothesis_settings(max_examples=200, deadline=None, database=None)
+@given(
+    text=st.text(
+        st.characters(exclude_categories=["Cs"]) | st.sampled_from("$\\[]()<>&`|*_#-\n"), max_size=80
+    )
+)
+def test_any_text_makes_a_page(text: str) -> None:
+    history = History(title=text)
+    history.add(Message("user", text))
+    history.add(Message("assistant", text, text), Answer(text, finish_reason="stop"))
+    page = to_html(history)
+    assert page.startswith("<!DOCTYPE html>")
+    assert not re.search(r"<(script|img|iframe|style)|\son\w+=", _tags(page.partition("<body>")[2]))
+
+
+def _tags(page: str) -> str:
+    """Return the tags of a page, without texts and values."""
+    return re.sub(r'"[^"]*"', '""', " ".join(re.findall(r"<[^>]*>", page)))
+
+
+# Files
+
+
+def test_nothing_is_written_over(tmp_path: Path) -> None:
+    path = tmp_path / "mine.md"
+    path.write_text("mine")
+    with pytest.raises(UsageError, match=r"mine\.md exists: choose another name"):
+        write_new(path, "theirs")
+    assert path.read_text() == "mine"
+    for bad in (tmp_path / "no" / "folder.md", tmp_path / "nul\0", Path("/proc/x")):
+        with pytest.raises(UsageError, match="cannot write"):
+            write_new(bad, "text")
+
+
+@pytest.mark.parametrize(
+    "title", ["../../etc/passwd", "/etc/passwd", "..", "a\\b", "\0", "", "潮汐/月亮", "x" * 500]
+)
+def test_a_title_is_never_a_path(title: str) -> None:
+    for kind in WRITERS:
+        name = file_name(History(title=title), kind)
+        assert Path(name).name == name
+        assert not name.startswith(".")
+        assert "\\" not in name
+        assert len(name) < 100

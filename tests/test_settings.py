@@ -14,6 +14,7 @@ VALID = """checkpoint_path = "model.gguf"
 cpu_only = true
 system = "Be brief."
 role = "pirate"
+user_name = "Ann"
 ctx_size = 4096
 threads = 8
 gpu_layers = 20
@@ -34,8 +35,12 @@ raw = true
 lora = ["a.gguf", "b.gguf:0.5"]
 parallel = 2
 history = false
+vi = true
 plain = true
+screen_reader = true
+hide_thinking = true
 quiet = true
+verbose = true
 
 [sampling]
 temperature = 0.7
@@ -45,6 +50,7 @@ FROM_VALID = Settings(
     checkpoint_path="model.gguf",
     cpu_only=True,
     role="pirate",
+    user_name="Ann",
     ctx_size=4096,
     threads=8,
     gpu_layers=20,
@@ -65,8 +71,12 @@ FROM_VALID = Settings(
     lora=("a.gguf", "b.gguf:0.5"),
     parallel=2,
     history=False,
+    vi=True,
     plain=True,
+    screen_reader=True,
+    hide_thinking=True,
     quiet=True,
+    verbose=True,
     base_system="Be brief.",
     base_sampling=SamplingParams(temperature=0.7, stop=("END",)),
 )
@@ -112,6 +122,7 @@ def test_every_setting_can_come_from_the_environment(path: Path) -> None:
         "QWEN_CHAT_CPU_ONLY": "1",
         "QWEN_CHAT_SYSTEM": "Be brief.",
         "QWEN_CHAT_ROLE": "pirate",
+        "QWEN_CHAT_USER_NAME": "Ann",
         "QWEN_CHAT_CTX_SIZE": "4096",
         "QWEN_CHAT_THREADS": " 8 ",
         "QWEN_CHAT_GPU_LAYERS": "20",
@@ -132,8 +143,12 @@ def test_every_setting_can_come_from_the_environment(path: Path) -> None:
         "QWEN_CHAT_LORA": "a.gguf, b.gguf:0.5",
         "QWEN_CHAT_PARALLEL": "2",
         "QWEN_CHAT_HISTORY": "off",
+        "QWEN_CHAT_VI": "1",
         "QWEN_CHAT_PLAIN": "Yes",
+        "QWEN_CHAT_SCREEN_READER": "true",
+        "QWEN_CHAT_HIDE_THINKING": "on",
         "QWEN_CHAT_QUIET": "TRUE",
+        "QWEN_CHAT_VERBOSE": "1",
         "QWEN_CHAT_TEMPERATURE": "0.7",
         "QWEN_CHAT_STOP": "END",
         "QWEN_CHAT_TEST_MODEL": "ignored",

@@ -17,7 +17,20 @@ from qwen_chat.settings import Settings
 from qwen_chat.store import Store, default_path
 
 
+class _Chat(click.Command):
+    """The chat, whose help names the other commands too: to click they are not its own."""
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the commands, then the epilog."""
+        from qwen_chat.cli.main import COMMANDS
+
+        with formatter.section("Commands"):
+            formatter.write_dl([(f"qwen-chat {name}", does) for name, does in COMMANDS.items()])
+        super().format_epilog(ctx, formatter)
+
+
 @click.command(
+    cls=_Chat,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="A question with -p or on stdin is answered on stdout. Every setting may also stand in "
     "config.toml, or in the environment as QWEN_CHAT_*.",
@@ -116,8 +129,9 @@ def _talk(session: ChatSession, model: LoadingModel, *, embedded: bool) -> int:
     from qwen_chat.terminal.repl import Repl, banner
 
     chosen = session.settings
-    reader = Reader(model, keep=chosen.history, plain=chosen.plain, quiet=chosen.quiet)
-    repl = Repl(session, reader, plain=chosen.plain, quiet=chosen.quiet)
+    reader = Reader(session, model)
+    plain = chosen.plain or chosen.screen_reader
+    repl = Repl(session, reader, plain=plain, quiet=chosen.quiet)
     return repl.run(greeting=banner(session, embedded=embedded))
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from qwen_chat import sampling, settings, text_file
+from qwen_chat.cli import completing
 from qwen_chat.errors import UsageError
 from qwen_chat.sampling import SamplingParams
 from qwen_chat.settings import SPECS, Settings
@@ -35,11 +36,21 @@ def _option(name: str, **attributes: Any) -> Callable[..., Any]:  # noqa: ANN401
     if attributes.get("is_flag"):
         flag += f"/--no-{flag.removeprefix('--')}"
     default: dict[str, Any] = {} if attributes.get("multiple") else {"default": None}
+    if (completer := completing.for_setting(name)) is not None:
+        attributes["shell_complete"] = completer
     return click.option(flag, *filter(None, [_SHORT.get(name)]), name, help=help, **default, **attributes)
 
 
 def read_settings(flags: Mapping[str, Any], *, system_file: str | None) -> Settings:
     """Merge the flags a command was given with all that stands below them.
+
+    Raises: UsageError.
+    """
+    return settings.load(given_flags(flags, system_file=system_file))
+
+
+def given_flags(flags: Mapping[str, Any], *, system_file: str | None) -> dict[str, Any]:
+    """Return the flags that a command was given, as the settings take them.
 
     Raises: UsageError.
     """
@@ -49,7 +60,7 @@ def read_settings(flags: Mapping[str, Any], *, system_file: str | None) -> Setti
         if "system" in chosen:
             raise UsageError("--system and --system-file: give one of them")
         chosen["system"] = text_file.read_text(Path(system_file))
-    return settings.load({**chosen, "sampling": _sampling(given)})
+    return {**chosen, "sampling": _sampling(given)}
 
 
 def _sampling(given: Mapping[str, Any]) -> SamplingParams:

@@ -11,14 +11,20 @@ from typing import NoReturn
 
 import click
 
+from qwen_chat.cli import completion
 from qwen_chat.errors import QwenChatError, UsageError
 from qwen_chat.model import worker
 from qwen_chat.terminal.text import printable
 
 COMMANDS = {
+    "chats": "list, search, show, export, import and delete saved chats",
     "batch": "answer many prompts from a file",
     "quantize": "make a checkpoint smaller",
     "profile": "measure speed and memory",
+    "roles": "list, show, import and test roles",
+    "models": "list the models that are here, whether they fit and how fast they ran",
+    "config": "show the settings in force and where they come from",
+    "completion": "print what makes bash, zsh or fish complete all this",
 }
 """The commands besides the chat; each is the function of that name in the module of that name."""
 
@@ -40,7 +46,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         return _dispatch(list(sys.argv[1:] if argv is None else argv))
     except click.ClickException as error:
-        return _fail(error.format_message())
+        return _fail(_told(error))
     except QwenChatError as error:
         return _fail(str(error))
     except OSError as error:
@@ -53,6 +59,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _dispatch(words: list[str]) -> int:
+    if asked := os.environ.get(completion.VARIABLE):
+        return completion.answer(asked)
     name = "chat"
     if words and not words[0].startswith("-"):
         name = words.pop(0)
@@ -73,6 +81,14 @@ def _open_streams() -> None:
             setattr(sys, name, os.fdopen(null, "r" if name == "stdin" else "w", encoding="utf-8"))
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="replace")  # type: ignore[union-attr]
+
+
+def _told(error: click.ClickException) -> str:
+    """Return what is wrong, and for a command that is not there where those are told that are."""
+    message, context = error.format_message(), getattr(error, "ctx", None)
+    if message.startswith("No such command") and message.endswith(".") and context is not None:
+        return f"{message[:-1]}: {context.command_path} --help lists them"
+    return message
 
 
 def _give_up_output(error: OSError) -> int:

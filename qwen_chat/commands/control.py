@@ -4,13 +4,15 @@ from qwen_chat.commands.table import COMMANDS, Command, Outcome, command, find
 from qwen_chat.message import Usage
 from qwen_chat.session import ChatSession
 
+_CALL_WIDTH = 30
 
-@command("help", "h", "?", usage="[command]", en="Show this help", zh="显示帮助信息")
+
+@command("help", "h", "?", usage="[command]", en="Show this help", zh="显示帮助信息", completes="command")
 def help(session: ChatSession, argument: str) -> Outcome:  # noqa: ARG001 - every handler takes both
     """Show all commands, or one."""
-    shown = [find(argument.lstrip("/:"))] if argument else COMMANDS
-    width = max(len(_call(entry)) for entry in shown)
-    lines = [f"{_call(entry):<{width}}  {entry.english}  {entry.chinese}" for entry in shown]
+    # What everyone needs first stands first: the commands of this file.
+    shown = [find(argument.lstrip("/:"))] if argument else sorted(COMMANDS, key=_elsewhere)
+    lines = [line for entry in shown for line in _described(entry)]
     if not argument:
         lines.append("")
         lines.append("':' works in place of '/'; '//' begins a message with a slash.")
@@ -44,15 +46,34 @@ def stats(session: ChatSession, argument: str) -> Outcome:  # noqa: ARG001
         "context": f"{context:,} of {session.model.context_length:,} tokens",
         "left out": f"{session.left_out} oldest turns",
         **_speeds(usages),
-        "saved as": session.history.id if session.store else "not saved",
-        "saved in": str(session.store.path) if session.store else "nowhere (--no-history)",
+        **_saved(session),
     }
     return Outcome("\n".join(f"{name:<12}{value}" for name, value in rows.items()))
+
+
+def _elsewhere(entry: Command) -> bool:
+    return entry.run.__module__ != __name__
+
+
+def _described(entry: Command) -> list[str]:
+    """Return a command and what it does: on one line, or on two when it is long to write."""
+    call, meaning = _call(entry), f"{entry.english}  {entry.chinese}"
+    if len(call) <= _CALL_WIDTH:
+        return [f"{call:<{_CALL_WIDTH}}  {meaning}"]
+    return [call, f"{'':<{_CALL_WIDTH}}  {meaning}"]
 
 
 def _call(entry: Command) -> str:
     names = ", ".join(f"/{name}" for name in entry.names)
     return f"{names} {entry.usage}".rstrip()
+
+
+def _saved(session: ChatSession) -> dict[str, str]:
+    if session.store is None:
+        return {"saved as": "not saved", "saved in": "nowhere (--no-history)"}
+    if session.incognito:
+        return {"saved as": "not saved", "saved in": "nowhere (/incognito; /new begins a chat that is saved)"}
+    return {"saved as": session.history.id, "saved in": str(session.store.path)}
 
 
 def _speeds(usages: list[Usage]) -> dict[str, str]:

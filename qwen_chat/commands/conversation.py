@@ -1,5 +1,6 @@
 """Commands that move in the conversation."""
 
+from qwen_chat.commands.attach import with_files
 from qwen_chat.commands.table import Outcome, command, whole_number
 from qwen_chat.errors import UsageError
 from qwen_chat.history import Node
@@ -12,8 +13,9 @@ _NAMES = {"system": "System", "user": "You", "assistant": "Assistant"}
 @command("new", en="Begin a new conversation", zh="开始新对话")
 def new(session: ChatSession, argument: str) -> Outcome:  # noqa: ARG001 - every handler takes both
     """Begin a new conversation under the same system prompt."""
+    hidden = session.incognito
     session.new()
-    return Outcome("new conversation")
+    return Outcome("new conversation, saved again" if hidden else "new conversation")
 
 
 @command("clear-his", "clear-history", "clh", en="Forget the chat so far", zh="清除对话历史")
@@ -61,8 +63,9 @@ def edit(session: ChatSession, argument: str) -> Outcome:
     number, text = (whole_number(head), rest.strip()) if named else (_last_question(session), argument)
     if not text:
         return Outcome(session.history.numbered(number).message.content, action="compose", number=number)
+    text, said = with_files(session, text)
     turn = session.edit(number, text)
-    return Outcome("" if turn else f"message {number} now says this; the old one stays in its branch", turn)
+    return Outcome(said if turn else f"message {number} now says this; the old one stays in its branch", turn)
 
 
 def standing(session: ChatSession) -> str:

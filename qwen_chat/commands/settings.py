@@ -4,18 +4,23 @@ import shlex
 from pathlib import Path
 from typing import get_args
 
-from qwen_chat import presets
 from qwen_chat.commands.table import Outcome, command
 from qwen_chat.errors import UsageError
 from qwen_chat.message import Think
 from qwen_chat.model.loading import LoadingModel
-from qwen_chat.presets import Preset
 from qwen_chat.sampling import MEANINGS, SamplingParams, parse_assignment
 from qwen_chat.session import ChatSession
 from qwen_chat.text_file import read_text
 
 
-@command("conf", "set", usage="[key=value ...]", en="Show or change sampling", zh="显示或修改生成配置")
+@command(
+    "conf",
+    "set",
+    usage="[key=value ...]",
+    en="Show or change sampling",
+    zh="显示或修改生成配置",
+    completes="setting",
+)
 def conf(session: ChatSession, argument: str) -> Outcome:
     """Show all sampling parameters, or change some of them at once or not at all."""
     if not argument:
@@ -35,7 +40,13 @@ def reset_conf(session: ChatSession, argument: str) -> Outcome:  # noqa: ARG001 
     return Outcome(_shown(session))
 
 
-@command("seed", usage="[N|random]", en="Show or set the random seed", zh="显示或设置随机种子")
+@command(
+    "seed",
+    usage="[N|random]",
+    en="Show or set the random seed",
+    zh="显示或设置随机种子",
+    words=("random",),
+)
 def seed(session: ChatSession, argument: str) -> Outcome:
     """Show the seed, or set it."""
     if not argument:
@@ -52,6 +63,7 @@ def seed(session: ChatSession, argument: str) -> Outcome:
     usage="[on|off|auto]",
     en="Let the model reason first, or not",
     zh="设置是否先思考再回答",
+    words=get_args(Think),
 )
 def think(session: ChatSession, argument: str) -> Outcome:
     """Show or change whether a model that can reason does so before it answers."""
@@ -70,39 +82,9 @@ def system(session: ChatSession, argument: str) -> Outcome:
     """Show the system prompt in force, or replace it from the next answer on."""
     if not argument:
         return Outcome(session.system_prompt or "(no system prompt)")
-    text = read_text(Path(argument[1:]).expanduser()) if argument.startswith("@") else argument
+    text = read_text(Path(argument[1:].strip('"')).expanduser()) if argument.startswith("@") else argument
     session.set_system(text)
     return Outcome("system prompt replaced; it counts from the next answer on")
-
-
-@command(
-    "role",
-    "persona",
-    usage="[name]",
-    en="List roles, or begin a chat in one",
-    zh="列出角色，或以某角色开始新对话",
-)
-def role(session: ChatSession, argument: str) -> Outcome:
-    """List the roles, or begin a new conversation in one."""
-    if not argument:
-        found, problems = presets.all_presets()
-        return Outcome("\n".join([*_roles(found, session.role), *problems]))
-    session.take_role(presets.load(argument))
-    return Outcome(_entered(session))
-
-
-def _entered(session: ChatSession) -> str:
-    role = session.role
-    if role is None:
-        return ""
-    examples = [f"  try: {example}" for example in role.examples[:1]]
-    return "\n".join([f"new chat as {role.title}", *([role.greeting] if role.greeting else examples)])
-
-
-def _roles(found: tuple[Preset, ...] | list[Preset], current: Preset | None) -> list[str]:
-    width = max((len(preset.name) for preset in found), default=0)
-    mark = current.name if current else ""
-    return [f"{'*' if p.name == mark else ' '} {p.name:<{width}}  {p.title}" for p in found]
 
 
 def _split(argument: str) -> list[str]:

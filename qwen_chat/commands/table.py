@@ -21,6 +21,26 @@ class TokenView:
 
 
 @dataclass(frozen=True, slots=True)
+class Choice:
+    """One of the things to pick from: the word for it, a line, and a longer text to look at."""
+
+    value: str
+    title: str
+    preview: str
+
+
+@dataclass(frozen=True, slots=True)
+class Picking:
+    """What a front end may let a person pick from: `command` with the value picked is then run."""
+
+    command: str
+    choices: tuple[Choice, ...]
+    current: str = ""
+    notes: tuple[str, ...] = ()
+    """What to tell besides."""
+
+
+@dataclass(frozen=True, slots=True)
 class Outcome:
     """What came of a command: text to show, a turn to watch, or something only a front end can do."""
 
@@ -31,9 +51,15 @@ class Outcome:
     """For "compose": the message that `text` is to be edited for."""
     tokens: TokenView | None = None
     """Tokens to draw above the text."""
+    picking: Picking | None = None
+    """A list to pick from, for front ends that can; the text lists the same."""
 
 
 Handler = Callable[[ChatSession, str], Outcome]
+
+Completes = Literal["command", "role", "setting", "chat", "path", "paths"]
+"""What an argument names, for front ends that complete it; "path" is the rest of the line, "paths" are words
+as shells quote them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +71,9 @@ class Command:
     english: str
     chinese: str
     run: Handler
+    completes: Completes | None = None
+    words: tuple[str, ...] = ()
+    """What its argument may begin with."""
 
 
 COMMANDS: list[Command] = []
@@ -53,11 +82,18 @@ COMMANDS: list[Command] = []
 _BY_NAME: dict[str, Command] = {}
 
 
-def command(*names: str, usage: str = "", en: str, zh: str) -> Callable[[Handler], Handler]:
+def command(
+    *names: str,
+    usage: str = "",
+    en: str,
+    zh: str,
+    completes: Completes | None = None,
+    words: tuple[str, ...] = (),
+) -> Callable[[Handler], Handler]:
     """Enter a handler into the table."""
 
     def enter(handler: Handler) -> Handler:
-        entry = Command(names, usage, en, zh, handler)
+        entry = Command(names, usage, en, zh, handler, completes, words)
         COMMANDS.append(entry)
         _BY_NAME.update(dict.fromkeys(names, entry))
         return handler

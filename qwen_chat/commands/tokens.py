@@ -14,7 +14,13 @@ from qwen_chat.session import ChatSession
 _ALTERNATIVES = 8
 
 
-@command("prompt", usage="[ids]", en="Show the exact prompt as tokens", zh="显示模型实际读到的提示词")
+@command(
+    "prompt",
+    usage="[ids]",
+    en="Show the exact prompt as tokens",
+    zh="显示模型实际读到的提示词",
+    words=("ids",),
+)
 def prompt(session: ChatSession, argument: str) -> Outcome:
     """Show the tokens the model reads to answer the last question, message by message."""
     tokens = _tokenizing(session).encode(session.prompt(), session.prompt_options)
@@ -22,7 +28,8 @@ def prompt(session: ChatSession, argument: str) -> Outcome:
     limit = session.model.context_length
     lines = [f"{len(tokens):,} of {limit:,} tokens, {control} of them control tokens"]
     if left_out:
-        lines.append(f"left out, since the context is full: the oldest {left_out} turns")
+        turns = "turn" if left_out == 1 else f"{left_out} turns"
+        lines.append(f"left out, since the context is full: the oldest {turns}")
     return Outcome("\n".join(lines), tokens=TokenView(tuple(_by_message(tokens)), _detailed(argument)))
 
 
@@ -36,7 +43,8 @@ def tokens(session: ChatSession, argument: str) -> Outcome:
     whole, empty = (model.encode([Message("user", text)]) for text in (argument, ""))
     shared = next((n for n, (a, b) in enumerate(zip(whole, empty, strict=False)) if a != b), len(empty))
     found = whole[shared : shared + len(whole) - len(empty)]
-    return Outcome(f"{len(found):,} tokens", tokens=TokenView((("", tuple(found)),), detailed=True))
+    count = f"{len(found):,} token{'s' * (len(found) != 1)}"
+    return Outcome(count, tokens=TokenView((("", tuple(found)),), detailed=True))
 
 
 @command("alt", usage="[n [k]]", en="Show or take alternatives at token n", zh="查看第 n 个词元的其他可能")

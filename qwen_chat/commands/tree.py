@@ -38,6 +38,14 @@ def switch(session: ChatSession, argument: str) -> Outcome:
     return Outcome(standing(session))
 
 
+def branch_of(history: History, message: str) -> int:
+    """Return the number of the newest branch that a message is in, as /switch counts."""
+    at = message
+    while children := history.children(at):
+        at = children[-1].id
+    return _ends(history).index(at) + 1
+
+
 def _drawn(history: History) -> list[str]:
     """Draw a line for each message; long runs without a fork are shortened."""
     view = {node.id for node in history.path()}

@@ -76,7 +76,22 @@ def read_info(path: Path) -> GgufInfo:
 
     Raises: ModelLoadError with one line for each fault.
     """
-    headers = [_scan(part) for part in parts(path)]
+    return info_of(path, headers(path))
+
+
+def headers(path: Path) -> list["Header"]:
+    """Read the headers of all files of the model that `path` belongs to, and check that they are whole.
+
+    Raises: ModelLoadError with one line for each fault.
+    """
+    return [_scan(part) for part in parts(path)]
+
+
+def info_of(path: Path, headers: list["Header"]) -> GgufInfo:
+    """Return what the headers of a model say.
+
+    Raises: ModelLoadError when it is no language model.
+    """
     facts = headers[0].facts
     architecture = facts.get("general.architecture")
     if fault := _unsuitable(architecture, headers):
@@ -92,13 +107,15 @@ def read_info(path: Path) -> GgufInfo:
 
 
 @dataclass(frozen=True, slots=True)
-class _Scan:
+class Header:
+    """What one file says; of its tensors, how many weights there are of each type."""
+
     facts: dict[str, object]
-    tensors: int
+    weights: dict[int, int]
     file_bytes: int
 
 
-def _unsuitable(architecture: object, headers: list[_Scan]) -> str | None:
+def _unsuitable(architecture: object, headers: list[Header]) -> str | None:
     facts = headers[0].facts
     if architecture == "clip" or facts.get("general.type") == "mmproj":
         return "is the image part of a model: name the model's own file"
@@ -106,7 +123,7 @@ def _unsuitable(architecture: object, headers: list[_Scan]) -> str | None:
         return "is an adapter (LoRA), not a model: name the model's own file"
     if not isinstance(architecture, str) or "tokenizer.ggml.model" not in facts:
         return "holds no language model: it names no architecture or has no tokenizer"
-    if not any(header.tensors for header in headers):
+    if not any(header.weights for header in headers):
         return "has a vocabulary but no weights: name the model's own file"
     return None
 
@@ -115,7 +132,7 @@ def _text(value: object) -> str | None:
     return value if isinstance(value, str) and value.strip() else None
 
 
-def _scan(path: Path) -> _Scan:
+def _scan(path: Path) -> Header:
     try:
         if not stat.S_ISREG(path.stat().st_mode):
             raise ModelLoadError(f"{path} is not a file: name a .gguf file")
@@ -146,13 +163,14 @@ def _check_start(path: Path, start: bytes) -> None:
         raise ModelLoadError(f"{path} has GGUF version {version}: fetch one of version 2 or 3")
 
 
-def _parse(data: mmap, size: int) -> _Scan:
-    header = _Header(data)
+def _parse(data: mmap, size: int) -> Header:
+    header = _Reader(data)
     tensors, facts_count = header.number(_U64), header.number(_U64)
     if max(tensors, facts_count) > _ITEMS:
         raise ValueError("impossible counts")
     facts: dict[str, object] = {header.text(): header.value() for _ in range(facts_count)}
-    ends = list(header.tensor_ends(tensors))
+    weights: dict[int, int] = {}
+    ends = list(header.tensor_ends(tensors, weights))
     alignment = facts.get("general.alignment", 32)
     if not isinstance(alignment, int) or not 0 < alignment <= 1 << 20:
         raise ValueError("impossible alignment")
@@ -160,10 +178,10 @@ def _parse(data: mmap, size: int) -> _Scan:
     needed = -(-header.at // alignment) * alignment + max(ends, default=0) if ends else header.at
     if needed > size:
         raise EOFError
-    return _Scan(facts, tensors, size)
+    return Header(facts, weights, size)
 
 
-class _Header:
+class _Reader:
     """A reading position in the header; every read past its end raises."""
 
     def __init__(self, data: mmap) -> None:
@@ -210,13 +228,15 @@ class _Header:
             at += 8 + length(data, at)[0]
         self.at = at
 
-    def tensor_ends(self, count: int) -> Iterator[int]:
-        """Yield where each tensor ends, counted from the start of the weights."""
+    def tensor_ends(self, count: int, of_type: dict[int, int]) -> Iterator[int]:
+        """Yield where each tensor ends, from the start of the weights; add its weights to its type."""
         for _ in range(count):
             self.text()
             dimensions = self.number(_U32)
             if dimensions > 8:
                 raise ValueError("impossible tensor")
             weights = math.prod(self.number(_U64) for _ in range(dimensions))
-            block, block_bytes = BLOCKS.get(self.number(_U32), (1, 0))
+            kind = self.number(_U32)
+            of_type[kind] = of_type.get(kind, 0) + weights
+            block, block_bytes = BLOCKS.get(kind, (1, 0))
             yield self.number(_U64) + weights // block * block_bytes

@@ -1,6 +1,8 @@
 """A model that loads in the background, so that a person can type meanwhile."""
 
+import time
 from collections.abc import Callable, Generator, Sequence
+from pathlib import Path
 from threading import Event, Lock, Thread
 
 from qwen_chat.errors import ModelError, ModelLoadError
@@ -17,8 +19,14 @@ class LoadingModel:
     Raises: ModelLoadError from every method but `wait`, when it could not be loaded.
     """
 
-    def __init__(self, name: str, load: Callable[[], TokenizingModel]) -> None:
+    def __init__(
+        self, name: str, load: Callable[[], TokenizingModel], checkpoint: Path | None = None
+    ) -> None:
         self.name = name
+        self.checkpoint = checkpoint
+        """The file or the folder that it is loaded from."""
+        self.load_seconds: float | None = None
+        """How long loading took; None until it is loaded."""
         self._load = load
         self._model: TokenizingModel | None = None
         self._error: ModelLoadError | None = None
@@ -121,8 +129,10 @@ class LoadingModel:
         return self._model
 
     def _run(self) -> None:
+        started = time.monotonic()
         try:
             self._model = self._load()
+            self.load_seconds = time.monotonic() - started
         except ModelLoadError as error:
             self._error = error
         except (ModelError, OSError, RuntimeError, ImportError) as error:

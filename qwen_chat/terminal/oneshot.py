@@ -10,7 +10,8 @@ from typing import TextIO
 from qwen_chat.history import Node
 from qwen_chat.session import ChatSession
 from qwen_chat.terminal.interrupt import stopping
-from qwen_chat.terminal.text import ending, footer, printable
+from qwen_chat.terminal.text import ending, printable
+from qwen_chat.terminal.timings import costs, note_speed
 from qwen_chat.turn import Turn
 
 _CONTROLS = re.compile(r"[\x7f-\x9f]")
@@ -32,6 +33,7 @@ def answer(session: ChatSession, prompt: str, *, as_json: bool, quiet: bool) -> 
             abandon_stdout()
             return 0
         turn.wait()
+    note_speed(session, turn)
     if turn.error is not None:
         raise turn.error
     _tell(session, turn, quiet=quiet)
@@ -83,7 +85,7 @@ def _tell(session: ChatSession, turn: Turn, *, quiet: bool) -> None:
     lines = [session.model.notice] if sys.stderr.isatty() and not quiet else []
     lines += turn.notices
     if not quiet:
-        ended = footer(turn, session.model.context_length) if sys.stderr.isatty() else ending(turn)
-        lines.append(ended)
+        in_full = sys.stderr.isatty() or session.settings.verbose
+        lines.append(costs(session, turn) if in_full else ending(turn))
     for line in filter(None, lines):
         sys.stderr.write(f"{printable(line)}\n")

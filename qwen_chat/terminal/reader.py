@@ -1,49 +1,94 @@
 """The input line: what is typed while the model loads, with history and completion of commands."""
 
+import os
 import sys
-from collections.abc import Iterable
+from contextlib import suppress
 from functools import partial
+from pathlib import Path
 from threading import Thread
 
-from prompt_toolkit import PromptSession
-from prompt_toolkit.application import get_app, run_in_terminal
-from prompt_toolkit.completion import CompleteEvent, Completer, Completion
-from prompt_toolkit.document import Document
+from prompt_toolkit import PromptSession, print_formatted_text
+from prompt_toolkit.application import create_app_session, get_app, run_in_terminal
+from prompt_toolkit.auto_suggest import AutoSuggestFromHistory
+from prompt_toolkit.cursor_shapes import ModalCursorShapeConfig
+from prompt_toolkit.enums import EditingMode
 from prompt_toolkit.formatted_text import FormattedText
-from prompt_toolkit.history import FileHistory, History, InMemoryHistory
+from prompt_toolkit.history import FileHistory
+from prompt_toolkit.output import Output, create_output
+from prompt_toolkit.output.plain_text import PlainTextOutput
+from prompt_toolkit.output.vt100 import Vt100_Output
+from prompt_toolkit.utils import is_dumb_terminal
 
-from qwen_chat.commands import COMMANDS
 from qwen_chat.directories import private_file, state_dir
 from qwen_chat.model.loading import LoadingModel
+from qwen_chat.session import ChatSession
+from qwen_chat.terminal.completion import ChatCompleter
 from qwen_chat.terminal.keys import bindings
+from qwen_chat.terminal.multiline import message
 from qwen_chat.terminal.text import printable
+from qwen_chat.terminal.typeahead import Typeahead, mark_pastes, send_nothing_yet
+
+_CONTINUATION = "... "
+_VI_ESCAPE_SECONDS = 0.05
+_MENU_ROWS = 8
 
 
 class Reader:
-    """Reads messages from the terminal; `keep` saves what is typed for the next time."""
+    """Reads messages from the terminal."""
 
-    def __init__(self, model: LoadingModel, *, keep: bool, plain: bool, quiet: bool = False) -> None:
+    def __init__(self, session: ChatSession, model: LoadingModel) -> None:
         self._model = model
-        self._announce = not quiet
-        history: History = FileHistory(private_file(state_dir() / "history")) if keep else InMemoryHistory()
-        self._prompt: PromptSession[str] = PromptSession(
-            multiline=True,
-            history=history,
-            key_bindings=bindings(),
-            completer=_Commands(),
-            complete_while_typing=False,
-            enable_open_in_editor=True,
-            prompt_continuation=_continuation,
-        )
+        chosen = session.settings
+        self._announce = not chosen.quiet
+        plain = chosen.plain or chosen.screen_reader
+        # Without colours, a suggestion would look like what was typed.
+        coloured = not (plain or os.environ.get("NO_COLOR"))
+        with create_app_session(output=_output(spoken=chosen.screen_reader)):
+            self._prompt: PromptSession[str] = PromptSession(
+                multiline=True,
+                history=_InputHistory(private_file(state_dir() / "history"), session)
+                if chosen.history
+                else None,
+                key_bindings=bindings(spoken=chosen.screen_reader),
+                editing_mode=EditingMode.VI if chosen.vi else EditingMode.EMACS,
+                cursor=ModalCursorShapeConfig() if chosen.vi and not plain else None,
+                completer=ChatCompleter(session),
+                complete_while_typing=False,
+                # Rows that are kept free below the line are rows to go up again.
+                reserve_space_for_menu=0 if chosen.screen_reader else _MENU_ROWS,
+                auto_suggest=AutoSuggestFromHistory() if coloured else None,
+                enable_suspend=True,
+                prompt_continuation=_continuation,
+            )
+        if chosen.vi:
+            # Esc counts at once, and is not taken for the Alt of the key that follows.
+            self._prompt.app.ttimeoutlen = self._prompt.app.timeoutlen = _VI_ESCAPE_SECONDS
         self._message = FormattedText([("" if plain else "bold", ">>> ")])
 
-    def read(self, default: str = "") -> str:
+    def read(self, draft: str = "") -> str:
         """Return the next message; the model begins to load when the prompt is on the screen.
 
         Raises: EOFError for Ctrl-D, KeyboardInterrupt for Ctrl-C on an empty line, ModelLoadError as
         soon as the model failed to load.
         """
-        return self._prompt.prompt(self._message, default=default, pre_run=self._watch_loading)
+        app = self._prompt.app
+        app.erase_when_done = False
+        try:
+            typed = self._prompt.prompt(self._message, default=draft, pre_run=self._watch_loading)
+        finally:
+            mark_pastes()
+        if app.erase_when_done:
+            shown = typed.replace("\n", f"\n{_CONTINUATION}")
+            print_formatted_text(FormattedText([*self._message, ("", shown)]), output=app.output)
+        return message(typed)
+
+    def typeahead(self) -> Typeahead:
+        """Return a context in which what is typed is kept for the next prompt."""
+        return Typeahead(self._prompt.app.input, escapes=self._prompt.editing_mode == EditingMode.VI)
+
+    def send_nothing_yet(self) -> None:
+        """Let what is typed already wait in the next prompt, even where Enter follows it."""
+        send_nothing_yet(self._prompt.app.input)
 
     def _watch_loading(self) -> None:
         app = get_app()
@@ -68,24 +113,36 @@ class Reader:
             loop.call_soon(loop.call_soon, begin)
 
 
+def _output(*, spoken: bool) -> Output:
+    """Return where prompts are written: without escape sequences where the terminal knows none."""
+    if is_dumb_terminal():
+        return PlainTextOutput(sys.stdout)
+    output = create_output()
+    if spoken and isinstance(output, Vt100_Output):
+        # Told how many rows are left, a prompt goes down to the last and up again.
+        output.enable_cpr = False
+    return output
+
+
 def _say(text: str) -> None:
     sys.stdout.write(f"{printable(text)}\n")
     sys.stdout.flush()
 
 
 def _continuation(width: int, line: int, wraps: int) -> str:  # noqa: ARG001 - prompt_toolkit's signature
-    return "" if wraps else "... "
+    return "" if wraps else _CONTINUATION
 
 
-class _Commands(Completer):
-    """Completes the names of commands at the beginning of the line."""
+class _InputHistory(FileHistory):
+    """What was typed, in a file; a full disk costs the history and not the message."""
 
-    def get_completions(self, document: Document, complete_event: CompleteEvent) -> Iterable[Completion]:  # noqa: ARG002
-        text = document.text_before_cursor
-        if text[:1] not in ("/", ":") or any(mark.isspace() for mark in text):
+    def __init__(self, path: Path, session: ChatSession) -> None:
+        super().__init__(path)
+        self._session = session
+
+    def store_string(self, string: str) -> None:
+        """Write an entry to the file, unless it is said in a chat that is not saved."""
+        if self._session.incognito:
             return
-        for command in COMMANDS:
-            for name in command.names:
-                if name.startswith(text[1:].lower()):
-                    yield Completion(text[0] + name, -len(text), display_meta=command.english)
-                    break
+        with suppress(OSError):
+            super().store_string(string)

@@ -7,13 +7,15 @@ from rich.console import Console
 from rich.text import Text
 
 from qwen_chat import __version__, commands
-from qwen_chat.errors import ModelLoadError, QwenChatError
+from qwen_chat.errors import ModelLoadError, QwenChatError, RefusedError
 from qwen_chat.model.loading import LoadingModel
 from qwen_chat.session import ChatSession
 from qwen_chat.terminal.reader import Reader
-from qwen_chat.terminal.stream import show
-from qwen_chat.terminal.text import footer, printable
+from qwen_chat.terminal.stream import Look, show
+from qwen_chat.terminal.text import printable
+from qwen_chat.terminal.timings import costs, note_speed
 from qwen_chat.terminal.tokens import draw
+from qwen_chat.terminal.typeahead import quiet_terminal
 from qwen_chat.turn import Turn
 
 _TWICE_SECONDS = 2.0
@@ -40,6 +42,10 @@ class Repl:
         self._say(greeting, quiet=True)
         if standing := commands.standing(self._session):
             self._console.print(Text(printable(standing)))
+        with quiet_terminal():
+            return self._talk()
+
+    def _talk(self) -> int:
         last_interrupt = -_TWICE_SECONDS
         while True:
             try:
@@ -64,28 +70,34 @@ class Repl:
 
     def _take(self, line: str) -> bool:
         """Do what a line asks for, and return whether to leave."""
+        editing, self._editing = self._editing, None
         try:
-            if self._editing is not None:
-                number, self._editing = self._editing, None
-                return self._apply(commands.run(self._session, "edit", f"{number} {line}"))
+            if editing is not None:
+                return self._apply(commands.run(self._session, "edit", f"{editing} {line}"))
             if (command := commands.parse(line)) is not None:
                 return self._apply(commands.run(self._session, *command))
-            self._watch(self._session.send(commands.as_message(line)))
+            self._send(line)
         except ModelLoadError:
             raise
+        except RefusedError as error:
+            self._fault(error)
+            self._keep_draft(line, editing)
         except QwenChatError as error:
             self._fault(error)
         except KeyboardInterrupt:
             self._say("interrupted")
+            self._keep_draft(line, editing)
         except Exception as error:  # noqa: BLE001 - a fault of ours must not end a person's chat
             self._fault(QwenChatError(f"a fault in qwen-chat: {type(error).__name__}: {error}"))
         return False
 
     def _apply(self, outcome: commands.Outcome) -> bool:
+        if outcome.picking is not None and self._can_pick():
+            return self._pick(outcome.picking)
         if outcome.tokens is not None:
             draw(outcome.tokens, self._console, plain=self._plain or not self._console.is_terminal)
         if outcome.action == "compose":
-            self._draft, self._editing = outcome.text, outcome.number
+            self._keep_draft(outcome.text, outcome.number or None)
         elif outcome.text:
             self._console.print(Text(printable(outcome.text)))
         if outcome.action == "clear screen":
@@ -94,16 +106,52 @@ class Repl:
             self._watch(outcome.turn)
         return outcome.action == "exit"
 
+    def _send(self, line: str) -> None:
+        model = self._session.model
+        if "@" in line and isinstance(model, LoadingModel) and not model.ready:
+            self._say(f"loading {model.name}, to count tokens ...")
+        outcome = commands.say(self._session, commands.as_message(line))
+        self._say(outcome.text)
+        if outcome.turn is not None:
+            self._watch(outcome.turn)
+
+    def _keep_draft(self, text: str, editing: int | None) -> None:
+        """Put a text on the next line, where a person sends it or changes it."""
+        self._draft, self._editing = text, editing
+        self._reader.send_nothing_yet()
+
+    def _can_pick(self) -> bool:
+        return not self._plain and self._console.is_terminal and not self._console.is_dumb_terminal
+
+    def _pick(self, picking: commands.Picking) -> bool:
+        from qwen_chat.terminal.picker import pick
+
+        for note in picking.notes:
+            self._say(note)
+        value = pick(picking)
+        return value is not None and self._apply(commands.run(self._session, picking.command, value))
+
     def _watch(self, turn: Turn) -> None:
         model = self._session.model
         waiting = f"loading {model.name} ..." if isinstance(model, LoadingModel) and not model.ready else ""
-        show(turn, sys.stdout, fancy=not self._plain and self._console.is_terminal, status=waiting)
+        with self._reader.typeahead():
+            hide = self._session.settings.hide_thinking
+            show(turn, sys.stdout, look=self._look(), hide_thinking=hide, status=waiting)
+        if (answer := turn.wait().answer) and answer.finish_reason == "interrupted":
+            self._reader.send_nothing_yet()
+        note_speed(self._session, turn)
         for notice in turn.notices:
             self._say(notice)
         if turn.error is not None:
             raise turn.error
         if not self._quiet:
-            self._say(footer(turn, model.context_length))
+            self._say(costs(self._session, turn))
+
+    def _look(self) -> Look:
+        if self._session.settings.screen_reader:
+            return "spoken"
+        plain = self._plain or not self._console.is_terminal or self._console.is_dumb_terminal
+        return "plain" if plain else "markdown"
 
     def _say(self, text: str, *, quiet: bool = False) -> None:
         if text and not (quiet and self._quiet):

@@ -1,130 +1,122 @@
 """An answer on the screen as it comes: what is printed is printed once and never drawn again."""
 
 import shutil
-import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import TextIO
+from typing import Literal, Protocol, TextIO
+
+from rich.text import Text
 
 from qwen_chat.message import Delta, Prefill
 from qwen_chat.terminal.interrupt import stopping
 from qwen_chat.terminal.render import Rendered
+from qwen_chat.terminal.tail import Tail
 from qwen_chat.terminal.text import printable
+from qwen_chat.terminal.thoughts import FoldedThoughts, ThoughtsWindow
+from qwen_chat.terminal.unstyled import Notice, Raw, Sentences
 from qwen_chat.turn import Turn
 
+Look = Literal["markdown", "plain", "spoken"]
+"""How an answer is shown: as Markdown with styles, as it is written, or in sentences for a screen reader."""
+
 _PATIENCE_SECONDS = 1.0
-_DIM, _PLAIN, _ERASE_LINE = "\x1b[2m", "\x1b[0m", "\r\x1b[K"
+_IDLE_SECONDS = 0.1
 
 
-@contextmanager
-def silent_keys() -> Iterator[None]:
-    """Keep what is typed during an answer off the screen; it waits for the next prompt."""
-    try:
-        import termios
-
-        terminal = sys.stdin.fileno()
-        before = termios.tcgetattr(terminal)
-    except (ImportError, OSError, ValueError):  # no Unix, or no terminal
-        yield
-        return
-    silent = termios.tcgetattr(terminal)
-    silent[3] &= ~termios.ECHO
-    termios.tcsetattr(terminal, termios.TCSADRAIN, silent)
-    try:
-        yield
-    finally:
-        termios.tcsetattr(terminal, termios.TCSADRAIN, before)
-
-
-def show(turn: Turn, stdout: TextIO, *, fancy: bool, status: str = "") -> None:
+def show(turn: Turn, stdout: TextIO, *, look: Look, hide_thinking: bool = False, status: str = "") -> None:
     """Print a turn to its end; Ctrl-C stops it, and what there is of the answer stays.
 
-    `fancy` allows styles, Markdown, and a line about what is waited for: `status` at first, then the
-    reading of a long prompt.
+    Markdown has a line about what is waited for: `status` at first, then the reading of a long prompt.
     """
-    printer = _Printer(stdout, fancy=fancy)
-    with stopping(turn), silent_keys():
-        printer.go_on_from(turn.begun.content)
-        if status:
-            printer.wait_for(status)
-        for delta in turn:
-            printer.add(delta)
-        printer.close()
+    printer = _Printer(stdout, look, hide_thinking=hide_thinking)
+    with stopping(turn):
+        try:
+            printer.go_on_from(turn.begun.content)
+            if status:
+                printer.wait_for(status)
+            for delta in turn.watch(_IDLE_SECONDS):
+                printer.add(delta)
+        finally:
+            printer.close()
+
+
+class _Writer(Protocol):
+    """What prints one kind of text, reasoning or answer."""
+
+    def feed(self, text: str) -> None: ...
+
+    def close(self) -> None: ...
 
 
 class _Printer:
-    def __init__(self, stdout: TextIO, *, fancy: bool) -> None:
+    def __init__(self, stdout: TextIO, look: Look, *, hide_thinking: bool) -> None:
         self._stdout = stdout
-        self._fancy = fancy
-        self._rendered = Rendered(stdout, shutil.get_terminal_size) if fancy else None
+        self._look = look
+        self._hide_thinking = hide_thinking
+        self._tail = Tail(stdout, shutil.get_terminal_size)
+        self._writer: _Writer | None = None
+        self._thinks = self._waits = False
+        self._blank: dict[bool, str] = {}
         self._started = time.monotonic()
-        self._last = "\n"
-        self._status = self._going_on = False
-        self._reasoning = False
 
     def add(self, delta: Delta) -> None:
         if delta.prefill is not None:
             self._progress(delta.prefill)
         if delta.reasoning:
-            self._write(delta.reasoning, reasoning=True)
+            self._write(printable(delta.reasoning), reasoning=True)
         if delta.text:
-            self._write(delta.text, reasoning=False)
+            self._write(printable(delta.text), reasoning=False)
+        if self._writer is not None and not (delta.reasoning or delta.text):
+            self._writer.feed("")  # what came last may not be on the screen
         self._stdout.flush()
 
     def close(self) -> None:
-        self._erase_status()
-        self._switch(reasoning=False)
-        if self._rendered is not None:
-            self._rendered.close()
-        if self._last != "\n":
-            self._stdout.write("\n")
+        self._end_writer()
         self._stdout.flush()
-
-    def _write(self, text: str, *, reasoning: bool) -> None:
-        if not (text := printable(text)):
-            return
-        self._erase_status()
-        self._switch(reasoning=reasoning)
-        if self._rendered is not None and not reasoning:
-            self._rendered.feed(text)
-            return
-        self._stdout.write(text)
-        self._last = text[-1]
-
-    def _switch(self, *, reasoning: bool) -> None:
-        if reasoning == self._reasoning:
-            return
-        self._reasoning = reasoning
-        if self._fancy:
-            self._stdout.write(_DIM if reasoning else _PLAIN)
-        if not reasoning and self._last != "\n":
-            self._stdout.write("\n")
-            self._last = "\n"
 
     def go_on_from(self, text: str) -> None:
         """Show where an answer goes on: the last line of what there is."""
-        self._going_on = bool(text)
-        if not text:
-            return
-        if self._rendered is not None:
-            self._rendered.go_on_from(printable(text))
-            return
-        last = printable(text).rpartition("\n")[2]
-        self._stdout.write(last)
-        self._last = last[-1:] or "\n"
+        if text:
+            self._writer = answer = self._answer()
+            answer.go_on_from(printable(text))
 
     def wait_for(self, status: str) -> None:
-        if self._fancy and not self._going_on:
-            self._stdout.write(f"{_ERASE_LINE}{_DIM}{printable(status)}{_PLAIN}")
-            self._stdout.flush()
-            self._status = True
+        if self._look == "markdown" and self._writer is None:
+            self._tail.draw([], [Text(printable(status), "dim", end="")])
+            self._waits = True
 
     def _progress(self, prefill: Prefill) -> None:
         if prefill.done < prefill.total and time.monotonic() - self._started > _PATIENCE_SECONDS:
             self.wait_for(f"reading {prefill.done:,} of {prefill.total:,} tokens")
 
-    def _erase_status(self) -> None:
-        if self._status:
-            self._stdout.write(_ERASE_LINE)
-            self._status = False
+    def _write(self, text: str, *, reasoning: bool) -> None:
+        if self._writer is None or reasoning != self._thinks:
+            # Templates put blank lines between the two, and around reasoning that is none.
+            text = self._blank.get(reasoning, "") + text
+            if not text.strip():
+                self._blank[reasoning] = text
+                return
+            self._end_writer()
+            self._blank.clear()
+            self._thinks = reasoning
+            self._writer = self._thoughts() if reasoning else self._answer()
+        self._writer.feed(text)
+
+    def _end_writer(self) -> None:
+        if self._waits:
+            self._tail.draw([], [])
+            self._waits = False
+        if self._writer is not None:
+            self._writer.close()
+            self._writer = None
+
+    def _answer(self) -> Rendered | Raw | Sentences:
+        if self._look == "markdown":
+            return Rendered(self._tail)
+        return Raw(self._stdout) if self._look == "plain" else Sentences(self._stdout)
+
+    def _thoughts(self) -> _Writer:
+        if self._look == "markdown":
+            return ThoughtsWindow(self._tail, hidden=self._hide_thinking)
+        if self._hide_thinking:
+            return FoldedThoughts(self._stdout)
+        return Raw(self._stdout) if self._look == "plain" else Notice(self._stdout, "thinking ...")

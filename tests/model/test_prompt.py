@@ -87,6 +87,13 @@ def test_another_template_is_followed(other: LlamaCppModel) -> None:
     )
 
 
+def test_reasoning_is_kept_out_of_later_prompts(model: LlamaCppModel, other: LlamaCppModel) -> None:
+    for engine in (model, other):
+        first, last = Message("user", "q"), Message("user", "and then?")
+        bare = engine.encode([first, Message("assistant", "a"), last])
+        assert engine.encode([first, Message("assistant", "a", "a long thought"), last]) == bare
+
+
 def test_without_a_template_chatml_is_spoken(model_path: Path, tmp_path: Path) -> None:
     opened = LlamaCppModel(tiny.write_model(tmp_path / "base.gguf", model_path, None), "base")
     assert spelled(opened.encode([Message("user", "hi")])).startswith("<|im_start|>user\nhi<|im_end|>")

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from qwen_chat.terminal.markdown.latex import replace_formulae
 from qwen_chat.terminal.render import Rendered
+from qwen_chat.terminal.tail import Tail
 
 FENCES = "Look:\n\n````markdown\n# not a heading\n```python\nx = '''\n1 | 2\n'''\n```\n````\nDone *now*.\n"
 TABLE = (
@@ -44,7 +45,7 @@ def printed(pieces: Sequence[str], size: Callable[[int], tuple[int, int]] = lamb
     """Feed pieces to a screen whose size depends on the number of the piece, and return what is written."""
     fed: list[str] = []
     stdout = StringIO()
-    answer = Rendered(stdout, lambda: os.terminal_size(size(len(fed))))
+    answer = Rendered(Tail(stdout, lambda: os.terminal_size(size(len(fed)))))
     for piece in pieces:
         answer.feed(piece)
         fed.append(piece)
@@ -102,7 +103,7 @@ def test_resizing_tears_nothing(name: str) -> None:
 
 
 def test_escapes_are_ours_alone() -> None:
-    ours = re.compile(r"\x1b\[[\d;]*m|\x1b\[\d+A|\r\x1b\[J")
+    ours = re.compile(r"\x1b\[[\d;]*m|\x1b\[\d+A|\x1b\[[JK]|\x1b\[\?7[lh]|\r")
     for text in ANSWERS.values():
         for step in (1, 1000):
             left = ours.sub("", printed(cut(text, step)))

@@ -132,9 +132,7 @@ def test_system_prompts_and_roles(terminal: Open, tmp_path: Path) -> None:
     chat.say(f"/system @{tmp_path}/system.txt")
     assert "From a file." in chat.say("/system")
     assert "cannot read" in chat.say("/system @none.txt")
-    assert "detective-zh" in chat.say("/role")
     assert "new chat" in chat.say("/role detective")
-    assert "* detective " in chat.say("/role")
     assert "unknown role 'detectiv'" in chat.say("/role detectiv")
 
 
@@ -339,6 +337,29 @@ def test_plain_and_quiet(terminal: Open) -> None:
     shown = chat.say(FRANCE)
     assert "tok/s" not in shown
     assert re.search(rb"\x1b\[[0-9;]*(1|2|31)m", chat.raw) is None
+
+
+def test_a_dumb_terminal_gets_text_alone(model_path: Path) -> None:
+    chat = Terminal(*CALM, environ={"TERM": "dumb"})
+    chat.ready()
+    assert "The capital of France is" in chat.say(FRANCE)
+    assert chat.say("/tokens hi").endswith("1 token")
+    assert chat.leave() == 0
+    assert b"\x1b" not in chat.raw
+
+
+def test_a_screen_reader_is_never_taken_up_again(terminal: Open) -> None:
+    chat = terminal("--screen-reader", *CALM)
+    assert "The capital of France is" in chat.say(FRANCE)
+    chat.press("/cont")
+    chat.wait_for(lambda text: text.endswith(">>> /cont"))
+    chat.press("\x7f\t")
+    chat.wait_for("/conf     /continue")
+    chat.press("\x03What")  # what a suggestion in grey would go on from
+    chat.wait_for(lambda text: text.endswith(">>> What"))
+    chat.read(0.3)
+    assert chat.text().endswith(">>> What")
+    assert not re.search(rb"\x1b\[\d*A|\x1b\[\d+;\d+H|\x1b\[[\d;]*3[1-7]m", chat.raw)
 
 
 def test_help_names_every_command(terminal: Open) -> None:

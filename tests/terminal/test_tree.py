@@ -68,6 +68,19 @@ def test_tokens_are_drawn_in_colours_and_without(chat: Terminal) -> None:
     assert "e6" in wide
 
 
+def test_what_no_longer_fits_is_told(model_path: Path) -> None:
+    opened = Terminal(*CALM, "--ctx-size", "256")
+    opened.ready()
+    for number in range(1, 5):
+        opened.say(f"{number}. {SKY} " + "And tell me which of them is the rarest one. " * 5)
+    shown = opened.say("/prompt")
+    assert f"1. {SKY}" not in shown
+    assert f"4. {SKY}" in shown
+    assert "left out, since the context is full: the oldest 2 turns" in shown
+    assert "left out    2 oldest turns" in opened.say("/stats")
+    assert opened.leave() == 0
+
+
 def test_plain_tokens_have_bars(model_path: Path) -> None:
     opened = Terminal(*CALM, "--plain")
     opened.ready()

@@ -95,7 +95,8 @@ class Blocks:
         if depth == self._quote and self._fence is not None:
             indent, code = self._fence[2], self._fence[3]
             return self._wrapped(code.peek(_without(inner, indent)), self.width, margin)
-        return [row for piece in self._plain(inner, self._items[:]) for row in piece]
+        gap = [] if self._gap is None else [self._blank(self._gap)]
+        return [*gap, *(row for piece in self._plain(inner, self._items[:]) for row in piece)]
 
     def finish(self) -> Iterator[Text]:
         """Yield the rows of what waits, and close what is open: at the end, or where a quote ends."""
@@ -142,14 +143,18 @@ class Blocks:
 
     def _spaced(self, rows: list[Text]) -> Iterator[Text]:
         if self._gap is not None:
-            yield Text(("│ " * self._gap).rstrip(), "dim", end="")
+            yield self._blank(self._gap)
         self._gap, self._begun = None, True
         yield from rows
+
+    @staticmethod
+    def _blank(depth: int) -> Text:
+        return Text(("│ " * depth).rstrip(), "dim", end="")
 
     # A line by itself
 
     def _plain(self, line: str, items: list[_Item]) -> Iterator[list[Text]]:
-        """Yield the rows of a line that is no part of a larger block; `indents` are ."""
+        """Yield the rows of a line that is no part of a larger block; `items` change with it."""
         outer = "│ " * self._quote
         if (heading := _HEADING.fullmatch(line)) is not None:
             items.clear()

@@ -1,0 +1,164 @@
+"""`qwen-chat chats`: the saved conversations, without a model."""
+
+import json
+import re
+import sys
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+
+from qwen_chat import finding
+from qwen_chat.errors import UsageError
+from qwen_chat.export import SUFFIXES, WRITERS, to_json, to_markdown
+from qwen_chat.export.writing import write_new
+from qwen_chat.history import History
+from qwen_chat.importing import imported_lines, read_chats
+from qwen_chat.store import Store, default_path
+from qwen_chat.terminal.text import printable
+
+_CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+_CONTROLS = re.compile(r"[\x7f-\x9f]")
+_LISTED = 20
+
+_as_json = click.option("--json", "as_json", is_flag=True, help="as JSON, for programs")
+_chat = click.argument("chat")
+
+
+@click.group(context_settings=_CONTEXT, invoke_without_command=True)
+@click.pass_context
+def chats(context: click.Context) -> int:
+    """List, search, show, export, import and delete saved chats.
+
+    CHAT is the number of a chat in the list, or the beginning of its id.
+    """
+    return 0 if context.invoked_subcommand else int(context.invoke(list_chats))
+
+
+@chats.command("list", context_settings=_CONTEXT)
+@click.option("-n", "limit", type=click.IntRange(1), default=_LISTED, show_default=True, help="how many")
+@_as_json
+def list_chats(*, limit: int = _LISTED, as_json: bool = False) -> int:
+    """List the chats, newest first."""
+    with _store() as store:
+        recent = store.recent(limit)
+    if as_json:
+        return _tell_json([asdict(chat) for chat in recent])
+    return _tell(finding.listed_lines(recent) or ["no conversation is saved yet"])
+
+
+@chats.command(context_settings=_CONTEXT)
+@click.argument("words", nargs=-1, required=True)
+@_as_json
+def search(words: Sequence[str], *, as_json: bool) -> int:
+    """Show the chats that hold all WORDS, with what stands around them."""
+    with _store() as store:
+        found = finding.search(store, " ".join(words))
+    if as_json:
+        return _tell_json([asdict(chat) for chat in found])
+    return _tell(finding.found_lines(found) or [f"no saved chat holds all of: {' '.join(words)}"])
+
+
+@chats.command(context_settings=_CONTEXT)
+@_chat
+@_as_json
+def show(chat: str, *, as_json: bool) -> int:
+    """Print the branch in view of CHAT as Markdown, or all of it as JSON."""
+    history = _load(chat)
+    if as_json:
+        return _write(_safe_json(to_json(history)).encode())
+    return _tell([to_markdown(history).rstrip("\n")])
+
+
+@chats.command(context_settings=_CONTEXT)
+@_chat
+@click.option("-o", "--output", metavar="FILE", help="a new file; stdout if left out")
+@click.option("--format", "kind", type=click.Choice(list(WRITERS)), help="md unless FILE's name says another")
+def export(chat: str, *, output: str | None, kind: str | None) -> int:
+    """Write CHAT as Markdown, JSON, a page of HTML, or a sample to fine-tune Qwen with."""
+    path = Path(output).expanduser() if output else None
+    kind = kind or _kind(path)
+    text = WRITERS[kind](_load(chat))
+    if path is not None:
+        write_new(path, text)
+        return 0
+    return _tell([text.rstrip("\n")]) if sys.stdout.isatty() else _write(text.encode())
+
+
+@chats.command("import", context_settings=_CONTEXT)
+@click.argument("files", nargs=-1, required=True, metavar="FILE...")
+def import_chats(files: Sequence[str]) -> int:
+    """Add the chats of exports: ChatGPT's, Open WebUI's, ShareGPT's, Qwen's for fine-tuning, or ours.
+
+    A chat that cannot be read is left out and named, one that is there already is left alone; if a file
+    cannot be read at all, nothing is imported.
+    """
+    found = [read_chats(Path(file).expanduser()) for file in files]
+    histories = [chat for each in found for chat in each.chats]
+    with _store() as store:
+        added = store.add_all(histories)
+    for fault in (fault for each in found for fault in each.faults):
+        sys.stderr.write(f"left out: {printable(fault)}\n")
+    return _tell(imported_lines(added, len(histories), "qwen-chat --resume"))
+
+
+@chats.command(context_settings=_CONTEXT)
+@_chat
+@click.option("-y", "--yes", is_flag=True, help="without asking")
+def delete(chat: str, *, yes: bool) -> int:
+    """Delete CHAT for good."""
+    with _store() as store:
+        summary = store.summary(_pick(store, chat))
+        told = printable(finding.described(summary))
+        if not yes and not click.confirm(f"Delete {told} for good?", err=True):
+            return _tell([f"{told} stays"])
+        store.delete(summary.id)
+    return _tell([f"deleted {told}"])
+
+
+@contextmanager
+def _store() -> Generator[Store]:
+    with closing(Store(default_path())) as store:
+        yield store
+
+
+def _pick(store: Store, chat: str) -> str:
+    return finding.pick(store, chat, [each.id for each in store.recent(_LISTED)])
+
+
+def _load(chat: str) -> History:
+    with _store() as store:
+        return store.load(_pick(store, chat))
+
+
+def _kind(path: Path | None) -> str:
+    suffix = path.suffix.lstrip(".").lower() if path else "md"
+    if suffix not in SUFFIXES:
+        raise UsageError(f"-o {path}: add --format, which is one of {', '.join(WRITERS)}")
+    return SUFFIXES[suffix]
+
+
+def _tell(lines: Sequence[str]) -> int:
+    return _write("".join(f"{printable(line)}\n" for line in lines).encode())
+
+
+def _tell_json(value: Sequence[Mapping[str, object]]) -> int:
+    return _write(_safe_json(json.dumps(value, ensure_ascii=False, indent=1) + "\n").encode())
+
+
+def _write(data: bytes) -> int:
+    try:
+        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()
+    except BrokenPipeError:  # nobody reads on, as in `qwen-chat chats show 1 | head`
+        from qwen_chat.terminal.oneshot import abandon_stdout
+
+        abandon_stdout()
+    return 0
+
+
+def _safe_json(text: str) -> str:
+    """Return JSON without the control characters beyond ASCII, which terminals obey too."""
+    return _CONTROLS.sub(lambda found: f"\\u{ord(found[0]):04x}", text)

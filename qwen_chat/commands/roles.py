@@ -1,0 +1,106 @@
+"""The command of roles: they are listed, played and imported."""
+
+import shlex
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+
+from qwen_chat import presets
+from qwen_chat.commands.table import Choice, Outcome, Picking, command, whole_number
+from qwen_chat.errors import UsageError
+from qwen_chat.presets import Preset
+from qwen_chat.session import ChatSession
+
+_PREVIEW_LENGTH = 240
+
+
+@command(
+    "role",
+    "persona",
+    usage="[name [greeting number] | import card]",
+    en="List roles, begin a chat in one, or import one",
+    zh="列出角色、以某角色开始新对话，或导入角色卡",
+    completes="role",
+    words=("import",),
+)
+def role(session: ChatSession, argument: str) -> Outcome:
+    """List the roles, begin a new conversation in one, or make one of a character card."""
+    head, _, rest = argument.partition(" ")
+    if not argument:
+        return _listed(session)
+    if head == "import":
+        return _import(rest)
+    number = rest.strip()
+    if number.isdecimal():
+        session.take_role(_greeting_with(presets.load(head), whole_number(number)))
+    else:
+        session.take_role(presets.load(argument))
+    return Outcome(_entered(session))
+
+
+def _listed(session: ChatSession) -> Outcome:
+    found, problems = presets.all_presets()
+    current = session.role.name if session.role else ""
+    shown = [preset.addressed_to(session.settings.user_name) for preset in found]
+    choices = tuple(Choice(preset.name, preset.title, _preview(preset)) for preset in shown)
+    width = max((len(choice.value) for choice in choices), default=0)
+    lines = [f"{'*' if c.value == current else ' '} {c.value:<{width}}  {c.title}" for c in choices]
+    return Outcome("\n".join([*lines, *problems]), picking=Picking("role", choices, current, tuple(problems)))
+
+
+def _preview(preset: Preset) -> str:
+    greeting = ["", f"» {_begin(preset.greeting)}"] if preset.greeting else []
+    return "\n".join([preset.title, "", _begin(preset.system), *greeting])
+
+
+def _begin(text: str) -> str:
+    return text if len(text) <= _PREVIEW_LENGTH else text[:_PREVIEW_LENGTH] + "…"
+
+
+def _greeting_with(preset: Preset, number: int) -> Preset:
+    """Return the role with another of its greetings, counted from 1."""
+    if not 1 <= number <= len(preset.greetings):
+        raise UsageError(f"no greeting {number}: {preset.name} has {len(preset.greetings)}")
+    return replace(preset, greeting=preset.greetings[number - 1])
+
+
+def _entered(session: ChatSession) -> str:
+    role = session.role
+    if role is None:
+        return ""
+    examples = [f"  try: {example}" for example in role.examples[:1]]
+    others = len(role.alternate_greetings)
+    more = [f"  it can begin in {others + 1} ways: /role {role.name} 2 takes the second"] if others else []
+    return "\n".join([f"new chat as {role.title}", *more, *([role.greeting] if role.greeting else examples)])
+
+
+def _import(argument: str) -> Outcome:
+    from qwen_chat.presets.importing import import_card
+
+    path, name, overwrite = _import_words(argument)
+    imported = import_card(Path(path).expanduser(), name, overwrite=overwrite)
+    return Outcome(f"{imported.report}\nplay it: /role {imported.preset.name}")
+
+
+def _import_words(argument: str) -> tuple[str, str | None, bool]:
+    """Return what `PATH [--name NAME] [--overwrite]` says; a file's name as it is, or as shells quote it."""
+    with suppress(OSError, ValueError):
+        if Path(argument).expanduser().is_file():
+            return argument, None, False
+    try:
+        words: Sequence[str] = shlex.split(argument)
+    except ValueError:
+        raise UsageError("a quotation mark is not closed") from None
+    name, overwrite, paths = None, False, []
+    left: Iterator[str] = iter(words)
+    for word in left:
+        if word == "--overwrite":
+            overwrite = True
+        elif word == "--name":
+            name = next(left, "")
+        else:
+            paths.append(word)
+    if not paths:
+        raise UsageError("name the card: /role import CARD.png")
+    return " ".join(paths), name, overwrite

@@ -1,0 +1,128 @@
+"""A branch of a conversation as one page that stands alone: it opens offline, and nothing in it acts.
+
+Its policy forbids scripts, pictures, fonts, frames, forms and every request, whatever is written in it.
+"""
+
+import hashlib
+import time
+from base64 import b64encode
+from functools import cache
+from html import escape
+from importlib.resources import files
+
+from qwen_chat.export.controls import visible
+from qwen_chat.export.speakers import NAMES, ending, moment
+from qwen_chat.history import History, Node
+
+_LIGHT, _DARK = "xcode", "github-dark"
+
+
+def to_html(history: History) -> str:
+    """Return the branch in view as a page of HTML."""
+    style = _style()
+    title = _text(history.title or "Conversation")
+    return f"""<!DOCTYPE html>
+<html>
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="{_policy(style)}">
+<meta name="referrer" content="no-referrer">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>{title}</title>
+<style>{style}</style>
+</head>
+<body>
+<main>
+<header>
+<h1 dir="auto">{title}</h1>
+<p class="facts">{_text(_facts(history))}</p>
+</header>
+{_messages(history)}
+<footer>Saved with qwen-chat · {moment(time.time())}</footer>
+</main>
+</body>
+</html>
+"""
+
+
+def _messages(history: History) -> str:
+    parts = [_system(history.system)] if history.system and history.system.message.content else []
+    day = ""
+    for node in history.path():
+        date = moment(node.created).split()[0]
+        if day and date != day:
+            parts.append(f'<p class="day">{date}</p>')
+        parts.append(_article(history, node))
+        day = date
+    return "\n".join(parts)
+
+
+def _system(node: Node) -> str:
+    return f'<details class="system"><summary>System prompt</summary>{_typed(node)}</details>'
+
+
+def _article(history: History, node: Node) -> str:
+    role = node.message.role
+    kind = role if role in NAMES else "other"
+    return (
+        f'<article class="{kind}"><h2>{_text(_speaker(node))}'
+        f'<span class="facts">{_text(_remarks(history, node))}</span></h2>'
+        f"{_thought(node)}{_typed(node) if role != 'assistant' else _written(node)}</article>"
+    )
+
+
+def _speaker(node: Node) -> str:
+    model = node.answer.model if node.answer else ""
+    return model or NAMES.get(node.message.role, str(node.message.role))
+
+
+def _remarks(history: History, node: Node) -> str:
+    beside = len(history.siblings(node.id))
+    versions = f"one of {beside} versions" if beside > 1 else ""
+    return " · ".join(filter(None, (moment(node.created).split()[1], ending(node), versions)))
+
+
+def _thought(node: Node) -> str:
+    if not node.message.reasoning:
+        return ""
+    return f"<details><summary>Thoughts</summary>{_rendered(node.message.reasoning)}</details>"
+
+
+def _typed(node: Node) -> str:
+    """Return what a person wrote, as it was typed."""
+    return f'<div class="typed" dir="auto">{_text(node.message.content)}</div>'
+
+
+def _written(node: Node) -> str:
+    return _rendered(node.message.content)
+
+
+def _rendered(markdown: str) -> str:
+    from qwen_chat.export.rendered import to_body
+
+    return f'<div class="written" dir="auto">{to_body(visible(markdown))}</div>'
+
+
+def _facts(history: History) -> str:
+    path = history.path()
+    models = dict.fromkeys(node.answer.model for node in path if node.answer and node.answer.model)
+    count = f"{len(path)} message" + ("" if len(path) == 1 else "s")
+    return " · ".join([*([moment(path[0].created).split()[0]] if path else []), count, *models])
+
+
+def _text(text: str) -> str:
+    return escape(visible(text))
+
+
+@cache
+def _style() -> str:
+    from qwen_chat.export.rendered import code_styles
+
+    page = (files("qwen_chat.export") / "page.css").read_text(encoding="utf-8")
+    return f"\n{page}{code_styles({'': _LIGHT, '@media (prefers-color-scheme: dark)': _DARK})}\n"
+
+
+def _policy(style: str) -> str:
+    digest = b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    return f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"

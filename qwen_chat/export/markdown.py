@@ -1,0 +1,18 @@
+"""A branch of a conversation as Markdown, to read and to paste elsewhere."""
+
+from qwen_chat.export.speakers import NAMES, ending, moment
+from qwen_chat.history import History, Node
+
+
+def to_markdown(history: History) -> str:
+    """Return the branch in view for reading; what was said is not changed by a byte."""
+    parts = [f"# {history.title or 'Conversation'}"]
+    if history.system is not None and history.system.message.content:
+        parts.append(_section(history.system))
+    parts += [_section(node) for node in history.path()]
+    return "\n\n".join(parts) + "\n"
+
+
+def _section(node: Node) -> str:
+    heading = " · ".join(filter(None, (NAMES[node.message.role], moment(node.created), ending(node))))
+    return f"## {heading}\n\n{node.message.content}"

@@ -1,0 +1,39 @@
+"""A branch as a sample of the data that Qwen's own finetune.py reads, and ShareGPT's tools as well.
+
+The system prompt stands beside the turns: finetune.py knows no other speakers than user and assistant.
+"""
+
+import json
+from collections.abc import Iterator
+from itertools import pairwise
+
+from qwen_chat.errors import UsageError
+from qwen_chat.history import History, Node
+
+
+def to_qwen(history: History) -> str:
+    """Return the branch in view as a list of one sample; questions without an answer are left out.
+
+    Raises: UsageError when no question has an answer.
+    """
+    turns = [turn for question, answer in _pairs(history.path()) for turn in (question, answer)]
+    if not turns:
+        raise UsageError("nothing to learn from: no question of the branch in view has an answer")
+    sample: dict[str, object] = {"id": history.id, "title": history.title}
+    if history.system is not None and history.system.message.content:
+        sample["system"] = history.system.message.content
+    sample["conversations"] = [{"from": node.message.role, "value": _value(node)} for node in turns]
+    return json.dumps([sample], ensure_ascii=False, indent=1) + "\n"
+
+
+def _pairs(path: list[Node]) -> Iterator[tuple[Node, Node]]:
+    """Yield questions with their answers: trainers want the two in turn, and neither empty."""
+    for question, answer in pairwise(path):
+        spoke = question.message.content and answer.message.content
+        if spoke and (question.message.role, answer.message.role) == ("user", "assistant"):
+            yield question, answer
+
+
+def _value(node: Node) -> str:
+    thought = node.message.reasoning
+    return f"<think>\n{thought}\n</think>\n\n{node.message.content}" if thought else node.message.content

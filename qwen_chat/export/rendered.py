@@ -1,0 +1,249 @@
+"""Markdown -> HTML in which nothing acts and nothing loads: what a model wrote is never trusted.
+
+Markdown's own HTML is off, pictures become links, and what comes out is sanitised once more.
+"""
+
+import re
+from collections.abc import Mapping, MutableMapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from html import escape
+from typing import Any
+
+import nh3
+from markdown_it import MarkdownIt
+from markdown_it.renderer import RendererHTML
+from markdown_it.rules_inline import StateInline
+from markdown_it.token import Token
+from mdit_py_plugins.amsmath import amsmath_plugin
+from mdit_py_plugins.dollarmath import dollarmath_plugin
+from mdit_py_plugins.texmath import texmath_plugin
+from pygments import highlight
+from pygments.formatters import HtmlFormatter
+from pygments.lexers import get_lexer_by_name
+from pygments.util import ClassNotFound
+
+from qwen_chat.export.mathml import to_mathml
+
+_MATH = {
+    "math", "menclose", "mfenced", "mfrac", "mi", "mmultiscripts", "mn", "mo", "mover", "mpadded",
+    "mphantom", "mprescripts", "mroot", "mrow", "ms", "mspace", "msqrt", "mstyle", "msub", "msubsup",
+    "msup", "mtable", "mtd", "mtext", "mtr", "munder", "munderover", "none",
+}  # fmt: skip
+_TEXT = {
+    "a", "blockquote", "br", "code", "del", "div", "em", "h1", "h2", "h3", "h4", "h5", "h6", "hr", "li",
+    "ol", "p", "pre", "s", "span", "strong", "table", "tbody", "td", "th", "thead", "tr", "ul",
+}  # fmt: skip
+_ATTRIBUTES: dict[str, set[str]] = {
+    "a": {"href", "title"},
+    "code": {"class"},
+    "div": {"class"},
+    "ol": {"start"},
+    "span": {"class"},
+    "td": {"align"},
+    "th": {"align"},
+    "math": {"alttext", "display"},
+    "menclose": {"notation"},
+    "mfrac": {"linethickness"},
+    "mi": {"mathvariant"},
+    "mo": {"fence", "form", "maxsize", "minsize", "movablelimits", "stretchy"},
+    "mover": {"accent"},
+    "mpadded": {"depth", "height", "lspace", "voffset", "width"},
+    "mspace": {"depth", "height", "width"},
+    "mstyle": {"displaystyle", "mathsize", "scriptlevel"},
+    "mtable": {"columnalign", "columnlines", "columnspacing", "displaystyle", "rowlines", "rowspacing"},
+    "mtd": {"columnalign", "columnspan", "rowspan"},
+    "munder": {"accentunder"},
+}
+_DOLLARS = re.compile(
+    r"\$\$(?=\s*[^\s$])(?P<double>[^$]+)\$\$|\$(?![\s$])(?P<single>[^$`]*[^\s$`\\])\$(?!\d)"
+)
+"""Nothing blank inside, no digit after."""
+_LONGEST_CODE = 100_000
+_TASKS = {"[ ] ": "☐ ", "[x] ": "☑ ", "[X] ": "☑ "}
+
+
+def to_body(markdown: str) -> str:
+    """Return Markdown as HTML that holds text, code, tables, formulae and links, and nothing else."""
+    return _cleaner().clean(_reader().render(markdown))
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """Markdown that may go on: `closed` blocks stay as they are, the `open` one at the end may still change.
+
+    The open block begins at character `start`.
+    """
+
+    closed: str
+    open: str
+    start: int
+
+
+def to_split_body(markdown: str) -> Split:
+    """Return Markdown that is still being written as HTML, the block that may still change apart."""
+    reader = _reader()
+    env: dict[str, Any] = {}
+    tokens = reader.parse(markdown, env)
+    at = _last_block(tokens)
+    line = tokens[at].map[0] if at and tokens[at].map else 0
+    start = _offset(markdown, line)
+    if not start or _opens_formula(markdown[:start]):
+        at = start = 0
+    closed, still_open = (
+        _cleaner().clean(reader.renderer.render(part, reader.options, env)) if part else ""
+        for part in (tokens[:at], tokens[at:])
+    )
+    return Split(closed, still_open, start)
+
+
+def _last_block(tokens: Sequence[Token]) -> int:
+    """Return where the last block begins that stands in no other."""
+    return max((at for at, token in enumerate(tokens) if token.level == 0 and token.nesting >= 0), default=0)
+
+
+def _offset(text: str, line: int) -> int:
+    """Return where a line begins, counted from 0."""
+    at = 0
+    for _ in range(line):
+        at = text.index("\n", at) + 1
+    return at
+
+
+def _opens_formula(text: str) -> bool:
+    """Tell whether a formula was begun and not ended: what follows it may make it one."""
+    return text.count("$$") % 2 == 1 or text.count(r"\[") > text.count(r"\]")
+
+
+@cache
+def _cleaner() -> nh3.Cleaner:
+    return nh3.Cleaner(
+        tags=_TEXT | _MATH,
+        attributes=_ATTRIBUTES,
+        url_schemes={"http", "https", "mailto"},
+        link_rel="noopener noreferrer nofollow",
+        clean_content_tags={"script", "style"},
+    )
+
+
+@cache
+def _reader() -> MarkdownIt:
+    reader = MarkdownIt("commonmark", {"html": False, "breaks": True}, renderer_cls=_Renderer)
+    reader.enable(["table", "strikethrough"])
+    reader.use(dollarmath_plugin, double_inline=True).inline.ruler.at("math_inline", _dollars)
+    reader.use(texmath_plugin, delimiters="brackets").use(amsmath_plugin)
+    reader.inline.ruler.before("escape", "math_brackets", _square_brackets)
+    # The extensions draw with rules of their own, which go before the methods of the renderer.
+    for name in ("math_inline", "math_inline_double", "math_block", "math_block_label", "amsmath"):
+        reader.add_render_rule(name, getattr(_Renderer, name))
+    return reader
+
+
+class _Renderer(RendererHTML):
+    """Draws what Markdown-it's own renderer would draw with styles, pictures or nothing at all."""
+
+    def fence(self, tokens: Sequence[Token], at: int, options: Any, env: Any) -> str:  # noqa: ANN401, ARG002
+        """Draw a block of code in colours, which are classes."""
+        language = tokens[at].info.strip().split(maxsplit=1)[0] if tokens[at].info.strip() else ""
+        label = f'<div class="language">{escape(language)}</div>' if language else ""
+        code = _highlighted(tokens[at].content, language)
+        return f'<div class="code">{label}<pre><code>{code}</code></pre></div>\n'
+
+    def code_block(self, tokens: Sequence[Token], at: int, options: Any, env: Any) -> str:  # noqa: ANN401, ARG002
+        """Draw code that is set apart by its indent."""
+        return f'<div class="code"><pre><code>{escape(tokens[at].content)}</code></pre></div>\n'
+
+    def table_open(self, *given: Any) -> str:  # noqa: ANN401, ARG002
+        """Begin a table that scrolls by itself where it is wider than the page."""
+        return '<div class="table"><table>\n'
+
+    def table_close(self, *given: Any) -> str:  # noqa: ANN401, ARG002
+        """End a table."""
+        return "</table></div>\n"
+
+    def th_open(self, tokens: Sequence[Token], at: int, options: Any, env: Any) -> str:  # noqa: ANN401
+        """Begin a cell; its alignment is an attribute, as styles are forbidden."""
+        aligned = str(tokens[at].attrs.pop("style", "")).removeprefix("text-align:")
+        if aligned:
+            tokens[at].attrSet("align", aligned)
+        return self.renderToken(tokens, at, options, env)
+
+    td_open = th_open
+
+    def image(self, tokens: Sequence[Token], at: int, options: Any, env: Any) -> str:  # noqa: ANN401
+        """Draw a link in a picture's place: a picture would be fetched when the page is opened."""
+        token = tokens[at]
+        name = escape(self.renderInlineAsText(token.children or [], options, env) or "image")
+        return f'<a href="{escape(str(token.attrs.get("src", "")))}">[image: {name}]</a>'
+
+    def text(self, tokens: Sequence[Token], at: int, options: Any, env: MutableMapping[str, Any]) -> str:  # noqa: ANN401, ARG002
+        """Draw text; the box of a task is a sign."""
+        text = tokens[at].content
+        mark = next((mark for mark in _TASKS if at == 0 and text.startswith(mark)), "")
+        return escape(_TASKS.get(mark, "") + text[len(mark) :])
+
+    def math_inline(self, tokens: Sequence[Token], at: int, *given: Any) -> str:  # noqa: ANN401, ARG002
+        """Draw a formula within a line."""
+        return to_mathml(tokens[at].content, display=False)
+
+    def math_block(self, tokens: Sequence[Token], at: int, *given: Any) -> str:  # noqa: ANN401, ARG002
+        """Draw a formula on lines of its own."""
+        return f'<div class="formula">{to_mathml(tokens[at].content, display=True)}</div>\n'
+
+    def math_inline_double(self, tokens: Sequence[Token], at: int, *given: Any) -> str:  # noqa: ANN401, ARG002
+        """Draw a displayed formula that stands in a paragraph."""
+        return f'<span class="formula">{to_mathml(tokens[at].content, display=True)}</span>'
+
+    math_block_label = amsmath = math_block
+
+
+def _dollars(state: StateInline, silent: bool) -> bool:
+    """Read formulae between dollars as pandoc does, so that a price stays a price."""
+    found = _DOLLARS.match(state.src, state.pos, state.posMax)
+    if found is None:
+        return False
+    if not silent:
+        kind = "math_inline" if found["single"] else "math_inline_double"
+        state.push(kind, "math", 0).content = found["single"] or found["double"]
+    state.pos = found.end()
+    return True
+
+
+def _square_brackets(state: StateInline, silent: bool) -> bool:
+    r"""Read \[ ... \] within a paragraph, which models write and the extensions know only on its own."""
+    if not state.src.startswith(r"\[", state.pos):
+        return False
+    end = state.src.find(r"\]", state.pos + 2, state.posMax)
+    source = state.src[state.pos + 2 : end] if end > 0 else ""
+    if not source.strip():
+        return False
+    if not silent:
+        state.push("math_inline_double", "math", 0).content = source
+    state.pos = end + 2
+    return True
+
+
+def _highlighted(code: str, language: str) -> str:
+    try:
+        lexer = get_lexer_by_name(language, stripnl=False) if len(code) <= _LONGEST_CODE else None
+    except ClassNotFound:
+        lexer = None
+    return highlight(code, lexer, _formatter()) if lexer is not None else escape(code)
+
+
+@cache
+def _formatter() -> "HtmlFormatter[str]":
+    return HtmlFormatter(nowrap=True)
+
+
+def code_styles(themes: Mapping[str, str]) -> str:
+    """Return the colours of code: `themes` has Pygments' styles by the rule that each stands in, or ""."""
+    return "\n".join(
+        f"{rule} {{\n{_theme(style)}\n}}" if rule else _theme(style) for rule, style in themes.items()
+    )
+
+
+def _theme(style: str) -> str:
+    rules: str = HtmlFormatter(style=style).get_style_defs(".code")
+    # Only colours of words: the page has its own ground.
+    return "\n".join(line for line in rules.splitlines() if line.startswith(".code .") and "{" in line)

@@ -1,0 +1,19 @@
+"""Who spoke, when, and how it ended, as every page for people says it."""
+
+from datetime import datetime
+
+from qwen_chat.history import Node
+from qwen_chat.message import Role
+
+NAMES: dict[Role, str] = {"system": "System", "user": "You", "assistant": "Assistant"}
+
+
+def moment(seconds: float) -> str:
+    """Return a time, in seconds since the epoch, as the local clock shows it."""
+    return datetime.fromtimestamp(seconds).strftime("%Y-%m-%d %H:%M")
+
+
+def ending(node: Node) -> str:
+    """Return why an answer ended where it did not end by itself."""
+    finish = node.answer.finish_reason if node.answer else None
+    return finish if finish and finish != "stop" else ""

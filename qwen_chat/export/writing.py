@@ -1,0 +1,29 @@
+"""Conversations into files of their own: nothing that is there is written over."""
+
+import re
+import time
+from pathlib import Path
+
+from qwen_chat.errors import UsageError
+from qwen_chat.history import History
+
+
+def write_new(path: Path, text: str) -> None:
+    """Write a file that is not there yet.
+
+    Raises: UsageError when it is, or cannot be written.
+    """
+    try:
+        with path.open("x", encoding="utf-8", newline="") as file:
+            file.write(text)
+    except FileExistsError:
+        raise UsageError(f"{path} exists: choose another name") from None
+    except (OSError, ValueError) as error:
+        raise UsageError(f"cannot write {path}: {getattr(error, 'strerror', None) or error}") from None
+
+
+def file_name(history: History, kind: str) -> str:
+    """Return a name for a file of a conversation: words of its title, and nothing that leads elsewhere."""
+    words = re.sub(r"[^\w]+", "-", history.title.lower()).strip("-")[:40].strip("-")
+    ending = "qwen.json" if kind == "qwen" else kind
+    return f"{words or 'chat'}-{time.strftime('%Y%m%d-%H%M%S')}.{ending}"

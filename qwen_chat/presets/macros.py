@@ -1,0 +1,30 @@
+"""The names that stand for people in a role's texts, as character cards write them."""
+
+import re
+
+DEFAULT_USER = "User"
+
+_NAMES = re.compile(r"\{\{\s*(user|char)\s*\}\}", re.IGNORECASE)
+_OLD_NAMES = re.compile(r"<(user|char|bot)>", re.IGNORECASE)
+_COMMENTS = re.compile(r"\{\{\s*(?://|comment:|hidden_key:)[^{}]*\}\}[ \t]*", re.IGNORECASE)
+_OTHERS = re.compile(r"\{\{\s*([^{}\s:]{1,40})[^{}]*\}\}")
+
+
+def fill(text: str, *, char: str, user: str) -> str:
+    """Return a text with the names of the character and of the person in it."""
+    names = {"char": char, "user": user or DEFAULT_USER}
+    return _NAMES.sub(lambda found: names[found[1].lower()], text)
+
+
+def modern(text: str) -> str:
+    """Return a card's text with <USER>, <BOT> and <CHAR> written as {{user}} and {{char}}, without comments.
+
+    Only cards mean names by these; in other texts they may be tags.
+    """
+    text = _OLD_NAMES.sub(lambda found: "{{user}}" if found[1].lower() == "user" else "{{char}}", text)
+    return _COMMENTS.sub("", text).replace("{{original}}", "")
+
+
+def unknown(text: str) -> list[str]:
+    """Return the names of the macros in a text that `fill` leaves as they are."""
+    return sorted(set(_OTHERS.findall(_NAMES.sub("", text))))

@@ -1,0 +1,29 @@
+"""What can be typed is written down: every command of the chat and of the command line, every setting."""
+
+from pathlib import Path
+
+import pytest
+
+from qwen_chat.cli.main import COMMANDS as SUBCOMMANDS
+from qwen_chat.commands import COMMANDS
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+WRITTEN = README + "".join(path.read_text(encoding="utf-8") for path in sorted((ROOT / "docs").glob("*.md")))
+
+
+@pytest.mark.parametrize("name", [command.names[0] for command in COMMANDS])
+def test_a_command_of_the_chat_is_in_the_table(name: str) -> None:
+    table = [line for line in README.splitlines() if line.startswith("| `/")]
+    assert any(f"`/{name}`" in line or f"`/{name} " in line for line in table)
+
+
+@pytest.mark.parametrize("name", SUBCOMMANDS)
+def test_a_command_of_the_shell_is_shown(name: str) -> None:
+    assert f"qwen-chat {name}" in WRITTEN
+
+
+@pytest.mark.parametrize("picture", ["terminal", "tree", "tokens"])
+def test_a_picture_is_there(picture: str) -> None:
+    assert f"(assets/{picture}.svg)" in README
+    assert (ROOT / "assets" / f"{picture}.svg").read_text(encoding="utf-8").startswith("<svg")
