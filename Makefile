@@ -5,10 +5,13 @@ BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check
 ARGS   ?=
 
-.PHONY: chat test lint browser bench clean
+.PHONY: chat web test lint browser bench clean
 
 chat: $(VENV)/chat.stamp
 	@$(BIN)/qwen-chat $(ARGS)
+
+web: $(VENV)/web.stamp
+	@$(BIN)/qwen-chat web --inbrowser $(ARGS)
 
 test: lint browser
 	$(BIN)/python -m pytest $(ARGS)
@@ -38,6 +41,11 @@ $(BIN)/python:
 $(VENV)/chat.stamp: $(BIN)/python pyproject.toml constraints.txt
 	@echo "setting up (once) ..." >&2
 	@$(PIP) install -q -c constraints.txt -e . </dev/null >&2
+	@touch $@
+
+$(VENV)/web.stamp: $(VENV)/chat.stamp
+	@echo "setting up the page (once) ..." >&2
+	@$(PIP) install -q -c constraints.txt -e '.[web]' </dev/null >&2
 	@touch $@
 
 # Dependency groups need a newer pip than the one some Pythons bring.

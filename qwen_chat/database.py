@@ -33,6 +33,9 @@ MIGRATIONS: tuple[str, ...] = (
     CREATE VIRTUAL TABLE words USING fts5 (content, tokenize = 'unicode61 remove_diacritics 2');
     INSERT INTO words (rowid, content) SELECT rowid, spaced(content) FROM messages WHERE role != 'system';
     """,
+    """
+    ALTER TABLE conversations ADD COLUMN pinned INTEGER NOT NULL DEFAULT 0;
+    """,
 )
 
 MARKS = ("\x02", "\x03")

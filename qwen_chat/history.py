@@ -100,6 +100,12 @@ class History:
         """Return what was said after a node, oldest first; None stands for the beginning."""
         return [self._nodes[id] for id in self._children.get(node_id, [])]
 
+    def question_of(self, answer: str) -> Node | None:
+        """Return what was asked before an answer, or None."""
+        parent = self._nodes[answer].parent
+        node = self._nodes[parent] if parent else None
+        return node if node is not None and node.message.role == "user" else None
+
     def last_answer(self) -> Node:
         """Return the answer that the branch in view ends with.
 

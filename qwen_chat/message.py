@@ -39,13 +39,17 @@ class Tool:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """What an answer cost, in tokens and seconds; `cached_tokens` of the prompt were not read again."""
+    """What an answer cost, in tokens and seconds.
+
+    `cached_tokens` of the prompt were not read again; `reasoning_seconds` went before the answer itself.
+    """
 
     prompt_tokens: int = 0
     cached_tokens: int = 0
     completion_tokens: int = 0
     prefill_seconds: float = 0.0
     decode_seconds: float = 0.0
+    reasoning_seconds: float = 0.0
 
     @property
     def context_tokens(self) -> int:
@@ -73,6 +77,8 @@ class Delta:
     text: str = ""
     reasoning: str = ""
     prefill: Prefill | None = None
+    waiting: int | None = None
+    """How many answers are written before this one is begun."""
     finish_reason: FinishReason | None = None
     usage: Usage | None = None
 

@@ -17,6 +17,7 @@ class Summary:
     title: str
     updated: float
     messages: int
+    pinned: bool = False
 
 
 @dataclass(frozen=True, slots=True)

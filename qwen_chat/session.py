@@ -9,6 +9,7 @@ from threading import RLock
 
 from qwen_chat.asking import Asker, Request
 from qwen_chat.attachments import question_in
+from qwen_chat.changes import Changes
 from qwen_chat.errors import ContextLengthError, SessionBusyError, UsageError
 from qwen_chat.history import Answer, History, Node, title_from
 from qwen_chat.journal import Journal
@@ -25,6 +26,8 @@ class ChatSession:
     """One conversation, whoever watches it; one turn runs at a time.
 
     `params` is the only place where sampling is set: what it leaves open, the checkpoint decides.
+    `changes` are told whenever there is something new to look at: a turn that began, went on or ended,
+    another branch in view, another conversation, another setting.
     """
 
     def __init__(
@@ -42,6 +45,7 @@ class ChatSession:
         self.role = self._addressed(role) if role else None
         self.think: Think = self.settings.think
         self.running: Turn | None = None
+        self.changes = Changes()
         self._journal = Journal(store)
         self._asker = Asker()
         self._unspoken: list[Node] = []
@@ -53,6 +57,12 @@ class ChatSession:
     def store(self) -> Store | None:
         """Where the conversation is kept, or None for a chat that leaves no trace."""
         return self._journal.store
+
+    def use(self, model: ChatModel) -> Turn | None:
+        """Answer with another model from now on; return the turn that the old one still writes."""
+        with self._changing():
+            self.model, self._asker = model, Asker()
+            return self.running
 
     @property
     def incognito(self) -> bool:
@@ -89,13 +99,16 @@ class ChatSession:
             self._journal.keep(self.history, self.history.add(question))
             return self._start()
 
-    def regenerate(self) -> Turn:
-        """Answer the last question once more, as a sibling of the answers it has.
+    def regenerate(self, question: str | None = None) -> Turn:
+        """Answer the last question of the branch, or the one of that id, as a sibling of the answers it has.
 
         Raises: SessionBusyError, UsageError when nothing was asked.
         """
         with self._idle():
-            self.history.ask_again()
+            if question is None:
+                self.history.ask_again()
+            else:
+                self.history.move(question)
             return self._start()
 
     def edit(self, number: int, text: str) -> Turn | None:
@@ -197,14 +210,19 @@ class ChatSession:
             self.role, self.params = self._addressed(role), self.settings.params(role)
             self._enter(self.role.system)
 
+    def set_think(self, think: Think) -> None:
+        """Choose whether the model reasons before it answers, from the next answer on."""
+        with self._changing():
+            self.think = think
+
     def reset_params(self) -> None:
         """Take back every change of sampling since the start, or since the role was taken."""
-        with self._lock:
+        with self._changing():
             self.params = self.settings.params(self.role)
 
     def configure(self, changes: SamplingParams, unset: frozenset[str] = frozenset()) -> None:
         """Change sampling from the next answer on; `unset` names go back to the checkpoint's default."""
-        with self._lock:
+        with self._changing():
             self.params = replace(changes.over(self.params), **dict.fromkeys(unset))
 
     def close(self) -> Path | None:
@@ -316,6 +334,7 @@ class ChatSession:
             lambda cancel: asker.answer(model, request, turn.notices, cancel),
             lambda *piece: self._journal.draft(self.history, node.id, *piece),
             lambda node: self._commit(turn, node),
+            self.changes,
         )
         self.running = turn
         return turn.start()
@@ -369,10 +388,16 @@ class ChatSession:
 
     @contextmanager
     def _idle(self) -> Iterator[None]:
-        with self._lock:
+        with self._changing():
             if self.running is not None:
                 raise SessionBusyError("an answer is still being written: wait for it, or stop it")
             yield
+
+    @contextmanager
+    def _changing(self) -> Iterator[None]:
+        with self._lock:
+            yield
+        self.changes.tell()
 
 
 def _checked(text: str, *, empty: bool = False) -> str:

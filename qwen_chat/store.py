@@ -25,7 +25,7 @@ _EXCERPT_WORDS = 24
 
 _SUMMARY = """
     SELECT c.id, c.title, c.updated,
-        (SELECT count(*) FROM messages m WHERE m.conversation = c.id AND m.role != 'system')
+        (SELECT count(*) FROM messages m WHERE m.conversation = c.id AND m.role != 'system'), c.pinned
     FROM conversations c
 """
 
@@ -117,6 +117,11 @@ class Store:
                 (message, position, content, reasoning, message),
             )
 
+    def pin(self, conversation: str, pinned: bool) -> None:
+        """Keep a conversation at the top of lists that ask for it, or no longer."""
+        with self._database.writing() as db:
+            db.execute("UPDATE conversations SET pinned = ? WHERE id = ?", (pinned, conversation))
+
     def delete(self, conversation: str) -> None:
         """Forget a conversation."""
         with self._database.writing() as db:
@@ -134,7 +139,8 @@ class Store:
         created, updated = times or (time.time(),) * 2
         system = history.system.id if history.system else None
         db.execute(
-            "INSERT INTO conversations VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET "
+            "INSERT INTO conversations (id, title, created, updated, head, system) VALUES (?, ?, ?, ?, ?, ?) "
+            "ON CONFLICT (id) DO UPDATE SET "
             "title = excluded.title, updated = excluded.updated, head = excluded.head, "
             "system = excluded.system",
             (history.id, history.title, created, updated, history.head, system),
@@ -185,7 +191,7 @@ class Store:
         """
         with self._database.reading() as db:
             id = self._found(db, prefix)[0]
-            return Summary(*db.execute(f"{_SUMMARY} WHERE c.id = ?", (id,)).fetchone())
+            return _summary(db.execute(f"{_SUMMARY} WHERE c.id = ?", (id,)).fetchone())
 
     def _found(self, db: sqlite3.Connection, prefix: str) -> tuple[Any, ...]:
         found: list[tuple[Any, ...]] = db.execute(
@@ -197,11 +203,18 @@ class Store:
             raise UsageError(f"{fault} with {prefix!r}: give more of its id, or one that /resume lists")
         return found[0]
 
-    def recent(self, limit: int = 20) -> list[Summary]:
-        """Return the conversations last talked in, newest first."""
+    def recent(self, limit: int = 20, *, pinned_first: bool = False) -> list[Summary]:
+        """Return the conversations last talked in, newest first, or the pinned ones before all others."""
+        order = "c.pinned DESC, " if pinned_first else ""
         with self._database.reading() as db:
-            rows = db.execute(f"{_SUMMARY} ORDER BY c.updated DESC, c.rowid DESC LIMIT ?", (limit,))
-            return [Summary(*row) for row in rows]
+            rows = db.execute(f"{_SUMMARY} ORDER BY {order}c.updated DESC, c.rowid DESC LIMIT ?", (limit,))
+            return [_summary(row) for row in rows]
+
+    def fingerprint(self) -> str:
+        """Return what differs as soon as a list of the conversations would."""
+        with self._database.reading() as db:
+            seen = db.execute("SELECT count(*), max(updated), total(pinned) FROM conversations").fetchone()
+            return ":".join(map(str, seen))
 
     def search(self, text: str, limit: int = 20) -> list[Hit]:
         """Return the messages that hold all words of `text`, best first."""
@@ -232,7 +245,7 @@ class Store:
             ).fetchall()
             found = [id for id, title in titles if all(word in title.casefold() for word in words)]
             return [
-                Summary(*db.execute(f"{_SUMMARY} WHERE c.id = ?", (id,)).fetchone()) for id in found[:limit]
+                _summary(db.execute(f"{_SUMMARY} WHERE c.id = ?", (id,)).fetchone()) for id in found[:limit]
             ]
 
     def _nodes(self, db: sqlite3.Connection, conversation: str) -> Iterator[Node]:
@@ -255,3 +268,8 @@ class Store:
             before = drafts.get(message, ("", ""))
             drafts[message] = (before[0] + content, before[1] + reasoning)
         return drafts
+
+
+def _summary(row: tuple[Any, ...]) -> Summary:
+    id, title, updated, messages, pinned = row
+    return Summary(id, title, updated, messages, bool(pinned))

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from threading import Condition, Event, Thread
 
+from qwen_chat.changes import Changes
 from qwen_chat.errors import ModelError
 from qwen_chat.history import Answer, Node
 from qwen_chat.message import Delta, FinishReason, Message, Usage
@@ -19,7 +20,7 @@ class Turn:
     What `node` holds already is gone on with; the deltas bring only what is new.
 
     `work` opens the model's stream; `draft` keeps the next piece of the answer; `commit` keeps the
-    whole. None is called from the thread of who asks.
+    whole. None is called from the thread of who asks. `changes` are told of each delta and of the end.
     """
 
     def __init__(
@@ -28,6 +29,7 @@ class Turn:
         work: Callable[[Event], Iterable[Delta]],
         draft: Callable[[int, str, str], None],
         commit: Callable[[Node], None],
+        changes: Changes,
     ) -> None:
         self.message_id = node.id
         self.error: ModelError | None = None
@@ -36,6 +38,7 @@ class Turn:
         self.notices: list[str] = []
         self._node = node
         self._work, self._draft, self._commit = work, draft, commit
+        self._changes = changes
         self._deltas: list[Delta] = []
         self._done = False
         self._changed = Condition()
@@ -43,6 +46,7 @@ class Turn:
         self._ended = Event()
         self._started = time.monotonic()
         self.first_token_seconds: float | None = None
+        self._reasoning_seconds = 0.0
         self._thread = Thread(target=self._run, name=f"turn-{node.id[:8]}", daemon=True)
 
     def start(self) -> "Turn":
@@ -68,6 +72,10 @@ class Turn:
             yield from fresh or [Delta()]
             at += len(fresh)
 
+    def deltas_from(self, position: int) -> list[Delta]:
+        """Return the deltas there are, without those before `position`, and wait for none."""
+        return self._deltas[position:]
+
     @property
     def done(self) -> bool:
         """Whether the answer is committed."""
@@ -90,6 +98,7 @@ class Turn:
             with self._changed:
                 self._done = True
                 self._changed.notify_all()
+            self._changes.tell()
 
     def _consume(self) -> tuple[FinishReason, Usage | None]:
         keeper = Thread(target=self._keep_drafts, name=f"keep-{self.message_id[:8]}", daemon=True)
@@ -117,11 +126,15 @@ class Turn:
         return finish, usage
 
     def _publish(self, delta: Delta) -> None:
+        passed = time.monotonic() - self._started
         if self.first_token_seconds is None and (delta.text or delta.reasoning):
-            self.first_token_seconds = time.monotonic() - self._started
+            self.first_token_seconds = passed
+        if delta.reasoning and self.first_token_seconds is not None:
+            self._reasoning_seconds = passed - self.first_token_seconds
         with self._changed:
             self._deltas.append(delta)
             self._changed.notify_all()
+        self._changes.tell()
 
     def _keep_drafts(self) -> None:
         """Write down what is new: a slow disk does not hold up the stream, nor a stalled stream the disk."""
@@ -136,6 +149,8 @@ class Turn:
 
     def _finish(self, finish: FinishReason, usage: Usage | None) -> None:
         before, (content, reasoning) = self._node.message, _joined(self._deltas)
+        if usage is not None:
+            usage = replace(usage, reasoning_seconds=self._reasoning_seconds)
         answer = replace(self._node.answer or Answer(), finish_reason=finish, usage=usage)
         message = Message("assistant", before.content + content, before.reasoning + reasoning)
         self._node = replace(self._node, message=message, answer=answer)

@@ -58,24 +58,27 @@ class Browser:
         return Seen(ran, [url for url in self._asked if url != path.as_uri()])
 
 
+def executable() -> str:
+    """Return where the system's Chromium is."""
+    found = next(filter(None, map(shutil.which, _NAMES)), None)
+    if found is None:
+        pytest.fail("no Chromium to test pages in: apt-get install chromium, or run make test as root")
+    return found
+
+
 @contextmanager
 def browser(playwright: Playwright, folder: Path) -> Generator[Browser]:
     """Start a browser with a profile of its own in `folder`."""
-    executable = next(filter(None, map(shutil.which, _NAMES)), None)
-    if executable is None:
-        pytest.fail(
-            "no Chromium to test exported pages in: apt-get install chromium, or run make test as root"
-        )
     log = folder / "network.json"
     arguments = [
         "--no-sandbox",
         "--disable-gpu",
         "--disable-background-networking",
         f"--log-net-log={log}",
-        f"--host-resolver-rules=MAP {OUTSIDE} 127.0.0.1:1, MAP * ~NOTFOUND",
+        f"--host-resolver-rules=MAP {OUTSIDE} 127.0.0.1:1, MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
     ]
     context = playwright.chromium.launch_persistent_context(
-        folder / "profile", executable_path=executable, headless=True, args=arguments
+        folder / "profile", executable_path=executable(), headless=True, args=arguments
     )
     try:
         yield Browser(context.pages[0], log)

@@ -16,7 +16,7 @@ from qwen_chat import importing
 from qwen_chat.errors import StoreError, UsageError
 from qwen_chat.export import from_json, to_json, to_qwen
 from qwen_chat.history import History, Node
-from qwen_chat.importing import read_chats, reading
+from qwen_chat.importing import parse_chats, read_chats, reading
 from qwen_chat.message import Message, Usage
 from qwen_chat.store import Store
 
@@ -190,6 +190,34 @@ def test_our_own_export_comes_back_whole(file: Callable[[object], Path]) -> None
         assert said(after.nodes()) == said(before.nodes())
         assert [node.created for node in after.nodes()] == [node.created for node in before.nodes()]
         assert not {node.id for node in after.nodes()} & {node.id for node in before.nodes()}
+
+
+# From bytes
+
+
+def test_bytes_are_read_as_a_file_is() -> None:
+    for path in (CHATGPT, OPENWEBUI, SHAREGPT):
+        given, read = parse_chats(path.name, path.read_bytes()), read_chats(path)
+        assert [said(history.nodes()) for history in given.chats] == [
+            said(history.nodes()) for history in read.chats
+        ]
+        assert given.faults == read.faults
+
+
+def test_a_packed_export_is_read_from_bytes() -> None:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.write(CHATGPT, "conversations.json")
+    found = parse_chats("export.zip", packed.getvalue())
+    assert [history.title for history in found.chats] == ["Two tides a day", "月亮的诗"]
+
+
+@pytest.mark.parametrize("data", [b"", b"{", b"\xff", b"[]", b"PK\x03\x04", b"\0" * 9, b"[7, 8]"])
+def test_bytes_without_chats_are_told_by_their_name(data: bytes) -> None:
+    with pytest.raises(UsageError) as caught:
+        parse_chats("my\nchats.json", data)
+    assert "my chats.json" in str(caught.value)
+    assert len(str(caught.value).splitlines()) == 1
 
 
 # Into the store

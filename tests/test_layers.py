@@ -12,7 +12,7 @@ PACKAGE = ROOT / "qwen_chat"
 
 LAYERS = (
     ("__init__",),
-    ("errors", "message"),
+    ("changes", "errors", "message"),
     ("directories", "json_file", "text_file", "toml_file", "sampling", "chatml"),
     ("history", "database", "presets"),
     ("rows",),
@@ -23,7 +23,7 @@ LAYERS = (
     ("asking",),
     ("session",),
     ("commands",),
-    ("terminal",),
+    ("terminal", "web"),
     ("cli",),
     ("__main__", "apps"),
 )
@@ -58,6 +58,12 @@ HOMES = {
     "tokenizers": {"model/hf/", "model/qwen1/"},
     "accelerate": {"model/hf/"},
     "platformdirs": {"directories.py"},
+    "gradio": {"web/"},
+    "fastapi": {"web/"},
+    "starlette": {"web/"},
+    "uvicorn": {"web/"},
+    "pydantic": {"web/"},
+    "anyio": {"web/"},
 }
 """Which files or folders alone may import a library."""
 

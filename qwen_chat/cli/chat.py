@@ -8,6 +8,7 @@ import click
 
 from qwen_chat import __version__, presets, text_file
 from qwen_chat.cli.flags import read_settings, setting_flags
+from qwen_chat.cli.shared_page import SharedPage
 from qwen_chat.errors import UsageError
 from qwen_chat.history import History
 from qwen_chat.model.loading import LoadingModel
@@ -131,8 +132,9 @@ def _talk(session: ChatSession, model: LoadingModel, *, embedded: bool) -> int:
     chosen = session.settings
     reader = Reader(session, model)
     plain = chosen.plain or chosen.screen_reader
-    repl = Repl(session, reader, plain=plain, quiet=chosen.quiet)
-    return repl.run(greeting=banner(session, embedded=embedded))
+    with closing(SharedPage(session, model)) as page:
+        repl = Repl(session, reader, page.open, plain=plain, quiet=chosen.quiet)
+        return repl.run(greeting=banner(session, embedded=embedded))
 
 
 def _close(session: ChatSession) -> None:

@@ -17,6 +17,7 @@ from qwen_chat.model import worker
 from qwen_chat.terminal.text import printable
 
 COMMANDS = {
+    "web": "the same conversations in a browser",
     "chats": "list, search, show, export, import and delete saved chats",
     "batch": "answer many prompts from a file",
     "quantize": "make a checkpoint smaller",

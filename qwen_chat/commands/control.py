@@ -51,6 +51,12 @@ def stats(session: ChatSession, argument: str) -> Outcome:  # noqa: ARG001
     return Outcome("\n".join(f"{name:<12}{value}" for name, value in rows.items()))
 
 
+@command("web", en="Open this chat in a browser, too", zh="在浏览器中同时打开当前对话")
+def web(session: ChatSession, argument: str) -> Outcome:  # noqa: ARG001
+    """Open a page that shows the same conversation, which goes on in both."""
+    return Outcome(action="open page")
+
+
 def _elsewhere(entry: Command) -> bool:
     return entry.run.__module__ != __name__
 

@@ -71,7 +71,7 @@ def think(session: ChatSession, argument: str) -> Outcome:
         choice = next((each for each in get_args(Think) if each == argument), None)
         if choice is None:
             raise UsageError(f"/think {argument}: write /think on, /think off or /think auto")
-        session.think = choice
+        session.set_think(choice)
     known = not isinstance(session.model, LoadingModel) or session.model.ready
     remark = "" if not known or session.model.thinks else "; this model does not reason, so it has no effect"
     return Outcome(f"thinking: {session.think}{remark}")

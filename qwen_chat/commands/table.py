@@ -46,7 +46,7 @@ class Outcome:
 
     text: str = ""
     turn: Turn | None = None
-    action: Literal["exit", "clear screen", "compose"] | None = None
+    action: Literal["exit", "clear screen", "compose", "open page"] | None = None
     number: int = 0
     """For "compose": the message that `text` is to be edited for."""
     tokens: TokenView | None = None

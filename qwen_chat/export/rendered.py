@@ -86,8 +86,8 @@ def to_split_body(markdown: str) -> Split:
     env: dict[str, Any] = {}
     tokens = reader.parse(markdown, env)
     at = _last_block(tokens)
-    line = tokens[at].map[0] if at and tokens[at].map else 0
-    start = _offset(markdown, line)
+    place = tokens[at].map if at else None
+    start = _offset(markdown, place[0]) if place else 0
     if not start or _opens_formula(markdown[:start]):
         at = start = 0
     closed, still_open = (

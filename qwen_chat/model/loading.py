@@ -5,9 +5,11 @@ from collections.abc import Callable, Generator, Sequence
 from pathlib import Path
 from threading import Event, Lock, Thread
 
+from qwen_chat.changes import Changes
 from qwen_chat.errors import ModelError, ModelLoadError
 from qwen_chat.message import Alternative, Delta, Message, Token
 from qwen_chat.model.base import PLAIN, ChatModel, PromptOptions, TokenizingModel
+from qwen_chat.model.line import Line
 from qwen_chat.sampling import SamplingParams
 
 _POLL_SECONDS = 0.05
@@ -16,18 +18,28 @@ _POLL_SECONDS = 0.05
 class LoadingModel:
     """A ChatModel known by name at once; whatever else is asked of it waits until it is loaded.
 
+    It writes `places` answers at once; who asks for another one stands in line.
+
     Raises: ModelLoadError from every method but `wait`, when it could not be loaded.
     """
 
     def __init__(
-        self, name: str, load: Callable[[], TokenizingModel], checkpoint: Path | None = None
+        self,
+        name: str,
+        load: Callable[[], TokenizingModel],
+        checkpoint: Path | None = None,
+        *,
+        places: int = 4,
     ) -> None:
         self.name = name
         self.checkpoint = checkpoint
         """The file or the folder that it is loaded from."""
         self.load_seconds: float | None = None
         """How long loading took; None until it is loaded."""
+        self.changes = Changes()
+        """Told when loading ended, well or not."""
         self._load = load
+        self._line = Line(places)
         self._model: TokenizingModel | None = None
         self._error: ModelLoadError | None = None
         self._loaded = Event()
@@ -92,8 +104,16 @@ class LoadingModel:
         *,
         cancel: Event | None = None,
     ) -> Generator[Delta, None, None]:
-        """Yield the answer to the last message, new text only."""
-        yield from self._get().stream(messages, params, options, cancel=cancel)
+        """Yield the answer to the last message, new text only; first, while others are answered, how many."""
+        model = self._get()
+        place = self._line.join()
+        try:
+            for before in self._line.wait(place, cancel):
+                yield Delta(waiting=before)
+            if cancel is None or not cancel.is_set():
+                yield from model.stream(messages, params, options, cancel=cancel)
+        finally:
+            self._line.leave(place)
 
     def encode(self, messages: Sequence[Message], options: PromptOptions = PLAIN) -> list[Token]:
         """Return exactly the tokens that `stream` would read."""
@@ -139,6 +159,7 @@ class LoadingModel:
             self._error = ModelLoadError(f"{self.name} cannot be loaded: {error}")
         finally:
             self._loaded.set()
+            self.changes.tell()
 
 
 def _conforms(model: LoadingModel) -> ChatModel:

@@ -55,7 +55,7 @@ def _open_file(located: Located, settings: Settings, *, ignore_end: bool) -> Loa
             default_system=embedded.SYSTEM_PROMPT if located.embedded else None,
         )
 
-    return LoadingModel(located.name, load, located.path)
+    return LoadingModel(located.name, load, located.path, places=settings.parallel)
 
 
 def _open_folder(located: Located, settings: Settings, progress: TextIO, *, ignore_end: bool) -> LoadingModel:
@@ -72,7 +72,7 @@ def _open_folder(located: Located, settings: Settings, progress: TextIO, *, igno
 
         return TransformersModel(info, located.name, options, draft=draft)
 
-    return LoadingModel(located.name, load, located.path)
+    return LoadingModel(located.name, load, located.path, places=settings.parallel)
 
 
 def _chosen(options: type[LlamaCppOptions | TransformersOptions], settings: Settings) -> dict[str, Any]:

@@ -5,7 +5,7 @@ import sys
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from threading import Thread
+from threading import Event, Thread
 
 from prompt_toolkit import PromptSession, print_formatted_text
 from prompt_toolkit.application import create_app_session, get_app, run_in_terminal
@@ -33,6 +33,14 @@ _VI_ESCAPE_SECONDS = 0.05
 _MENU_ROWS = 8
 
 
+class LeftError(Exception):
+    """The prompt was left because something happened elsewhere; `typed` is what stood in it."""
+
+    def __init__(self, typed: str) -> None:
+        super().__init__("the prompt was left")
+        self.typed = typed
+
+
 class Reader:
     """Reads messages from the terminal."""
 
@@ -40,6 +48,7 @@ class Reader:
         self._model = model
         chosen = session.settings
         self._announce = not chosen.quiet
+        self._leaving = Event()
         plain = chosen.plain or chosen.screen_reader
         # Without colours, a suggestion would look like what was typed.
         coloured = not (plain or os.environ.get("NO_COLOR"))
@@ -69,18 +78,25 @@ class Reader:
         """Return the next message; the model begins to load when the prompt is on the screen.
 
         Raises: EOFError for Ctrl-D, KeyboardInterrupt for Ctrl-C on an empty line, ModelLoadError as
-        soon as the model failed to load.
+        soon as the model failed to load, LeftError after `leave`.
         """
         app = self._prompt.app
         app.erase_when_done = False
         try:
-            typed = self._prompt.prompt(self._message, default=draft, pre_run=self._watch_loading)
+            typed = self._prompt.prompt(self._message, default=draft, pre_run=self._begin)
         finally:
             mark_pastes()
         if app.erase_when_done:
             shown = typed.replace("\n", f"\n{_CONTINUATION}")
             print_formatted_text(FormattedText([*self._message, ("", shown)]), output=app.output)
         return message(typed)
+
+    def leave(self) -> None:
+        """End the prompt that is on the screen, or the next one; callable from any thread."""
+        self._leaving.set()
+        app = self._prompt.app
+        if (loop := app.loop) is not None and app.is_running:
+            loop.call_soon_threadsafe(self._leave_now)
 
     def typeahead(self) -> Typeahead:
         """Return a context in which what is typed is kept for the next prompt."""
@@ -89,6 +105,17 @@ class Reader:
     def send_nothing_yet(self) -> None:
         """Let what is typed already wait in the next prompt, even where Enter follows it."""
         send_nothing_yet(self._prompt.app.input)
+
+    def _begin(self) -> None:
+        self._watch_loading()
+        self._leave_now()
+
+    def _leave_now(self) -> None:
+        app = self._prompt.app
+        if self._leaving.is_set() and app.is_running and not app.is_done:
+            self._leaving.clear()
+            app.erase_when_done = True
+            app.exit(exception=LeftError(self._prompt.default_buffer.text))
 
     def _watch_loading(self) -> None:
         app = get_app()

@@ -2,6 +2,7 @@
 
 import sys
 import time
+from collections.abc import Callable
 
 from rich.console import Console
 from rich.text import Text
@@ -10,7 +11,7 @@ from qwen_chat import __version__, commands
 from qwen_chat.errors import ModelLoadError, QwenChatError, RefusedError
 from qwen_chat.model.loading import LoadingModel
 from qwen_chat.session import ChatSession
-from qwen_chat.terminal.reader import Reader
+from qwen_chat.terminal.reader import LeftError, Reader
 from qwen_chat.terminal.stream import Look, show
 from qwen_chat.terminal.text import printable
 from qwen_chat.terminal.timings import costs, note_speed
@@ -23,11 +24,23 @@ INTERRUPTED = 130
 
 
 class Repl:
-    """A conversation in a terminal."""
+    """A conversation in a terminal; `open_page` shows it in a browser, too, and returns where."""
 
-    def __init__(self, session: ChatSession, reader: Reader, *, plain: bool, quiet: bool) -> None:
+    def __init__(
+        self,
+        session: ChatSession,
+        reader: Reader,
+        open_page: Callable[[], str],
+        *,
+        plain: bool,
+        quiet: bool,
+    ) -> None:
         self._session = session
         self._reader = reader
+        self._open_page = open_page
+        self._seen: Turn | None = None
+        self._begun_elsewhere: Turn | None = None
+        self._reading = False
         self._quiet = quiet
         self._console = Console(highlight=False, markup=False, no_color=plain or None)
         self._plain = plain
@@ -42,7 +55,7 @@ class Repl:
         self._say(greeting, quiet=True)
         if standing := commands.standing(self._session):
             self._console.print(Text(printable(standing)))
-        with quiet_terminal():
+        with quiet_terminal(), self._session.changes.telling(self._look_elsewhere):
             return self._talk()
 
     def _talk(self) -> int:
@@ -52,6 +65,10 @@ class Repl:
                 line = self._read()
             except EOFError:
                 return 0
+            except LeftError as left:
+                self._draft = left.typed
+                self._follow()
+                continue
             except KeyboardInterrupt:
                 if time.monotonic() - last_interrupt < _TWICE_SECONDS:
                     return INTERRUPTED
@@ -66,7 +83,34 @@ class Repl:
 
     def _read(self) -> str:
         draft, self._draft = self._draft, ""
-        return self._reader.read(draft)
+        self._reading = True
+        try:
+            self._look_elsewhere()
+            return self._reader.read(draft)
+        finally:
+            self._reading = False
+
+    def _look_elsewhere(self) -> None:
+        """Leave the prompt when a turn was begun on the page."""
+        turn = self._session.running
+        if self._reading and turn is not None and turn is not self._seen:
+            self._begun_elsewhere = turn
+            self._reader.leave()
+
+    def _follow(self) -> None:
+        """Show a turn that was begun on the page, and what it answers."""
+        turn, self._begun_elsewhere = self._begun_elsewhere, None
+        if turn is None or turn is self._seen:
+            return
+        question = self._session.history.question_of(turn.message_id)
+        if question and not turn.begun.content:
+            self._console.print(Text(printable(f">>> {question.message.content}"), "bold"))
+        try:
+            self._watch(turn)
+        except ModelLoadError:
+            raise
+        except QwenChatError as error:
+            self._fault(error)
 
     def _take(self, line: str) -> bool:
         """Do what a line asks for, and return whether to leave."""
@@ -102,6 +146,8 @@ class Repl:
             self._console.print(Text(printable(outcome.text)))
         if outcome.action == "clear screen":
             self._console.clear()
+        if outcome.action == "open page":
+            self._say(f"this chat is also at {self._open_page()}")
         if outcome.turn is not None:
             self._watch(outcome.turn)
         return outcome.action == "exit"
@@ -132,6 +178,7 @@ class Repl:
         return value is not None and self._apply(commands.run(self._session, picking.command, value))
 
     def _watch(self, turn: Turn) -> None:
+        self._seen = turn
         model = self._session.model
         waiting = f"loading {model.name} ..." if isinstance(model, LoadingModel) and not model.ready else ""
         with self._reader.typeahead():

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from threading import Event
 
+from qwen_chat.changes import Changes
 from qwen_chat.history import Node
 from qwen_chat.message import Delta, Message
 from qwen_chat.terminal.stream import show
@@ -29,7 +30,7 @@ def main(path: str) -> None:
                 yield Delta(**{kind: what})
 
     node = Node(Message("assistant", ""))
-    turn = Turn(node, work, lambda *_: None, lambda _: None).start()
+    turn = Turn(node, work, lambda *_: None, lambda _: None, Changes()).start()
     show(turn, sys.stdout, **script["options"])
     sys.stdout.write("DONE\n")
 

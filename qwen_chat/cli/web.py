@@ -1,0 +1,142 @@
+"""`qwen-chat web`: the same conversations in a browser."""
+
+import re
+import signal
+import sys
+from collections.abc import Generator
+from contextlib import ExitStack, closing, contextmanager, suppress
+from hashlib import sha256
+from pathlib import Path
+from threading import Event, Thread
+from time import sleep
+from typing import Any
+
+import click
+
+from qwen_chat import presets
+from qwen_chat.cli.flags import read_settings, setting_flags
+from qwen_chat.cli.shared_page import show
+from qwen_chat.cli.web_flags import WebFlags, split, web_flags
+from qwen_chat.directories import data_dir
+from qwen_chat.model.loading import LoadingModel
+from qwen_chat.model.opening import open_model
+from qwen_chat.settings import Settings
+from qwen_chat.store import Store, default_path
+from qwen_chat.terminal.text import printable
+from qwen_chat.web import accounts
+from qwen_chat.web.people import People, Person
+from qwen_chat.web.serving import Page
+from qwen_chat.web.sharing import shared
+
+_STOPPING = [number for name in ("SIGINT", "SIGTERM", "SIGHUP") if (number := getattr(signal, name, None))]
+_LOOK_SECONDS = 0.5
+_READABLE = 24
+_NOBODY_SECONDS, _DRAWING_SECONDS = 2.0, 1.0
+"""The engine holds everything up while it opens a model: that waits for a browser, and until it has drawn."""
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@web_flags
+@setting_flags
+def web(**flags: Any) -> int:  # noqa: ANN401
+    """Open the page: the same conversations in a browser, for one person or a team."""
+    asked, given = split(flags)
+    if asked.hashed is not None:
+        return _print_hash(asked.hashed)
+    asked.check()
+    chosen = read_settings(given, system_file=None)
+    if chosen.role:
+        presets.load(chosen.role)
+    who, certificate = asked.accounts(), asked.certificate()
+    with ExitStack() as stack:
+        _, model = open_model(chosen, sys.stderr)
+        people = _people(model, chosen, stack.enter_context(ExitStack()))
+        if who is None:
+            _ = people[""]  # that the conversations cannot be opened is said now, not on the page
+        page = Page(
+            people,
+            asked.server_name,
+            asked.server_port,
+            accounts=who,
+            root_path=asked.root_path,
+            certificate=certificate,
+        )
+        stack.callback(model.close)
+        stack.callback(_close, people)
+        stack.callback(page.stop)
+        _serve(page, model, asked)
+    return 0
+
+
+def _serve(page: Page, model: LoadingModel, asked: WebFlags) -> None:
+    page.start()
+    with ExitStack() as stack:
+        stopped = stack.enter_context(_signalled())
+        _say(page.url)
+        if asked.share:
+            url = stack.enter_context(shared(page.port))
+            page.allow(url)
+            _say(url)
+        if asked.inbrowser:
+            Thread(target=show, args=(page.url,), daemon=True).start()
+        Thread(target=_load, args=(page, model), daemon=True).start()
+        while not stopped.wait(_LOOK_SECONDS):
+            pass
+
+
+def _people(model: LoadingModel, chosen: Settings, stores: ExitStack) -> People:
+    def make(name: str) -> Person:
+        store = stores.enter_context(closing(Store(_place(name)))) if chosen.history else None
+        return Person(name, model, chosen, store)
+
+    return People(make)
+
+
+def _place(name: str) -> Path:
+    """Return where a person's conversations are kept; no two names share a place, on any disk."""
+    if not name:
+        return default_path()
+    readable = re.sub(r"[^a-z0-9]+", "-", name.lower())[:_READABLE].strip("-")
+    return data_dir() / "people" / f"{readable}-{sha256(name.encode()).hexdigest()[:16]}" / "chats.db"
+
+
+def _load(page: Page, model: LoadingModel) -> None:
+    """Load the model once the page is there, and say here, too, when it cannot be loaded."""
+    if page.opened.wait(_NOBODY_SECONDS):
+        sleep(_DRAWING_SECONDS)
+    fault = model.start().failure()
+    if fault is not None:
+        _complain(str(fault))
+
+
+def _close(people: People) -> None:
+    for path in people.close():
+        _complain(f"a conversation could not be saved; it is in {path}, /load reads it")
+
+
+@contextmanager
+def _signalled() -> Generator[Event, None, None]:
+    """Yield an event that is set when the process is told to stop; told again later, it stops at once."""
+    stopped = Event()
+    before = {number: signal.signal(number, lambda *_: stopped.set()) for number in _STOPPING}
+    try:
+        yield stopped
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _print_hash(name: str) -> int:
+    password = click.prompt("password", hide_input=True, confirmation_prompt=True, err=True)
+    _say(accounts.written(name, password))
+    return 0
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
+def _complain(text: str) -> None:
+    with suppress(OSError):
+        sys.stderr.write(f"qwen-chat: {printable(' '.join(text.split()))}\n")

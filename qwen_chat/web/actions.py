@@ -1,0 +1,44 @@
+"""What a person does to a conversation on the page, by the ids of messages that the page knows."""
+
+from qwen_chat.errors import UsageError
+from qwen_chat.history import History
+from qwen_chat.session import ChatSession
+
+
+def retry(session: ChatSession, message: str) -> None:
+    """Answer the question before a message once more, in a new branch."""
+    history = session.history
+    place = _place(history, message)
+    question = next((node for node in history.path()[:place][::-1] if node.message.role == "user"), None)
+    if question is None:
+        raise UsageError("nothing to answer again: ask something first")
+    session.regenerate(question.id)
+
+
+def edit(session: ChatSession, message: str, text: str) -> None:
+    """Say a message differently; a question is answered anew."""
+    session.edit(_place(session.history, message), text)
+
+
+def take_out(session: ChatSession, message: str) -> None:
+    """Take a message, and what followed it, out of view; the tree keeps them."""
+    node = session.history.path()[_place(session.history, message) - 1]
+    session.switch(node.parent)
+
+
+def show(session: ChatSession, message: str) -> None:
+    """Bring the branch into view that a message stands in, to its newest end."""
+    history = session.history
+    if message not in history:
+        raise UsageError("this message is gone: reload the page")
+    while children := history.children(message):
+        message = children[-1].id
+    session.switch(message)
+
+
+def _place(history: History, message: str) -> int:
+    """Return the number of a message in the branch in view, counted from 1."""
+    for number, node in enumerate(history.path(), 1):
+        if node.id == message:
+            return number
+    raise UsageError("this message is in another branch now: the page shows the new one")

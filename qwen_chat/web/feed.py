@@ -1,0 +1,103 @@
+"""What one page is sent: at each call what changed since the last, so that nothing is sent twice."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+
+from qwen_chat.errors import StoreError
+from qwen_chat.history import History, Node
+from qwen_chat.session import ChatSession
+from qwen_chat.turn import Turn
+from qwen_chat.web.growing import Sent, Writing, writing_of
+from qwen_chat.web.views import JSON, chat_view, message_view
+
+RECENT = 60
+"""Messages of a long conversation that are sent at first; the page asks for those before them."""
+
+
+class Feed:
+    """Follows a conversation for one page; a page that comes anew has a feed of its own."""
+
+    def __init__(self, session: ChatSession) -> None:
+        self._session = session
+        self._forget()
+
+    def next(self) -> JSON:
+        """Return what changed, {} when nothing did."""
+        history, turn = self._session.history, self._session.running
+        if history is not self._history:
+            self._forget()
+        writing = writing_of(turn) if turn is not None else None
+        path = history.path()
+        shown = path[-RECENT:] if not self._order else [node for node in path if self._is_shown(node)]
+        frame: JSON = {}
+        self._put(frame, "chat", chat_view(self._session))
+        self._put_messages(frame, history, shown, turn)
+        self._put(frame, "order", [node.id for node in path])
+        if turn is None:
+            self._put(frame, "list", _fingerprint(self._session))
+        if turn is not None and writing is not None:
+            self._put_live(frame, turn, writing)
+        self._put_notices(frame, turn)
+        return frame
+
+    def _forget(self) -> None:
+        self._history = self._session.history
+        self._last: JSON = {}
+        self._messages: dict[str, JSON] = {}
+        self._order: list[str] = []
+        self._turn: Turn | None = None
+        self._answer, self._thought = Sent(), Sent()
+
+    def _is_shown(self, node: Node) -> bool:
+        # What was there and not sent at first is asked for by the page itself.
+        return node.id in self._messages or node.id not in self._order
+
+    def _put(self, frame: JSON, key: str, value: object) -> None:
+        if self._last.get(key) != value:
+            self._last[key] = frame[key] = value
+        if key == "order" and isinstance(value, list):
+            self._order = value
+
+    def _put_messages(self, frame: JSON, history: History, path: Sequence[Node], turn: Turn | None) -> None:
+        changed = {}
+        for node in path:
+            writing = turn is not None and node.id == turn.message_id
+            view = message_view(history, node, writing=writing).as_json()
+            if self._messages.get(node.id) != view:
+                self._messages[node.id] = changed[node.id] = view
+        if changed:
+            frame["messages"] = changed
+
+    def _put_live(self, frame: JSON, turn: Turn, writing: Writing) -> None:
+        if turn is not self._turn:
+            self._turn, self._answer, self._thought = turn, Sent(), Sent()
+        with writing.lock:
+            writing.draw()
+            thought, answer = writing.thought.patch(self._thought), writing.answer.patch(self._answer)
+            live: JSON = {"status": writing.status, "read": writing.read, "pieces": writing.pieces}
+        self._put(frame, "live", live)
+        if thought or answer or "live" in frame:
+            frame["live"] = {
+                **live,
+                "id": turn.message_id,
+                "thought": asdict(thought) if thought else None,
+                "answer": asdict(answer) if answer else None,
+            }
+
+    def _put_notices(self, frame: JSON, turn: Turn | None) -> None:
+        ended = self._turn
+        if ended is None or ended is turn or not ended.done:
+            return
+        self._turn = None
+        self._last.pop("live", None)
+        notices = [*ended.notices, *([str(ended.error)] if ended.error else [])]
+        if notices:
+            frame["notices"] = notices
+
+
+def _fingerprint(session: ChatSession) -> str:
+    """Return what differs when the list of conversations does; a store that cannot be read has none."""
+    try:
+        return session.store.fingerprint() if session.store else ""
+    except StoreError:
+        return ""

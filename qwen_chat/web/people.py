@@ -1,0 +1,155 @@
+"""Who talks: each person's own store, and the conversations that are open in it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from threading import RLock
+
+from qwen_chat import presets
+from qwen_chat.changes import Changes
+from qwen_chat.errors import UsageError
+from qwen_chat.model.base import ChatModel
+from qwen_chat.presets import Preset
+from qwen_chat.session import ChatSession
+from qwen_chat.settings import Settings
+from qwen_chat.store import Store
+from qwen_chat.turn import Turn
+
+_MOST_OPEN = 32
+"""Conversations that stay open though nobody may look at them; older ones are read from the store again."""
+
+
+@dataclass(slots=True)
+class Open:
+    """An open conversation, and how many pages look at it."""
+
+    session: ChatSession
+    watchers: int = 0
+
+    @property
+    def idle(self) -> bool:
+        """Whether nobody looks at it and nothing is written in it."""
+        return not self.watchers and self.session.running is None
+
+
+class Person:
+    """One person's conversations; nobody else's can be had from here."""
+
+    def __init__(self, name: str, model: ChatModel, settings: Settings, store: Store | None) -> None:
+        self.name = name
+        self.model = model
+        self.settings = settings
+        self.store = store
+        self.changes = Changes()
+        """Told when the list of conversations is another one."""
+        self._open: list[Open] = []
+        self._lock = RLock()
+
+    def begin(self, role: Preset | None = None, *, incognito: bool = False) -> ChatSession:
+        """Begin a conversation, in the role of the settings where no other is given."""
+        if role is None and self.settings.role:
+            role = presets.load(self.settings.role)
+        session = ChatSession(self.model, self.settings, store=self.store, role=role)
+        if incognito and self.store is not None:
+            session.go_incognito()
+        return self.join(session)
+
+    def join(self, session: ChatSession) -> ChatSession:
+        """Take in a conversation that is led elsewhere too, as in a terminal."""
+        with self._lock:
+            self._open.append(Open(session))
+            self._close_unused()
+        return session
+
+    def find(self, id: str) -> ChatSession:
+        """Return the conversation of that id, the open one where it is open.
+
+        Raises: UsageError when this person has none.
+        """
+        with self._lock:
+            for each in self._open:
+                if each.session.history.id == id:
+                    return each.session
+            if self.store is None or not id:
+                raise UsageError("this conversation is gone: it was not saved, or was deleted")
+            history = self.store.load(id)
+            if history.id != id:
+                raise UsageError("this conversation is gone: it was deleted")
+            session = ChatSession(self.model, self.settings, store=self.store)
+            session.open(history)
+            return self.join(session)
+
+    def delete(self, id: str) -> None:
+        """Forget a conversation; an answer that is being written in it is stopped first.
+
+        Raises: UsageError when this person has none of that id.
+        """
+        with self._lock:
+            session = self.find(id)
+            session.stop()
+            if (turn := session.running) is not None:
+                turn.wait()
+            if self.store is not None:
+                self.store.delete(id)
+            self._open = [each for each in self._open if each.session is not session]
+
+    @property
+    def sessions(self) -> list[ChatSession]:
+        """The conversations that are open."""
+        with self._lock:
+            return [each.session for each in self._open]
+
+    def use(self, model: ChatModel, settings: Settings) -> list[Turn]:
+        """Answer with another model from now on; return the turns that the old one still writes."""
+        with self._lock:
+            self.model, self.settings = model, settings
+            turns = [each.session.use(model) for each in self._open]
+        return [turn for turn in turns if turn is not None]
+
+    def watched(self, session: ChatSession, change: int) -> None:
+        """Count one page more, or one less, that looks at a conversation."""
+        with self._lock:
+            for each in self._open:
+                if each.session is session:
+                    each.watchers += change
+
+    def stop(self) -> None:
+        """End every answer that is being written."""
+        with self._lock:
+            for each in self._open:
+                each.session.stop()
+
+    def close(self) -> list[str]:
+        """Stop all answers and return where conversations were rescued to that the store would not take."""
+        self.stop()
+        with self._lock:
+            return [str(path) for each in self._open if (path := each.session.close()) is not None]
+
+    def _close_unused(self) -> None:
+        # What is not saved is nowhere else.
+        unused = [each for each in self._open if each.idle and not each.session.incognito]
+        for each in unused[: max(0, len(self._open) - _MOST_OPEN)]:
+            self._open.remove(each)
+
+
+class People:
+    """Everyone who talks here, by name; a person without a name is the only one."""
+
+    def __init__(self, make: Callable[[str], Person]) -> None:
+        self._make = make
+        self._people: dict[str, Person] = {}
+        self._lock = RLock()
+
+    def __getitem__(self, name: str) -> Person:
+        """Return a person, who is known from then on."""
+        with self._lock:
+            if name not in self._people:
+                self._people[name] = self._make(name)
+            return self._people[name]
+
+    def close(self) -> list[str]:
+        """Stop all answers of all people, and return where conversations were rescued to."""
+        with self._lock:
+            # All at once: those that go on hold up those that are waited for.
+            for person in self._people.values():
+                person.stop()
+            return [path for person in self._people.values() for path in person.close()]

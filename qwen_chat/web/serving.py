@@ -1,0 +1,136 @@
+"""The page's server, in a thread of its own: the terminal and the command line open it alike."""
+
+import asyncio
+import os
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
+from importlib.util import find_spec
+from tempfile import TemporaryDirectory
+from threading import Event, Thread
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from qwen_chat.errors import MissingExtraError
+from qwen_chat.web.accounts import Accounts
+from qwen_chat.web.hosts import Hosts
+from qwen_chat.web.listening import Certificate, listen
+from qwen_chat.web.people import People
+
+if TYPE_CHECKING:
+    import uvicorn
+
+    from qwen_chat.web.walls import Walls
+
+_NEEDED = ("gradio", "uvicorn")
+_LAST_SECONDS = 1
+_LOOK_SECONDS = 0.01
+_IDLE_SECONDS = 30
+_EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - to be shown, not to be bound
+
+
+class Page:
+    """Serves the page of some people until it is stopped; it takes its address at once.
+
+    `accounts` are who may log in; without them, all who come are the one person without a name.
+    `root_path` is where a proxy shows the page: a path, or a whole address.
+
+    Raises: MissingExtraError; UsageError for an address or a certificate that cannot be used.
+    """
+
+    def __init__(
+        self,
+        people: People,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        *,
+        accounts: Accounts | None = None,
+        root_path: str = "",
+        certificate: Certificate | None = None,
+    ) -> None:
+        if not all(map(find_spec, _NEEDED)):
+            raise MissingExtraError("The page", "web")
+        self._people, self._host, self._accounts = people, host, accounts
+        self._root_path = root_path.rstrip("/")
+        self._tls = certificate.context() if certificate else None
+        self._listening = listen(host, port)
+        self.port: int = self._listening.getsockname()[1]
+        self._hosts = Hosts(host, root_path)
+        self.opened = Event()
+        """Set when the first browser has the page."""
+        self._server: uvicorn.Server | None = None
+        self._end: Callable[[], object] | None = None
+        self._fault: Exception | None = None
+        self._thread = Thread(target=self._run, name="page", daemon=True)
+
+    @property
+    def url(self) -> str:
+        """Where to open it."""
+        if "://" in self._root_path:
+            return f"{self._root_path}/"
+        name = _EVERYWHERE.get(self._host, self._host)
+        shown = f"[{name}]" if ":" in name else name
+        return f"{'https' if self._tls else 'http'}://{shown}:{self.port}{self._root_path}/"
+
+    def start(self) -> None:
+        """Begin to serve, and return as soon as the page can be opened."""
+        self._thread.start()
+        while not (self._server and self._server.started) and self._thread.is_alive():
+            self._thread.join(_LOOK_SECONDS)
+        if self._fault is not None:
+            raise self._fault
+
+    def allow(self, url: str) -> None:
+        """Answer to another address of the page, too, as that of a tunnel."""
+        self._hosts.allow(url)
+
+    def stop(self) -> None:
+        """End every answer that is being sent, and serve no longer."""
+        if self._server is not None and self._end is not None:
+            self._server.should_exit = True
+            with suppress(RuntimeError):  # it has ended by itself
+                self._end()
+            self._thread.join()
+        self._listening.close()
+
+    def _run(self) -> None:
+        try:
+            with TemporaryDirectory(prefix="qwen-chat-", ignore_cleanup_errors=True) as files:
+                os.environ["GRADIO_TEMP_DIR"] = files  # read when the parts of the page are made
+                asyncio.run(self._serve())
+        except Exception as error:  # noqa: BLE001 - it is told to who started this
+            self._fault = error
+
+    async def _serve(self) -> None:
+        # Made in the loop that it is served from: elsewhere, Gradio would make loops of its own.
+        walls = self._made()
+        self._end = partial(asyncio.get_running_loop().call_soon_threadsafe, walls.close)
+        self._server = self._server_of(walls)
+        await self._server.serve(sockets=[self._listening])
+
+    def _made(self) -> "Walls":
+        from qwen_chat.web.app import build_app
+        from qwen_chat.web.login import Login, Open
+
+        door = Login(self._accounts, f"qwen-chat-{self.port}") if self._accounts else Open()
+        path = urlsplit(self._root_path).path if "://" in self._root_path else self._root_path
+        return build_app(self._people, self._hosts, door, self.opened, path)
+
+    def _server_of(self, walls: "Walls") -> "uvicorn.Server":
+        import uvicorn
+
+        tls = self._tls
+        return uvicorn.Server(
+            uvicorn.Config(
+                walls,
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                ws="none",
+                # Who asks and how is told by a proxy, where there is one.
+                proxy_headers=bool(self._root_path),
+                timeout_keep_alive=_IDLE_SECONDS,
+                timeout_graceful_shutdown=_LAST_SECONDS,
+                ssl_context_factory=None if tls is None else lambda *_: tls,
+            )
+        )

@@ -1,0 +1,80 @@
+/** Files beside a message that is being written: read by the server at once, refused with the reason. */
+
+import { postFile } from "./api.js";
+import { element } from "./dom.js";
+import { icon } from "./icons.js";
+import { warn } from "./toasts.js";
+import { tool } from "./tools.js";
+import { say } from "./words.js";
+
+/** @typedef {import("./types.js").ReadFile} ReadFile */
+
+const MOST_FILES = 20;
+
+export class Attachments {
+  /** @param {() => void} changed */
+  constructor(changed) {
+    this.changed = changed;
+    /** @type {Map<HTMLElement, ReadFile | null>} null while a file is read */
+    this.chips = new Map();
+    this.node = element("ul", { class: "chips", "aria-label": say("attached"), hidden: true });
+  }
+
+  /** The files that are read. @returns {{name: string, text: string}[]} */
+  get files() {
+    return [...this.chips.values()].flatMap((file) => (file ? [{ name: file.name, text: file.text }] : []));
+  }
+
+  /** Whether a file is still being read. */
+  get isReading() {
+    return [...this.chips.values()].includes(null);
+  }
+
+  /** @param {Iterable<File>} files */
+  add(files) {
+    for (const file of files) {
+      if (this.chips.size < MOST_FILES) void this.#read(file);
+      else warn(say("tooMany", MOST_FILES));
+    }
+  }
+
+  clear() {
+    this.node.replaceChildren();
+    this.chips.clear();
+    this.#show();
+  }
+
+  /** @param {File} file */
+  async #read(file) {
+    const label = element("span", { dir: "auto" }, say("readingFile", file.name));
+    const remove = tool("close", say("detach", file.name), () => this.#remove(chip));
+    const chip = element("li", { class: "chip reading" }, icon("file"), label, remove);
+    this.chips.set(chip, null);
+    this.node.append(chip);
+    this.#show();
+    try {
+      /** @type {ReadFile} */
+      const read = await postFile("file", file);
+      if (!this.chips.has(chip)) return;
+      this.chips.set(chip, read);
+      label.textContent = read.size;
+      chip.classList.remove("reading");
+      this.changed();
+    } catch (fault) {
+      this.#remove(chip);
+      warn(fault);
+    }
+  }
+
+  /** @param {HTMLElement} chip */
+  #remove(chip) {
+    this.chips.delete(chip);
+    chip.remove();
+    this.#show();
+  }
+
+  #show() {
+    this.node.hidden = this.chips.size === 0;
+    this.changed();
+  }
+}

@@ -1,0 +1,70 @@
+/** One conversation in the list. */
+
+import { post } from "./api.js";
+import { confirmed } from "./dialogs.js";
+import { element } from "./dom.js";
+import { exportItems } from "./exports.js";
+import { icon } from "./icons.js";
+import { openMenu } from "./menu.js";
+import { moment } from "./numbers.js";
+import { rewritten } from "./renaming.js";
+import { attempt } from "./toasts.js";
+import { tool } from "./tools.js";
+import { say } from "./words.js";
+
+/** @typedef {import("./types.js").ListedChat} ListedChat */
+
+/**
+ * @typedef {object} RowDeeds
+ * @property {(chat: string, message?: string) => void} open
+ * @property {(chat: ListedChat) => Promise<void>} remove
+ * @property {() => void} changed
+ */
+
+/** @param {ListedChat} chat @param {RowDeeds} deeds */
+export function row(chat, deeds) {
+  const title = chat.title || say("untitled");
+  const link = element("a", { class: "chat", href: `?chat=${encodeURIComponent(chat.id)}`, "data-chat": chat.id, title: moment(chat.updated) });
+  link.append(element("span", { class: "name", dir: "auto" }, title));
+  if (chat.pinned) link.append(icon("pin"));
+  if (chat.excerpt) link.append(element("span", { class: "excerpt", dir: "auto" }, ...marked(chat.excerpt)));
+  link.addEventListener("refocus", () => link.focus());
+  link.addEventListener("click", (event) => {
+    // With a key held it opens beside, as any link does.
+    if (event.ctrlKey || event.metaKey || event.shiftKey || event.button) return;
+    event.preventDefault();
+    deeds.open(chat.id, chat.message);
+  });
+  const more = tool("more", say("moreFor", title), (button) => openMenu(button, items(chat, link, deeds)));
+  more.id = `more-${chat.id}`;
+  more.setAttribute("aria-haspopup", "menu");
+  return element("li", {}, link, more);
+}
+
+/** @param {ListedChat} chat @param {HTMLElement} link @param {RowDeeds} deeds @returns {import("./menu.js").Item[]} */
+function items(chat, link, deeds) {
+  const pin = async () => {
+    await post(`chat/${chat.id}/pin`, { pinned: !chat.pinned });
+    deeds.changed();
+  };
+  const rename = async () => {
+    const text = await rewritten(link, chat.title);
+    if (text) await post(`chat/${chat.id}/rename`, { text });
+    deeds.changed();
+  };
+  const remove = async () => {
+    const text = say("removeChatText", chat.title || say("untitled"));
+    if (await confirmed(say("removeChat"), text, say("remove"))) await deeds.remove(chat);
+  };
+  return [
+    { label: say("rename"), icon: "pencil", act: () => void attempt(rename()) },
+    { label: say(chat.pinned ? "unpin" : "pin"), icon: "pin", act: () => void attempt(pin()) },
+    ...exportItems(chat.id),
+    { label: say("remove"), icon: "trash", grave: true, act: () => void attempt(remove()) },
+  ];
+}
+
+/** Return a text in which «words» are marked. @param {string} excerpt @returns {(Node | string)[]} */
+function marked(excerpt) {
+  return excerpt.split(/«([^»]*)»/).map((part, at) => (at % 2 ? element("mark", {}, part) : part));
+}

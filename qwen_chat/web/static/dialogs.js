@@ -1,0 +1,58 @@
+/** Questions and sheets that stand before the page. */
+
+import { element } from "./dom.js";
+import { say, words } from "./words.js";
+
+/** Ask whether to do something that cannot simply be taken back. @param {string} title @param {string} text @param {string} yes @returns {Promise<boolean>} */
+export function confirmed(title, text, yes) {
+  const answer = element(
+    "form",
+    { method: "dialog" },
+    element("h2", {}, title),
+    element("p", { dir: "auto" }, text),
+    element(
+      "div",
+      { class: "choices" },
+      element("button", { value: "", class: "plain" }, say("cancel")),
+      element("button", { value: "yes", class: "grave", autofocus: true }, yes),
+    ),
+  );
+  return shown(answer, title).then((value) => value === "yes");
+}
+
+/** Show what keys do. */
+export function showShortcuts() {
+  if (document.querySelector("dialog[open]")) return;
+  const rows = words.keys.flatMap(([keys, does]) => [element("dt", {}, ...caps(keys)), element("dd", {}, does)]);
+  const sheet = element(
+    "form",
+    { method: "dialog", class: "shortcuts" },
+    element("h2", {}, say("shortcuts")),
+    element("dl", {}, ...rows),
+    element("div", { class: "choices" }, element("button", { class: "plain", autofocus: true }, say("close"))),
+  );
+  void shown(sheet, say("shortcuts"));
+}
+
+/** @param {string} keys */
+function caps(keys) {
+  return keys.split("-").map((key) => element("kbd", {}, key));
+}
+
+/** @param {HTMLFormElement} form @param {string} label @returns {Promise<string>} */
+function shown(form, label) {
+  const before = document.activeElement;
+  const dialog = element("dialog", { "aria-label": label }, form);
+  dialog.addEventListener("click", (event) => {
+    if (event.target === dialog) dialog.close("");
+  });
+  document.body.append(dialog);
+  dialog.showModal();
+  return new Promise((resolve) => {
+    dialog.addEventListener("close", () => {
+      dialog.remove();
+      if (before instanceof HTMLElement) before.focus();
+      resolve(dialog.returnValue);
+    });
+  });
+}

@@ -1,0 +1,26 @@
+/** What was typed and not sent, kept for each conversation; of an incognito one nothing outlives the tab. */
+
+import { keep, kept } from "./keeping.js";
+
+/** @param {string} chat @returns {string} */
+export function draftOf(chat) {
+  return kept(`draft:${chat}`, sessionStorage) ?? kept(`draft:${chat}`) ?? "";
+}
+
+/** @param {string} chat @param {string} text @param {boolean} incognito */
+export function keepDraft(chat, text, incognito) {
+  keep(`draft:${chat}`, text, incognito ? sessionStorage : localStorage);
+}
+
+/** Forget what was typed. @param {string} chat */
+export function forgetDraft(chat) {
+  keep(`draft:${chat}`, "");
+  keep(`draft:${chat}`, "", sessionStorage);
+}
+
+/** Let what was typed in one conversation be found in another. @param {string} from @param {string} to */
+export function moveDraft(from, to) {
+  const text = draftOf(from);
+  forgetDraft(from);
+  if (text) keepDraft(to, text, false);
+}

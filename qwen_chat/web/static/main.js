@@ -1,0 +1,245 @@
+/** The page: its parts are put into Gradio's frame, and each is told what it needs to know. */
+
+import { post } from "./api.js";
+import { chooseAppearance } from "./appearance.js";
+import { Chats } from "./chats.js";
+import { Composer } from "./composer.js";
+import { Conversation } from "./conversation.js";
+import { confirmed, showShortcuts } from "./dialogs.js";
+import { appearing, element } from "./dom.js";
+import { moveDraft } from "./drafts.js";
+import { Header } from "./header.js";
+import { keep, kept } from "./keeping.js";
+import { listenToKeys } from "./keyboard.js";
+import { language, switchLanguage } from "./language.js";
+import { Notes } from "./notes.js";
+import { chatInView, putInView, tellSettings } from "./place.js";
+import { Sidebar } from "./sidebars.js";
+import { Stream } from "./stream.js";
+import { SystemPrompt } from "./system.js";
+import { attempt, mountToasts, tell } from "./toasts.js";
+import { labelled } from "./tools.js";
+import { Welcome } from "./welcome.js";
+import { say } from "./words.js";
+
+/** @typedef {import("./types.js").Frame} Frame */
+/** @typedef {import("./types.js").ChatView} ChatView */
+
+class Page {
+  /** @param {Record<"left" | "right" | "chats" | "head" | "conversation" | "composer", HTMLElement>} anchors */
+  constructor(anchors) {
+    this.id = "";
+    this.sought = "";
+    this.listed = 0;
+    /** @type {ChatView | null} */
+    this.chat = null;
+    /** @type {Stream | null} */
+    this.stream = null;
+    this.left = new Sidebar(anchors.left, say("conversations"), () => this.header.list);
+    this.right = new Sidebar(anchors.right, say("settings"), () => this.header.settings);
+    this.right.addHead();
+    this.header = new Header(anchors.head, {
+      rename: (text) => this.#do("rename", { text }),
+      toggleList: () => this.left.toggle(),
+      toggleSettings: () => this.right.toggle(),
+      begin: () => void this.begin({}),
+    });
+    this.notes = new Notes(anchors.head, () => void this.begin({}));
+    this.conversation = new Conversation(anchors.conversation, {
+      chat: () => this.id,
+      edit: (message, text) => this.#do("edit", { message, text }),
+      retry: (message) => this.#do("retry", { message }),
+      goOn: () => this.#do("continue"),
+      takeOut: (message) => this.#takeOut(message),
+      show: (message) => this.#do("show", { message }),
+    });
+    this.system = new SystemPrompt(this.conversation.above, {
+      save: (text) => this.#do("system", { text }),
+      answers: () => this.conversation.answers,
+    });
+    this.welcome = new Welcome(this.conversation.inner, {
+      fill: (text) => this.composer.fill(text),
+      begin: (role) => void this.begin({ role }),
+    });
+    this.composer = new Composer(anchors.composer, {
+      send: (chat, text, files) => this.#send(chat, text, files),
+      stop: () => this.#do("stop"),
+      think: (think) => this.#do("think", { think }),
+      editLast: () => this.conversation.editLast(),
+    });
+    this.chats = new Chats(anchors.chats, {
+      open: (chat, message) => this.open(chat, { message }),
+      begin: (options) => void this.begin(options),
+      deleted: (chat) => this.#deleted(chat),
+    });
+    anchors.chats.append(this.#foot());
+    this.#listen();
+  }
+
+  /** Begin a conversation. @param {{role?: string, incognito?: boolean}} options */
+  async begin(options) {
+    const made = await attempt(post("chat/new", options));
+    if (made) this.open(made.chat);
+  }
+
+  /** Bring a conversation into view. @param {string} id @param {{message?: string, goes?: boolean}} [how] */
+  open(id, { message = "", goes = true } = {}) {
+    this.sought = message;
+    if (this.left.isOver) this.left.close();
+    if (id === this.id && this.chat) {
+      if (message) this.#seek();
+      return;
+    }
+    this.id = id;
+    putInView(id, goes);
+    this.chats.mark(id);
+    this.#follow(id);
+    this.composer.focus();
+  }
+
+  /** Open what the address names, or begin anew. */
+  async start() {
+    void this.chats.refresh();
+    const id = chatInView();
+    if (id) this.open(id, { goes: false });
+    else await this.begin({});
+  }
+
+  /** @param {string} id */
+  #follow(id) {
+    this.stream?.close();
+    this.chat = null;
+    this.notes.calm();
+    this.stream = new Stream(id, {
+      frame: (frame, anew) => this.#take(frame, anew),
+      lost: () => this.notes.lost(),
+      joined: () => this.notes.joined(),
+      gone: (fault) => this.#gone(fault),
+    });
+  }
+
+  /** @param {Frame} frame @param {boolean} anew */
+  #take(frame, anew) {
+    if (frame.chat) this.#moved(frame.chat);
+    this.conversation.take(frame, anew);
+    if (frame.chat) this.#show(frame.chat);
+    if (this.chat && (frame.order || frame.chat)) this.#welcome(this.chat);
+    frame.notices?.forEach(tell);
+    if (frame.list !== undefined && frame.list !== this.listed) {
+      this.listed = frame.list;
+      void this.chats.refresh();
+    }
+    if (this.sought) this.#seek();
+  }
+
+  /** Follow a conversation that was exchanged for another elsewhere, as in a terminal. @param {ChatView} chat */
+  #moved(chat) {
+    if (chat.id === this.id || !this.stream) return;
+    this.id = this.stream.chat = chat.id;
+    putInView(chat.id, false);
+    this.chats.mark(chat.id);
+  }
+
+  /** @param {ChatView} chat */
+  #show(chat) {
+    if (this.chat) tellSettings(chat.id);
+    this.chat = chat;
+    this.header.show(chat);
+    this.notes.show(chat);
+    this.system.show(chat.system);
+    this.composer.show(chat);
+  }
+
+  /** @param {ChatView} chat */
+  #welcome(chat) {
+    const { isUnasked } = this.conversation;
+    this.welcome.show(chat, isUnasked);
+    keep("unasked", isUnasked ? chat.id : "", sessionStorage);
+  }
+
+  #seek() {
+    this.conversation.reveal(this.sought);
+    this.sought = "";
+  }
+
+  /** @param {import("./api.js").Fault} fault */
+  #gone(fault) {
+    const { id } = this;
+    if (this.chat) {
+      this.notes.gone(fault.message);
+    } else if (kept("unasked", sessionStorage) === id) {
+      // One in which nothing was said leaves no trace when the server starts again.
+      void this.begin({}).then(() => moveDraft(id, this.id));
+    } else {
+      this.conversation.forget(id);
+      this.welcome.node.hidden = true;
+      this.notes.gone(fault.message);
+    }
+  }
+
+  /** @param {string} chat */
+  #deleted(chat) {
+    if (chat === this.id) void this.begin({});
+  }
+
+  /** @param {string} deed @param {object} [body] */
+  async #do(deed, body) {
+    await post(`chat/${this.id}/${deed}`, body);
+  }
+
+  /** @param {string} chat @param {string} text @param {{name: string, text: string}[]} files */
+  async #send(chat, text, files) {
+    await post(`chat/${chat}/send`, { text, files });
+    this.conversation.scroll.toEnd();
+  }
+
+  /** @param {string} message */
+  async #takeOut(message) {
+    if (await confirmed(say("takeTitle"), say("takeText"), say("take"))) await this.#do("take-out", { message });
+  }
+
+  #foot() {
+    return element(
+      "footer",
+      { class: "list-foot" },
+      Object.assign(labelled("sun", say("appearance"), chooseAppearance), { id: "appearance" }),
+      Object.assign(labelled("language", say("otherLanguage"), switchLanguage), { title: say("switchLanguage") }),
+      Object.assign(labelled("keyboard", say("keysShort"), showShortcuts), { title: `${say("shortcuts")} (?)` }),
+    );
+  }
+
+  #listen() {
+    listenToKeys({
+      search: () => {
+        this.left.open();
+        // Gradio opens it only once this event is over.
+        setTimeout(() => {
+          this.chats.search.focus();
+          this.chats.search.select();
+        });
+      },
+      toggleList: () => this.left.toggle(),
+      begin: () => void this.begin({}),
+      escape: () => this.#escape(),
+    });
+    window.addEventListener("popstate", () => {
+      const id = chatInView();
+      if (id && id !== this.id) this.open(id, { goes: false });
+    });
+  }
+
+  #escape() {
+    const over = [this.left, this.right].find((each) => each.isOver);
+    if (over) over.close();
+    else if (this.composer.isBusy) void this.composer.stop();
+    else this.composer.focus();
+  }
+}
+
+document.documentElement.lang = language === "zh" ? "zh-CN" : "en";
+mountToasts();
+const names = /** @type {const} */ (["left", "right", "chats", "head", "conversation", "composer"]);
+const found = await Promise.all(names.map((name) => appearing(`#${name}`)));
+const page = new Page(/** @type {any} */ (Object.fromEntries(names.map((name, at) => [name, found[at]]))));
+document.documentElement.classList.add("ready");
+await page.start();

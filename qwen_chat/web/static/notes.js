@@ -1,0 +1,62 @@
+/** Lines under the header that stay as long as they are true. */
+
+import { element } from "./dom.js";
+import { icon } from "./icons.js";
+import { say } from "./words.js";
+
+/** A connection that comes back at once is not worth a word. */
+const QUIET_FOR = 1200;
+
+export class Notes {
+  /** @param {HTMLElement} anchor @param {() => void} begin */
+  constructor(anchor, begin) {
+    this.timer = 0;
+    this.leftOut = element("p", { class: "note", role: "status", hidden: true });
+    this.fault = element("p", { class: "note fault", role: "alert", hidden: true });
+    this.connection = element("p", { class: "note quiet", role: "status", hidden: true }, say("lost"));
+    this.reason = element("p", { dir: "auto" });
+    const anew = element("button", { type: "button", class: "solid" }, say("newChat"));
+    anew.addEventListener("click", begin);
+    const words = element("div", {}, element("h2", {}, say("gone")), this.reason, element("p", {}, say("goneHint")));
+    this.absent = element("div", { class: "gone", role: "alert", hidden: true }, words, anew);
+    anchor.append(element("div", { class: "notes" }, this.leftOut, this.fault, this.connection, this.absent));
+  }
+
+  /** @param {import("./types.js").ChatView} chat */
+  show(chat) {
+    put(this.leftOut, chat.left_out ? say("leftOut", chat.left_out) : "");
+    put(this.fault, chat.model.fault);
+  }
+
+  lost() {
+    clearTimeout(this.timer);
+    this.timer = window.setTimeout(() => (this.connection.hidden = false), QUIET_FOR);
+  }
+
+  joined() {
+    clearTimeout(this.timer);
+    this.connection.hidden = this.absent.hidden = true;
+  }
+
+  /** @param {string} reason */
+  gone(reason) {
+    this.joined();
+    this.reason.textContent = reason;
+    this.absent.hidden = false;
+  }
+
+  /** Forget what was true of another conversation. */
+  calm() {
+    this.joined();
+    put(this.leftOut, "");
+    put(this.fault, "");
+  }
+}
+
+/** @param {HTMLElement} line @param {string} text */
+function put(line, text) {
+  if (line.hidden === !text && line.dataset.text === text) return;
+  line.dataset.text = text;
+  line.replaceChildren(icon("warning"), element("span", { dir: "auto" }, text));
+  line.hidden = !text;
+}

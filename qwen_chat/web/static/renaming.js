@@ -1,0 +1,39 @@
+/** One line, written anew in the place where it stands. */
+
+import { element } from "./dom.js";
+import { say } from "./words.js";
+
+/**
+ * Put a field in an element's place, and return what was written, or "" when it was left as it was.
+ *
+ * @param {HTMLElement} shown
+ * @param {string} text
+ * @returns {Promise<string>}
+ */
+export function rewritten(shown, text) {
+  const field = element("input", { class: "field", "aria-label": say("title"), maxlength: 200, dir: "auto" });
+  field.value = text;
+  shown.hidden = true;
+  shown.after(field);
+  field.select();
+  field.focus();
+  return new Promise((resolve) => {
+    const end = (/** @type {boolean} */ takes) => {
+      const written = field.value.trim();
+      resolve(takes && written !== text ? written : "");
+      field.onblur = null;
+      field.remove();
+      shown.hidden = false;
+      shown.focus();
+    };
+    field.onblur = () => end(true);
+    field.addEventListener("keydown", (event) => {
+      event.stopPropagation();
+      if (event.isComposing) return;
+      if (event.key === "Enter" || event.key === "Escape") {
+        event.preventDefault();
+        end(event.key === "Enter");
+      }
+    });
+  });
+}

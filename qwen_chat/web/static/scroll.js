@@ -1,0 +1,62 @@
+/** Scrolling that stays at the end for a reader who is there, and leaves everyone else where they are. */
+
+import { element } from "./dom.js";
+import { icon } from "./icons.js";
+import { say } from "./words.js";
+
+const NEAR = 32;
+
+export class Scroll {
+  /** @param {HTMLElement} box what scrolls @param {HTMLElement} inner what is in it */
+  constructor(box, inner) {
+    this.box = box;
+    this.atEnd = true;
+    this.top = 0;
+    /** Whether what counts is at the end; where nothing was said yet it is at the top. */
+    this.ends = true;
+    this.button = element("button", { type: "button", class: "to-end", title: say("toEnd"), "aria-label": say("toEnd"), hidden: true }, icon("down"));
+    this.button.addEventListener("click", () => this.toEnd());
+    box.addEventListener("scroll", () => this.#scrolled(), { passive: true });
+    // Also what grows by itself: a folded thought that is opened, a window made narrower.
+    const sizes = new ResizeObserver(() => this.follow());
+    sizes.observe(inner);
+    sizes.observe(box);
+  }
+
+  /** Stay at the end, if the reader is there. */
+  follow() {
+    if (this.atEnd && this.ends) this.box.scrollTop = this.box.scrollHeight;
+  }
+
+  toEnd() {
+    this.atEnd = true;
+    if (!this.ends) this.box.scrollTop = 0;
+    this.button.hidden = true;
+    this.follow();
+  }
+
+  /** Bring an element into sight, and stay there. @param {HTMLElement | undefined} node */
+  reveal(node) {
+    if (!node) return;
+    this.atEnd = false;
+    node.scrollIntoView({ block: "start" });
+    node.classList.add("found");
+  }
+
+  /** Do something above what is seen, which stays where it is. @param {() => void} work */
+  keeping(work) {
+    const before = this.box.scrollHeight - this.box.scrollTop;
+    work();
+    this.box.scrollTop = this.box.scrollHeight - before;
+  }
+
+  #scrolled() {
+    const { scrollTop, scrollHeight, clientHeight } = this.box;
+    const near = scrollHeight - scrollTop - clientHeight < NEAR;
+    // Only a reader scrolls up; a text that grew moves nothing.
+    if (near) this.atEnd = true;
+    else if (scrollTop < this.top) this.atEnd = false;
+    this.top = scrollTop;
+    this.button.hidden = this.atEnd || !this.ends;
+  }
+}

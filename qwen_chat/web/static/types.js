@@ -1,0 +1,78 @@
+/**
+ * What the server sends, as types; there is nothing to run here.
+ *
+ * @typedef {object} MessageView
+ * @property {string} id
+ * @property {string} role
+ * @property {string} html sanitised on the server; empty while the message is written
+ * @property {string} thought
+ * @property {number} thought_seconds
+ * @property {string[]} siblings
+ * @property {"" | "stop" | "length" | "context" | "interrupted" | "error"} finish
+ * @property {number} tokens
+ * @property {number} seconds
+ * @property {number} speed
+ * @property {string} model
+ * @property {number} created
+ * @property {boolean} last
+ * @property {boolean} writing
+ *
+ * @typedef {object} ModelView
+ * @property {string} name
+ * @property {boolean} ready
+ * @property {string} fault
+ * @property {string} notice
+ *
+ * @typedef {object} ChatView
+ * @property {string} id
+ * @property {string} title
+ * @property {{name: string, title: string} | null} role
+ * @property {string[]} examples
+ * @property {string | null} running
+ * @property {boolean} incognito
+ * @property {boolean} saved
+ * @property {"auto" | "on" | "off"} think
+ * @property {number} left_out
+ * @property {ModelView} model
+ * @property {string} system
+ * @property {boolean} thinks
+ * @property {[number, number]} context tokens used, and all there are
+ *
+ * @typedef {{closed: string, keep: number, add: string}} Patch
+ *
+ * @typedef {object} Live
+ * @property {string} id
+ * @property {"loading" | "waiting" | "reading" | "thinking" | "writing"} status
+ * @property {[number, number]} read
+ * @property {number} pieces
+ * @property {Patch | null} thought
+ * @property {Patch | null} answer
+ *
+ * @typedef {object} Frame
+ * @property {ChatView} [chat]
+ * @property {string[]} [order]
+ * @property {Record<string, MessageView>} [messages]
+ * @property {Live} [live]
+ * @property {string[]} [notices]
+ * @property {number} [list]
+ *
+ * @typedef {object} Role
+ * @property {string} name
+ * @property {string} title
+ * @property {string} use
+ * @property {string} language
+ * @property {string} greeting
+ * @property {string[]} examples
+ * @property {string} system
+ *
+ * @typedef {object} ListedChat
+ * @property {string} id
+ * @property {string} title
+ * @property {number} updated
+ * @property {boolean} [pinned]
+ * @property {string} [excerpt] with the words that were found in «»
+ * @property {string} [message]
+ *
+ * @typedef {{name: string, text: string, size: string}} ReadFile
+ */
+export {};

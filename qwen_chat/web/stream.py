@@ -1,0 +1,57 @@
+"""A conversation as a stream of server-sent events: one frame whenever something changed, none otherwise.
+
+https://html.spec.whatwg.org/multipage/server-sent-events.html
+"""
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncIterator
+from contextlib import ExitStack
+
+from anyio import to_thread
+
+from qwen_chat.model.loading import LoadingModel
+from qwen_chat.session import ChatSession
+from qwen_chat.web.feed import Feed
+from qwen_chat.web.people import Person
+
+_PAUSE_SECONDS = 0.05
+"""Between frames: as often as an eye can follow."""
+
+_DRAWING_SHARE = 0.1
+"""Of the time, at most: what takes long to draw is drawn less often."""
+
+_BEAT_SECONDS = 15.0
+"""Between signs of life, by which proxies and pages tell silence from a lost connection."""
+
+
+async def frames(person: Person, session: ChatSession) -> AsyncIterator[str]:
+    """Yield what a page is to show, as events, for as long as it looks."""
+    changed = asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def tell() -> None:
+        loop.call_soon_threadsafe(changed.set)
+
+    feed = Feed(session)
+    with ExitStack() as stack:
+        stack.enter_context(session.changes.telling(tell))
+        stack.enter_context(person.changes.telling(tell))
+        if isinstance(session.model, LoadingModel):
+            stack.enter_context(session.model.changes.telling(tell))
+        person.watched(session, +1)
+        stack.callback(person.watched, session, -1)
+        yield "retry: 1000\n\n"
+        while session in person.sessions:  # until it is deleted
+            changed.clear()
+            started = time.monotonic()
+            frame = await to_thread.run_sync(feed.next)
+            took = time.monotonic() - started
+            if frame:
+                yield f"data: {json.dumps(frame, ensure_ascii=False, separators=(',', ':'))}\n\n"
+            await asyncio.sleep(max(_PAUSE_SECONDS, took / _DRAWING_SHARE))
+            try:
+                await asyncio.wait_for(changed.wait(), _BEAT_SECONDS)
+            except TimeoutError:
+                yield ": still here\n\n"

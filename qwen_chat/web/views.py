@@ -1,0 +1,112 @@
+"""What a page shows of a conversation, as JSON: derived from the history, never kept beside it."""
+
+from dataclasses import asdict, dataclass
+from functools import lru_cache
+from html import escape
+from typing import Any
+
+from qwen_chat.export.controls import visible
+from qwen_chat.history import History, Node
+from qwen_chat.model.loading import LoadingModel
+from qwen_chat.session import ChatSession
+
+JSON = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class MessageView:
+    """A message; `html` is drawn from Markdown for an answer, from the typed text for a question."""
+
+    id: str
+    role: str
+    html: str
+    thought: str
+    thought_seconds: float
+    siblings: tuple[str, ...]
+    finish: str
+    tokens: int
+    seconds: float
+    speed: float
+    model: str
+    created: float
+    last: bool
+    writing: bool
+
+    def as_json(self) -> JSON:
+        """Return it as a page reads it."""
+        return asdict(self)
+
+
+def message_view(history: History, node: Node, *, writing: bool) -> MessageView:
+    """Return what a page shows of a message; one that is being written comes without its text."""
+    message, answer = node.message, node.answer
+    usage = answer.usage if answer else None
+    return MessageView(
+        id=node.id,
+        role=message.role,
+        html="" if writing else _drawn(message.role, message.content),
+        thought="" if writing or not message.reasoning else _drawn("assistant", message.reasoning),
+        thought_seconds=usage.reasoning_seconds if usage else 0.0,
+        siblings=tuple(each.id for each in history.siblings(node.id)),
+        finish=(answer.finish_reason or "") if answer else "",
+        tokens=usage.completion_tokens if usage else 0,
+        seconds=usage.prefill_seconds + usage.decode_seconds if usage else 0.0,
+        speed=usage.tokens_per_second if usage else 0.0,
+        model=answer.model if answer else "",
+        created=node.created,
+        last=history.head == node.id,
+        writing=writing,
+    )
+
+
+def chat_view(session: ChatSession) -> JSON:
+    """Return what a page shows around the messages; what only a loaded model knows is left out until then."""
+    history, running, role = session.history, session.running, session.role
+    return {
+        "id": history.id,
+        "title": history.title,
+        "role": role and {"name": role.name, "title": role.title},
+        "examples": list(role.examples) if role else [],
+        "running": running.message_id if running else None,
+        "incognito": session.incognito,
+        "saved": session.store is not None and not session.incognito,
+        "think": session.think,
+        "left_out": session.left_out,
+        "model": _model_view(session),
+        **_loaded_view(session),
+    }
+
+
+def ready(session: ChatSession) -> bool:
+    """Return whether the model can be asked about itself without waiting for it."""
+    model = session.model
+    return not isinstance(model, LoadingModel) or (model.ready and model.failure() is None)
+
+
+def _model_view(session: ChatSession) -> JSON:
+    model = session.model
+    fault = model.failure() if isinstance(model, LoadingModel) and model.ready else None
+    notice = model.notice if ready(session) else ""
+    return {"name": model.name, "ready": ready(session), "fault": str(fault or ""), "notice": notice}
+
+
+def _loaded_view(session: ChatSession) -> JSON:
+    system = session.history.system
+    if not ready(session):
+        return {"system": system.message.content if system else "", "thinks": False, "context": [0, 0]}
+    usages = [node.answer.usage for node in session.history.path() if node.answer and node.answer.usage]
+    used = usages[-1].context_tokens if usages else 0
+    return {
+        "system": session.system_prompt,
+        "thinks": session.model.thinks,
+        "context": [used, session.model.context_length],
+    }
+
+
+@lru_cache(maxsize=2000)
+def _drawn(role: str, text: str) -> str:
+    if role != "assistant":
+        return escape(visible(text))
+    from qwen_chat.export.rendered import to_body
+
+    return to_body(visible(text))

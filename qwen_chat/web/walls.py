@@ -1,0 +1,158 @@
+"""What every request must get past, and every answer takes along, whichever address it is for."""
+
+import asyncio
+from typing import Protocol
+from urllib.parse import quote
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import JSONResponse, RedirectResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from qwen_chat.web.frame import policy
+from qwen_chat.web.hosts import Hosts
+from qwen_chat.web.intake import Intake
+
+_HEADERS = {
+    "content-security-policy": policy(),
+    "x-content-type-options": "nosniff",
+    "x-frame-options": "DENY",
+    "referrer-policy": "same-origin",  # with none at all, a form would not say where it comes from
+    "permissions-policy": "camera=(), geolocation=(), microphone=()",
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+}
+_CACHED = {"/assets/": "private, max-age=31536000, immutable", "/static/": "no-cache", "/page/": "no-cache"}
+"""Files that browsers may keep: those of Gradio have their hash in their name."""
+
+_SAFE_METHODS = ("GET", "HEAD")
+_FOREIGN_NAME = "this page does not go by that name: start it with --root-path and the address you use"
+_PERSON = "qwen_chat.person"
+
+
+class Door(Protocol):
+    """Knows who asks."""
+
+    def person(self, path: str, headers: Headers) -> str | None:
+        """Return the name of who sends a request, or None for one that may not pass."""
+        ...
+
+
+def person_of(scope: Scope) -> str:
+    """Return the name of who sends a request that got past the walls."""
+    return str(scope[_PERSON])
+
+
+class Walls:
+    """Lets requests through to an application that come from the page itself and from someone it knows."""
+
+    def __init__(self, app: ASGIApp, hosts: Hosts, door: Door, root_path: str = "") -> None:
+        self.app = app
+        self._hosts, self._door, self._root_path = hosts, door, root_path
+        self._running: set[asyncio.Task[object] | None] = set()
+        self._closed = False
+
+    def close(self) -> None:
+        """End the answers that are being sent; to be called in the loop that sends them."""
+        self._closed = True
+        for task in filter(None, self._running):
+            task.cancel()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request."""
+        if scope["type"] == "lifespan":
+            await self.app(scope, receive, send)
+        elif scope["type"] == "http":
+            path = _below(self._root_path, scope["path"])
+            await self._answer(path, scope, receive, _Answer(path, send))
+
+    async def _answer(self, path: str, scope: Scope, receive: Receive, answer: "_Answer") -> None:
+        headers = Headers(scope=scope)
+        refusal = self._refusal(path, scope, headers)
+        if refusal is not None:
+            await refusal(scope, receive, answer)
+            return
+        person = self._door.person(path, headers)
+        if person is None:
+            await _to_the_door(self._root_path, path, scope)(scope, receive, answer)
+            return
+        intake = Intake(path, headers, receive, answer)
+        if not await intake.refuses():
+            placed = {"root_path": self._root_path, "path": self._root_path + path, _PERSON: person}
+            await self._pass({**_without_origin(scope), **placed}, intake, answer)
+
+    async def _pass(self, scope: Scope, intake: Intake, answer: "_Answer") -> None:
+        task = asyncio.current_task()
+        self._running.add(task)
+        try:
+            await self.app(scope, intake.receive, intake.send)
+        except asyncio.CancelledError:
+            if not self._closed:
+                raise
+            await answer.end()
+        except Exception:
+            # To the application, one that was refused has gone away in the middle of a word.
+            if not intake.refused:
+                raise
+        finally:
+            self._running.discard(task)
+
+    def _refusal(self, path: str, scope: Scope, headers: Headers) -> Response | None:
+        host = headers.get("host", "")
+        if not self._hosts.knows(host):
+            return JSONResponse({"error": _FOREIGN_NAME}, 400)
+        if scope["method"] not in _SAFE_METHODS and not self._from_the_page(headers, host):
+            return JSONResponse({"error": "only the page itself may do that"}, 403)
+        if self._root_path and path == "":
+            return RedirectResponse(f"{self._root_path}/", 308)
+        return None
+
+    def _from_the_page(self, headers: Headers, host: str) -> bool:
+        site, origin = headers.get("sec-fetch-site"), headers.get("origin")
+        # What is no browser sends neither, and has no cookies but those that it was given.
+        return site in (None, "same-origin", "none") and (origin is None or self._hosts.same(origin, host))
+
+
+class _Answer:
+    """Sends an answer on, with the headers that all of them have."""
+
+    def __init__(self, path: str, send: Send) -> None:
+        self._path = path
+        self._send = send
+        self._begun = self._ended = False
+
+    async def __call__(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self._begun = True
+            headers = MutableHeaders(raw=message.setdefault("headers", []))
+            for name, value in _HEADERS.items():
+                headers.setdefault(name, value)
+            kept = (value for start, value in _CACHED.items() if self._path.startswith(start))
+            headers.setdefault("cache-control", next(kept, "no-store"))
+        elif message["type"] == "http.response.body":
+            self._ended = not message.get("more_body", False)
+        await self._send(message)
+
+    async def end(self) -> None:
+        """End an answer that would not have ended by itself."""
+        if self._begun and not self._ended:
+            await self({"type": "http.response.body", "body": b""})
+
+
+def _below(root_path: str, path: str) -> str:
+    """Return a path without the root it stands under, which some proxies cut off and others do not."""
+    if root_path and (path == root_path or path.startswith(f"{root_path}/")):
+        return path.removeprefix(root_path)
+    return path
+
+
+def _without_origin(scope: Scope) -> Scope:
+    """Return the scope without its Origin, which is checked: Gradio would let other pages read the answer."""
+    return {**scope, "headers": [(name, value) for name, value in scope["headers"] if name != b"origin"]}
+
+
+def _to_the_door(root_path: str, path: str, scope: Scope) -> Response:
+    """Send a person to log in, and tell a script that it must."""
+    if path == "/" and scope["method"] in _SAFE_METHODS:
+        after = scope["query_string"].decode("latin-1")
+        return RedirectResponse(f"{root_path}/login" + (f"?after={quote(after)}" if after else ""), 303)
+    return JSONResponse({"error": "log in first: reload the page"}, 401)

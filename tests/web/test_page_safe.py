@@ -1,0 +1,123 @@
+"""Whatever a model, a person, a role or a file says: on the page nothing runs, and nothing leaves."""
+
+import json
+from collections.abc import Generator, Iterator, Sequence
+from pathlib import Path
+from threading import Event
+
+import pytest
+from browser import OUTSIDE, Browser, browser
+from pages import Served, served
+from playwright.sync_api import sync_playwright
+from scripted import ScriptedModel
+
+from qwen_chat.history import Answer, History
+from qwen_chat.message import Delta, Message
+from qwen_chat.model.base import PLAIN, ChatModel, PromptOptions
+from qwen_chat.presets import Preset, own_dir
+from qwen_chat.presets.writing import to_toml
+from qwen_chat.sampling import SamplingParams
+
+CORPUS = (Path(__file__).parents[1] / "data" / "xss.txt").read_text(encoding="utf-8").splitlines()
+ATTACKS = [line.replace("RUN", "document.documentElement.dataset.ran = 1") for line in CORPUS]
+EVENTS = ["error", "load", "focus", "mouseover", "toggle", "animationstart", "begin"]
+FORMS = "{0}\n\n- {0}\n\n| {0} |\n|---|\n| x |\n\n> {0}\n\n```html {0}\n{0}\n```\n\n[{0}]({0}) ![{0}]({0})"
+
+
+class Echo(ScriptedModel):
+    """Thinks and says what it was told, in pieces of a few characters and in every form of Markdown."""
+
+    thinks = True
+
+    def stream(
+        self,
+        messages: Sequence[Message],
+        params: SamplingParams,
+        options: PromptOptions = PLAIN,
+        *,
+        cancel: Event | None = None,
+    ) -> Generator[Delta, None, None]:
+        """Yield it."""
+        told = messages[-1].content
+        yield Delta(reasoning=told)
+        answer = FORMS.format(told)
+        for at in range(0, len(answer), 7):
+            yield Delta(answer[at : at + 7])
+        yield Delta(finish_reason="stop")
+
+
+def _conforms(model: Echo) -> ChatModel:
+    return model
+
+
+@pytest.fixture
+def page(home: Path, tmp_path: Path) -> Iterator[Served]:
+    """A page of someone whose roles, titles and conversations are all attacks."""
+    own_dir().mkdir(parents=True)
+    for number, attack in enumerate(ATTACKS):
+        role = Preset(f"r{number}", attack, attack, language="en", greeting=attack, examples=(attack,))
+        (own_dir() / f"r{number}.toml").write_text(to_toml(role), encoding="utf-8")
+    with served(tmp_path, Echo(context_length=10**7)) as opened:
+        store = opened.people[""].store
+        assert store is not None
+        for attack in ATTACKS:
+            store.keep_all(conversation(attack))
+        yield opened
+
+
+def conversation(attack: str) -> History:
+    history = History(title=attack)
+    system = history.set_system(attack)
+    for _ in range(2):
+        history.add(Message("user", attack))
+        answer = Answer(attack, system.id, finish_reason="stop")
+        history.add(Message("assistant", FORMS.format(attack), attack), answer)
+    return history
+
+
+def provoke(opened: Browser) -> None:
+    """Do to every element what makes an attack act, and let time pass."""
+    opened.page.evaluate(
+        """events => {
+            for (const details of document.querySelectorAll("details")) details.open = true;
+            for (const element of document.querySelectorAll("*"))
+                for (const name of events) element.dispatchEvent(new Event(name, {cancelable: true}));
+        }""",
+        EVENTS,
+    )
+    opened.page.wait_for_timeout(50)
+    assert not opened.page.evaluate("'ran' in document.documentElement.dataset")
+
+
+def test_nothing_runs_and_nothing_leaves(page: Served, tmp_path: Path) -> None:
+    (tmp_path / "browser").mkdir()
+    with sync_playwright() as playwright, browser(playwright, tmp_path / "browser") as opened:
+        tab, asked, dialogs = opened.page, [], []
+        tab.on("request", lambda request: asked.append(request.url))
+        tab.on("dialog", lambda dialog: dialogs.append(dialog.message))
+        tab.goto(page.page.url)
+        tab.locator("#conversation .welcome").wait_for()
+        provoke(opened)
+        store = page.people[""].store
+        assert store is not None
+        for summary in store.recent(len(ATTACKS)):
+            tab.goto(f"{page.page.url}?chat={summary.id}")
+            tab.locator(".message.assistant").first.wait_for()
+            provoke(opened)
+        for number, attack in enumerate(ATTACKS):
+            tab.set_input_files(
+                "#composer input[type=file]",
+                {"name": attack.replace("/", "∕")[:200], "mimeType": "text/plain", "buffer": attack.encode()},
+            )
+            tab.locator("#composer").get_by_text(": 1 line").wait_for()
+            tab.fill("#composer textarea", attack)
+            tab.press("#composer textarea", "Enter")
+            tab.wait_for_function(
+                "number => document.querySelectorAll('.message.assistant:not(.writing)').length >= number",
+                arg=number + 3,
+            )
+            provoke(opened)
+        assert dialogs == []
+        assert [url for url in asked if not url.startswith((page.page.url, "data:", "blob:"))] == []
+    events = json.loads(opened.log.read_text(encoding="utf-8"))["events"]
+    assert OUTSIDE not in json.dumps(events)

@@ -1,0 +1,659 @@
+"""The settings on the page: what a person does there reaches the conversation, or a line says why not."""
+
+import io
+import json
+import os
+import shutil
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, TextIO
+
+import gradio as gr
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scripted import ScriptedModel
+
+from qwen_chat import presets
+from qwen_chat.errors import ModelLoadError, SessionBusyError, UsageError
+from qwen_chat.model import embedded
+from qwen_chat.model.base import TokenizingModel
+from qwen_chat.model.llamacpp import LlamaCppModel
+from qwen_chat.model.loading import LoadingModel
+from qwen_chat.model.locate import Located
+from qwen_chat.model.opening import open_model
+from qwen_chat.model.stored import Stored, in_huggingface_cache
+from qwen_chat.presets import Preset
+from qwen_chat.presets.lorebook import Lore, Lorebook
+from qwen_chat.presets.writing import keep
+from qwen_chat.sampling import MEANINGS, NAMES, SamplingParams
+from qwen_chat.session import ChatSession
+from qwen_chat.settings import Settings
+from qwen_chat.store import Store
+from qwen_chat.web import lines, models, own_roles, words
+from qwen_chat.web.asked import Asked, plain
+from qwen_chat.web.events import LIMITS, SLIDERS, Parameter, Sampling, System, Thinking
+from qwen_chat.web.model_events import ModelEvents
+from qwen_chat.web.models import Models
+from qwen_chat.web.own_roles import Form
+from qwen_chat.web.people import People, Person
+from qwen_chat.web.role_events import RoleEvents
+
+DATA = Path(__file__).parent.parent / "data"
+
+
+def asking(name: str = "") -> gr.Request:
+    return gr.Request(username=name or None)
+
+
+ME = asking()
+
+
+@pytest.fixture
+def people(model: LlamaCppModel, tmp_path: Path) -> Iterator[People]:
+    """People with the real model, each with a store of their own."""
+    settings = Settings(sampling=SamplingParams(top_k=30))
+    found = People(lambda name: Person(name, model, settings, Store(tmp_path / f"{name}.db")))
+    yield found
+    found.close()
+
+
+@pytest.fixture
+def asked(people: People) -> Asked:
+    return Asked(people)
+
+
+@pytest.fixture
+def session(people: People) -> ChatSession:
+    return people[""].begin()
+
+
+def id_of(session: ChatSession) -> str:
+    return session.history.id
+
+
+def value(update: Any) -> Any:
+    return update["value"] if isinstance(update, dict) else update
+
+
+# Sampling
+
+
+def test_a_changed_parameter_counts_from_the_next_answer_on(asked: Asked, session: ChatSession) -> None:
+    longest = Parameter("max_new_tokens", asked)
+    _, button, line = longest.change(id_of(session), 4, ME)
+    assert (button["interactive"], line) == (True, "")
+    node = session.send("Tell me about the Moon.").wait()
+    assert node.answer is not None
+    assert node.answer.finish_reason == "length"
+    assert node.answer.usage is not None
+    assert node.answer.usage.completion_tokens == 4
+    control, button, line = longest.reset(id_of(session), ME)
+    assert session.params.max_new_tokens is None
+    assert (control["value"], button["interactive"], line) == (1024, False, "")
+    assert button["value"].endswith(": 1,024")
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "told"),
+    [
+        ("temperature", 9, "temperature=9: must be from 0 to 5"),
+        ("top_k", -1, "top_k=-1: must be from 0 to 1000000"),
+        ("top_k", 1.5, "top_k=1.5: must be a whole number from 0 to 1000000"),
+        ("top_p", "high", "top_p=high: must be a number from 0 to 1"),
+        ("seed", 2**40, "seed=1099511627776: must be from 0 to 4294967294"),
+        ("max_new_tokens", 0, "max_new_tokens=0: must be from 1 to 10000000"),
+        ("temperature", [], "must be a number"),
+        ("temperature", True, "must be a number"),
+        ("stop", "a\ud800", "stop is not valid Unicode"),
+    ],
+)
+def test_what_does_not_fit_is_refused_in_a_line_and_changes_nothing(
+    asked: Asked, session: ChatSession, name: str, given: object, told: str
+) -> None:
+    before = session.params
+    parameter = Parameter(name, asked)
+    control, _, line = parameter.change(id_of(session), given, ME)
+    assert plain(told) in line
+    assert len(line.splitlines()) == 1
+    assert session.params == before
+    assert control["value"] == parameter.show(session)[0]["value"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_field_that_is_only_passed_through_stays_at_its_default(
+    asked: Asked, session: ChatSession, name: str
+) -> None:
+    before = session.params
+    parameter = Parameter(name, asked)
+    shown = parameter.show(session)[0]["value"]
+    parameter.change(id_of(session), shown, ME)
+    parameter.change(id_of(session), None if shown is None else shown, ME)
+    assert session.params == before
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name not in SLIDERS])
+def test_an_emptied_field_goes_back_to_the_default(asked: Asked, session: ChatSession, name: str) -> None:
+    parameter = Parameter(name, asked)
+    parameter.change(id_of(session), "END" if name == "stop" else 7, ME)
+    assert getattr(session.params, name) is not None
+    parameter.change(id_of(session), "" if name == "stop" else None, ME)
+    assert getattr(session.params, name) is None
+
+
+def test_stop_texts_are_lines(asked: Asked, session: ChatSession) -> None:
+    stop = Parameter("stop", asked)
+    stop.change(id_of(session), "User:\n\\n\\n\nC:\\\\dir", ME)
+    assert session.params.stop == ("User:", "\n\n", "C:\\dir")
+    assert stop.show(session)[0]["value"] == "User:\n\\n\\n\nC:\\\\dir"
+
+
+@given(st.lists(st.text(st.sampled_from("ab\\nr\n\r "), min_size=1)))
+def test_texts_come_back_from_lines(texts: list[str]) -> None:
+    assert lines.split(lines.joined(texts)) == tuple(texts)
+
+
+def test_all_of_it_goes_back_to_how_the_chat_began(asked: Asked, people: People) -> None:
+    role = Preset("hot", "Hot", "Be hot.", sampling=SamplingParams(temperature=1.5))
+    session = people[""].begin(role)
+    for name, new in (("temperature", 0.1), ("top_k", 5), ("seed", 3)):
+        Parameter(name, asked).change(id_of(session), new, ME)
+    shown = Sampling(asked).reset(id_of(session), ME)
+    assert session.params == SamplingParams(temperature=1.5, top_k=30)
+    controls = dict(zip(NAMES, shown[::2], strict=False))
+    assert controls["temperature"]["value"] == 1.5
+    assert controls["seed"]["value"] is None
+    assert shown[-1] == ""
+
+
+def test_another_chat_is_shown_with_its_own(asked: Asked, people: People) -> None:
+    first, second = people[""].begin(), people[""].begin()
+    Parameter("temperature", asked).change(id_of(first), 0.5, ME)
+    events = Sampling(asked)
+    assert events.show(id_of(first), ME)[0]["value"] == 0.5
+    assert events.show(f"{id_of(second)} 7", ME)[0]["value"] == 0.2
+
+
+def test_every_parameter_has_limits_and_words() -> None:
+    assert set(LIMITS) == set(NAMES) - {"stop"}
+    assert set(SLIDERS) <= set(LIMITS)
+    assert {MEANINGS[name] for name in LIMITS} <= set(words.CHINESE)
+
+
+def test_a_chat_that_is_gone_is_told(asked: Asked) -> None:
+    for line in (
+        Sampling(asked).show("nothere", ME)[-1],
+        Parameter("seed", asked).change("nothere", 1, ME)[-1],
+        System(asked).apply("nothere", "x", ME),
+        Thinking(asked).choose("nothere", "on", ME),
+        ModelEvents(asked).show("nothere", ME)[-1],
+        RoleEvents(asked).play("nothere", "pirate", ME),
+    ):
+        assert "conversation" in line
+        assert len(line.splitlines()) == 1
+
+
+def test_before_a_chat_is_in_view_nothing_is_told(asked: Asked) -> None:
+    assert Sampling(asked).show("", ME)[-1] == ""
+    assert System(asked).show("", ME) == ("", "")
+    assert System(asked).apply("", "x", ME) == ""
+    assert ModelEvents(asked).show("", ME)[-1] == ""
+
+
+# System prompt and reasoning
+
+
+def test_a_system_prompt_counts_from_the_next_answer_on(asked: Asked, session: ChatSession) -> None:
+    events = System(asked)
+    assert events.show(id_of(session), ME) == (embedded.SYSTEM_PROMPT, "")
+    assert events.apply(id_of(session), "Be brief.", ME).endswith(" 1")
+    assert session.system_prompt == "Be brief."
+    session.configure(SamplingParams(max_new_tokens=3))
+    session.send("Hello").wait()
+    assert events.apply(id_of(session), "Be a pirate.\n\n  Indented.", ME).endswith(" 2")
+    assert events.show(id_of(session), ME)[0] == "Be a pirate.\n\n  Indented."
+    events.apply(id_of(session), "", ME)
+    assert session.system_prompt == ""
+
+
+def test_a_system_prompt_that_cannot_be_is_refused(asked: Asked, session: ChatSession) -> None:
+    events = System(asked)
+    assert "too long" in events.apply(id_of(session), "x" * 400_001, ME)
+    assert "not valid Unicode" in events.apply(id_of(session), "a\ud800", ME)
+    turn = session.send("Write a long story.")
+    assert "an answer is still being written" in events.apply(id_of(session), "Be brief.", ME)
+    turn.stop()
+    turn.wait()
+    assert session.system_prompt == embedded.SYSTEM_PROMPT
+
+
+def test_reasoning_is_chosen(asked: Asked, session: ChatSession) -> None:
+    assert Thinking(asked).choose(id_of(session), "off", ME) == ""
+    assert session.think == "off"
+    assert plain("must be one of auto, on, off") in Thinking(asked).choose(id_of(session), "maybe", ME)
+    assert session.think == "off"
+
+
+# Two people
+
+
+def test_nobody_reaches_the_chat_of_another(asked: Asked, people: People) -> None:
+    of_ann = people["ann"].begin()
+    for name in ("bob", ""):
+        line = Parameter("temperature", asked).change(id_of(of_ann), 1.0, asking(name))[-1]
+        assert "conversation" in line
+    assert of_ann.params.temperature is None
+    Parameter("temperature", asked).change(id_of(of_ann), 1.0, asking("ann"))
+    assert of_ann.params.temperature == 1.0
+
+
+def test_what_is_shared_is_not_changed_by_one_of_several(asked: Asked) -> None:
+    ann = asking("ann")
+    roles, events = RoleEvents(asked), ModelEvents(asked)
+    _, editor, line = roles.show(ann)
+    assert editor["visible"] is False
+    assert "roles are everyone's on this server" in line
+    for refused in (
+        roles.save(None, "mine", "T", "S", "", "", "", ann)[-1],
+        roles.delete("pirate", ann)[-1],
+        roles.import_card(str(DATA / "cards"), ann)[-1],
+        events.take("", "x", ann)[-1],
+        events.listed(ann)[-1],
+    ):
+        assert "everyone" in refused
+    assert not presets.own_dir().exists()
+    assert events.show("", ann)[3]["visible"] is False
+
+
+# Roles
+
+
+FORM = Form(
+    "tide", "Tide expert", "You know tides.", "Ahoy!", "Why two?\n\n How high? ", "temperature=0.5\nstop=END"
+)
+
+
+def saved(form: Form, was: str = "") -> Preset:
+    return own_roles.save(form, was)
+
+
+def test_a_role_is_made_read_and_changed() -> None:
+    role = saved(FORM)
+    assert presets.load("tide") == role
+    assert role.examples == ("Why two?", "How high?")
+    assert role.sampling == SamplingParams(temperature=0.5, stop=("END",))
+    form = own_roles.form_of("tide")
+    assert form == replace(FORM, examples="Why two?\nHow high?")
+    saved(replace(form, title="Tides", sampling=""), "tide")
+    assert presets.load("tide").title == "Tides"
+    assert presets.load("tide").sampling == SamplingParams()
+
+
+def test_what_the_form_has_no_field_for_stays() -> None:
+    lore = Lorebook((Lore("The harbour is deep.", ("harbour",)),))
+    keep(replace(saved(FORM), lorebook=lore, character="Tia", use="role play"), "tide")
+    role = saved(replace(own_roles.form_of("tide"), system="New."), "tide")
+    assert (role.lorebook, role.character, role.use, role.system) == (lore, "Tia", "role play", "New.")
+
+
+def test_a_role_gets_another_name() -> None:
+    saved(FORM)
+    saved(replace(FORM, name="tides"), "tide")
+    assert not own_roles.is_own("tide")
+    assert own_roles.is_own("tides")
+
+
+def test_a_built_in_role_is_copied_and_stays() -> None:
+    form = own_roles.form_of("pirate")
+    assert form.name == "pirate-copy"
+    saved(form, "pirate")
+    copy, original = presets.load("pirate-copy"), presets.load("pirate")
+    assert replace(copy, name="pirate") == original
+    assert own_roles.form_of("pirate").name == "pirate-copy-2"
+    with pytest.raises(UsageError, match="pirate is built in"):
+        saved(replace(form, name="pirate"), "pirate")
+    with pytest.raises(UsageError, match="only those can be deleted"):
+        own_roles.remove("pirate")
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"name": "../x"}, "only small letters, digits, - and _ can be in it"),
+        ({"name": "a/b"}, "only small letters"),
+        ({"name": "a\0"}, "only small letters"),
+        ({"name": ".hidden"}, "only small letters"),
+        ({"name": ""}, "only small letters"),
+        ({"name": "Ä"}, "only small letters"),
+        ({"name": "x" * 200}, "only small letters"),
+        ({"name": "pirate"}, "there is a role pirate already: choose another name"),
+        ({"title": " "}, "a role needs a title: write one"),
+        ({"system": ""}, "a role needs a system prompt: write one"),
+        ({"title": "a\x1b[31m"}, "title must be one line of plain text"),
+        ({"system": "a\ud800"}, "the system is not valid Unicode"),
+        ({"greeting": "x" * 100_001}, "the greeting is longer than 100,000 characters"),
+        ({"sampling": "temperature=hot"}, "'hot' is not a number"),
+        ({"sampling": "heat=1"}, "unknown parameter 'heat'"),
+        ({"sampling": "temperature"}, "write it as temperature=VALUE"),
+    ],
+)
+def test_roles_that_cannot_be_kept(changes: dict[str, str], told: str, tmp_path: Path) -> None:
+    with pytest.raises(UsageError) as refused:
+        saved(replace(FORM, **changes))
+    assert told in str(refused.value)
+    assert len(str(refused.value).splitlines()) == 1
+    assert not list(tmp_path.rglob("*.toml"))
+
+
+@given(name=st.text(max_size=30))
+def test_no_name_leaves_the_folder(name: str) -> None:
+    folder = presets.own_dir()
+    try:
+        role = saved(replace(FORM, name=name))
+    except UsageError:
+        return
+    assert (folder / f"{role.name}.toml").parent == folder
+    own_roles.remove(role.name)
+
+
+def test_the_form_is_filled_saved_and_emptied(asked: Asked) -> None:
+    events = RoleEvents(asked)
+    listed, editor, line = events.show(ME)
+    assert ("Bess Corrigan, pirate captain", "pirate") in listed["choices"]
+    assert (editor["visible"], line) == (True, "")
+    *_, delete, line = events.fill("pirate", ME)
+    assert delete["interactive"] is False
+    assert "built in" in line
+    listed, delete, line = events.save(None, "tide", "Tide *x*", "You know tides.", "", "", "", ME)
+    assert ("★ Tide *x*", "tide") in listed["choices"]
+    assert (listed["value"], delete["interactive"]) == ("tide", True)
+    assert line.endswith(r"Tide \*x\*")
+    listed, name, *_, line = events.delete("tide", ME)
+    assert (listed["value"], name) == (None, "")
+    assert "tide" not in presets.names()
+    assert "only those can be deleted" in events.delete("tide", ME)[-1]
+
+
+def test_cards_become_roles(asked: Asked, tmp_path: Path) -> None:
+    card = tmp_path / "Tia.json"
+    card.write_text(
+        json.dumps({
+            "spec": "chara_card_v2",
+            "data": {"name": "Tia", "description": "A sailor.", "group_only_greetings": ["Hi all."]},
+        })
+    )  # fmt: skip
+    events = RoleEvents(asked)
+    for name in ("tia", "tia-2"):
+        listed, filled, title, *_, line = events.import_card(str(card), ME)
+        assert (listed["value"], filled, title) == (name, name, "Tia")
+        assert plain("left out: 1 greeting for group chats") in line
+        assert presets.load(name).title == "Tia"
+
+
+@pytest.mark.parametrize(
+    ("data", "told"),
+    [
+        (b"{", "x.json: it is not JSON"),
+        (b"{}", "x.json: it is JSON, but no character card"),
+        (b"\xff\xd8\xff", "x.json: it is a JPEG picture"),
+        (b"", "x.json: it is neither PNG nor JSON"),
+        (b" " * (16 * 2**20 + 1), "x.json is larger than 16 MiB"),
+    ],
+)
+def test_bad_cards_are_refused_in_a_line(asked: Asked, tmp_path: Path, data: bytes, told: str) -> None:
+    card = tmp_path / "x.json"
+    card.write_bytes(data)
+    line = RoleEvents(asked).import_card(str(card), ME)[-1]
+    assert line.startswith(plain(told))
+    assert len(line.splitlines()) == 1
+    assert str(tmp_path) not in line.replace("\\", "")
+
+
+def test_a_chat_begins_in_a_role(asked: Asked, session: ChatSession) -> None:
+    events, before = RoleEvents(asked), id_of(session)
+    assert events.play(before, None, ME) == "choose a role first"
+    assert plain("unknown role 'pirat'") in events.play(before, "pirat", ME)
+    assert events.play(before, "pirate", ME) == ""
+    assert session.role is not None
+    assert session.role.name == "pirate"
+    assert id_of(session) != before
+
+
+# Models
+
+
+def test_settings_do_not_wait_for_a_model(tmp_path: Path) -> None:
+    never = threading.Event()
+
+    def load() -> TokenizingModel:
+        never.wait()
+        raise ModelLoadError("given up")
+
+    slow = LoadingModel("slow", load)
+    people = People(lambda name: Person(name, slow.start(), Settings(), Store(tmp_path / "chats.db")))
+    asked = Asked(people)
+    session = people[""].begin()
+    state, think, context, _, clock, _ = ModelEvents(asked).show(id_of(session), ME)
+    assert state["value"] == "slow"
+    assert "is loading" in state["info"]
+    assert (think["visible"], value(context), clock["active"]) == (False, "", True)
+    assert Sampling(asked).show(id_of(session), ME)[0] == gr.update(interactive=False)
+    assert Parameter("seed", asked).change(id_of(session), 1, ME)[-1] == ""
+    assert session.params.seed is None
+    assert System(asked).show(id_of(session), ME) == ("", "")
+    assert "slow is still loading" in _refused(people, "embedded")
+    never.set()
+
+
+def _refused(people: People, checkpoint: str) -> str:
+    with pytest.raises(SessionBusyError) as refused:
+        Models(people[""]).take(Stored(checkpoint, embedded.find() or Path()))
+    return str(refused.value)
+
+
+def test_what_was_set_at_the_start_is_said_with_its_place(
+    model: LlamaCppModel, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (home / "config" / "qwen-chat").mkdir(parents=True)
+    (home / "config" / "qwen-chat" / "config.toml").write_text("# mine\nctx_size = 4096\n")
+    monkeypatch.setenv("QWEN_CHAT_THREADS", "2")
+    settings = Settings(ctx_size=4096, threads=2, parallel=3, lora=("<b>x</b>.gguf",))
+    people = People(lambda name: Person(name, model, settings, None))
+    said = ModelEvents(Asked(people)).started_with(ME).replace("\\", "")
+    assert "**ctx_size** 4096 · config.toml, line 2" in said
+    assert "**threads** 2 · QWEN_CHAT_THREADS" in said
+    assert "**parallel** 3 · --parallel" in said
+    assert "**kv_cache** auto · default" in said
+    assert "**lora**" in said
+    assert "dtype" not in said
+    assert str(home) not in said
+
+
+@pytest.fixture
+def cache(tmp_path: Path, model_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A hub's cache with a model that works, and one whose weights are of no known kind."""
+    hub = tmp_path / "hub"
+    good, bad = (hub / f"models--own--{name}" / "snapshots" / "1" for name in ("good", "bad"))
+    for folder in (good, bad):
+        folder.mkdir(parents=True)
+    os.link(model_path, good / "good.gguf") if _same_device(model_path, hub) else shutil.copy(
+        model_path, good / "good.gguf"
+    )
+    data = model_path.read_bytes()
+    (bad / "bad.gguf").write_bytes(data.replace(b"llama", b"xlama"))
+    monkeypatch.setenv("HF_HUB_CACHE", str(hub))
+    return hub
+
+
+def _same_device(one: Path, other: Path) -> bool:
+    return one.stat().st_dev == other.stat().st_dev
+
+
+@pytest.fixture
+def opened(tmp_path: Path) -> Iterator[People]:
+    """One person, with a model of their own that may be closed."""
+    settings = Settings(threads=1, ctx_size=2048)
+    _, model = open_model(settings, io.StringIO())
+    assert model.start().failure() is None
+    found = People(lambda name: Person(name, model, settings, Store(tmp_path / "own.db")))
+    yield found
+    found.close()
+    found[""].model.close()
+
+
+def stored(name: str) -> Stored:
+    return next(each for each in in_huggingface_cache() if name in each.path.name)
+
+
+@pytest.fixture
+def gate(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
+    """What a model waits for before it is loaded."""
+    opens = threading.Event()
+
+    def open_gated(settings: Settings, progress: TextIO) -> tuple[Located, LoadingModel]:
+        located, model = open_model(settings, progress)
+
+        def load() -> TokenizingModel:
+            opens.wait()
+            return model.loaded()
+
+        return located, LoadingModel(model.name, load, model.checkpoint)
+
+    monkeypatch.setattr(models, "open_model", open_gated)
+    return opens
+
+
+def test_another_model_takes_over_all_chats(opened: People, cache: Path, gate: threading.Event) -> None:
+    asked = Asked(opened)
+    events = ModelEvents(asked)
+    first, second = opened[""].begin(), opened[""].begin()
+    listed, line = events.listed(ME)
+    assert line == ""
+    named = dict(listed["choices"])
+    label = next(label for label in named if "good" in label)
+    assert "GB" in label
+    assert "fit" in label
+    told = []
+    old = opened[""].model
+    with first.changes.telling(lambda: told.append(first.model.name)):
+        *_, clock, line = events.take(id_of(first), named[label], ME)
+        assert clock["active"] is True
+        assert "is loading in the background" in line
+        assert plain("good is still loading: wait for it") in events.take(id_of(first), named[label], ME)[-1]
+        assert first.model is old
+        gate.set()
+        events._of(opened[""]).wait()
+    assert first.model is second.model is opened[""].model is not old
+    assert first.model.name == "good"
+    assert told[-1] == "good"
+    assert opened[""].begin().model.name == "good"
+    state, *_, clock, line = events.show(id_of(first), ME)
+    assert (state["value"], clock["active"], line) == ("good", False, "")
+    assert first.model.context_length == 2048
+    first.configure(SamplingParams(max_new_tokens=3))
+    answered = first.send("Hello").wait()
+    assert answered.answer is not None
+    assert (answered.answer.model, answered.answer.finish_reason) == ("good", "length")
+
+
+def test_a_model_that_cannot_be_loaded_leaves_the_old_one(opened: People, cache: Path) -> None:
+    session, taking = opened[""].begin(), Models(opened[""])
+    old = opened[""].model
+    taking.take(stored("bad"))
+    taking.wait()
+    assert taking.coming == ""
+    assert "bad" in taking.fault
+    assert len(taking.fault.splitlines()) == 1
+    assert session.model is opened[""].model is old
+    session.configure(SamplingParams(max_new_tokens=2))
+    assert session.send("Hello").wait().message.content
+    cut = stored("bad").path
+    cut.write_bytes(cut.read_bytes()[:1000])
+    with pytest.raises(ModelLoadError):
+        taking.take(Stored(str(cut), cut))
+    assert taking.coming == ""
+
+
+def test_no_model_is_taken_while_an_answer_is_written(opened: People, cache: Path) -> None:
+    session, taking = opened[""].begin(), Models(opened[""])
+    turn = session.send("Write a long story about the sea.")
+    with pytest.raises(SessionBusyError, match="an answer is still being written: wait for it, or stop it"):
+        taking.take(stored("good"))
+    turn.stop()
+    turn.wait()
+
+
+def test_an_answer_begun_while_loading_ends_with_the_old_model(
+    opened: People, cache: Path, gate: threading.Event
+) -> None:
+    session, taking = opened[""].begin(), Models(opened[""])
+    old = opened[""].model
+    taking.take(stored("good"))
+    session.configure(SamplingParams(max_new_tokens=80, seed=1))
+    turn = session.send("Write a story about the sea.")
+    gate.set()
+    after = sum(bool(delta.text) and session.model is not old for delta in turn)
+    taking.wait()
+    assert after
+    assert turn.error is None
+    node = turn.wait()
+    assert node.answer is not None
+    assert node.answer.model == old.name
+
+
+def test_a_faulty_model_may_be_replaced(tmp_path: Path, model_path: Path, cache: Path) -> None:
+    def fail() -> LlamaCppModel:
+        raise ModelLoadError("no memory")
+
+    broken = LoadingModel("broken", fail).start()
+    broken.failure()
+    people = People(lambda name: Person(name, broken, Settings(threads=1, ctx_size=2048), None))
+    events = ModelEvents(Asked(people))
+    session = people[""].begin()
+    state, *_, line = events.show(id_of(session), ME)
+    assert "cannot be used" in state["info"]
+    assert line == "no memory"
+    events.take(id_of(session), str(stored("good").path), ME)
+    events._of(people[""]).wait()
+    assert session.model.name == "good"
+    session.model.close()
+
+
+@pytest.mark.parametrize("thinks", [True, False])
+def test_reasoning_is_offered_where_a_model_has_it(thinks: bool) -> None:
+    model = ScriptedModel("x")
+    model.thinks = thinks
+    people = People(lambda name: Person(name, model, Settings(think="on"), None))
+    think = ModelEvents(Asked(people)).show(id_of(people[""].begin()), ME)[1]
+    assert (think["visible"], think["value"]) == (thinks, "on")
+
+
+def test_the_context_in_use_is_shown(asked: Asked, session: ChatSession) -> None:
+    events = ModelEvents(asked)
+    assert events.show(id_of(session), ME)[2]["value"] == "0 / 8,192"
+    session.configure(SamplingParams(max_new_tokens=2))
+    usage = session.send("Hello").wait().answer.usage  # type: ignore[union-attr]
+    assert usage is not None
+    assert events.show(id_of(session), ME)[2]["value"] == f"{usage.context_tokens:,} / 8,192"
+
+
+# Words
+
+
+@given(st.text(st.sampled_from("a*_`<>[]()!#$\\|~&\n\x1b")))
+def test_lines_show_any_text_as_it_is(text: str) -> None:
+    from markdown_it import MarkdownIt
+
+    shown = MarkdownIt("commonmark", {"html": False}).renderInline(plain(text))
+    assert "<a" not in shown
+    assert "<img" not in shown
+    assert "<em" not in shown
+
+
+def test_every_word_has_a_chinese_one() -> None:
+    assert all(any("\u4e00" <= letter <= "\u9fff" for letter in text) for text in words.CHINESE.values())
+    assert not [text for text in words.CHINESE if set("{}<") & set(text)]
+    with pytest.raises(KeyError):
+        words.word("not there")

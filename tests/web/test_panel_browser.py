@@ -1,0 +1,207 @@
+"""The settings in a real browser: what is set there counts, is seen there, and breaks no wall."""
+
+import io
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pdfs
+import pytest
+from pages import Served, served, until
+from playwright.sync_api import Browser, FilePayload, Playwright, expect, sync_playwright
+from windows import LONGEST, Window, chromium, window
+
+from qwen_chat import presets
+from qwen_chat.model.llamacpp import LlamaCppModel
+from qwen_chat.model.opening import open_model
+from qwen_chat.session import ChatSession
+from qwen_chat.settings import Settings
+
+expect.set_options(timeout=LONGEST)
+
+
+@pytest.fixture(scope="module")
+def playwright() -> Iterator[Playwright]:
+    with sync_playwright() as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def browser(playwright: Playwright) -> Iterator[Browser]:
+    with chromium(playwright) as started:
+        yield started
+
+
+@pytest.fixture
+def page(tmp_path: Path, model: LlamaCppModel) -> Iterator[Served]:
+    with served(tmp_path, model) as found:
+        yield found
+
+
+@pytest.fixture
+def seen(browser: Browser, page: Served) -> Iterator[Window]:
+    with window(browser, page.page.url, viewport={"width": 1280, "height": 1000}) as opened:
+        yield settings_of(opened.open())
+
+
+def settings_of(seen: Window) -> Window:
+    """Open the panel."""
+    seen.page.locator("#head").get_by_role("button", name=re.compile("^(Settings|设置)$")).click()
+    return seen
+
+
+def section(seen: Window, name: str) -> None:
+    seen.page.locator(f"#settings-{name} > button.label-wrap").click()
+
+
+def session_of(page: Served, seen: Window) -> ChatSession:
+    return page.people[""].find(seen.chat)
+
+
+def test_what_is_set_counts_for_the_next_answer_and_is_taken_back(page: Served, seen: Window) -> None:
+    session, there = session_of(page, seen), seen.page
+    section(seen, "sampling")
+    expect(there.locator("#sampling-temperature input[type=number]")).to_have_value("0.2")
+    there.press("#sampling-temperature input[type=range]:enabled", "ArrowRight")
+    until(lambda: session.params.temperature == 0.25)
+    there.fill("#sampling-max_new_tokens input", "4")
+    there.keyboard.press("Tab")
+    until(lambda: session.params.max_new_tokens == 4)
+    seen.says("Tell me about the Moon.")
+    answer = session.history.path()[-1].answer
+    assert answer is not None
+    assert answer.usage is not None
+    assert answer.usage.completion_tokens == 4
+    expect(there.locator("#default-temperature")).to_have_text("Default: 0.2")
+    there.click("#default-temperature")
+    expect(there.locator("#sampling-temperature input[type=number]")).to_have_value("0.2")
+    assert session.params.temperature is None
+    there.click("#reset-sampling")
+    expect(there.locator("#sampling-max_new_tokens input")).to_have_value("1024")
+    assert session.params.chosen() == {}
+
+
+def test_what_does_not_fit_is_told_and_put_back(page: Served, seen: Window) -> None:
+    there = seen.page
+    section(seen, "sampling")
+    for field, typed, before in (
+        ("#sampling-top_k input", "-3", "40"),
+        ("#sampling-temperature input[type=number]", "9", "0.2"),
+    ):
+        there.fill(field, typed)
+        there.keyboard.press("Tab")
+        expect(there.locator("#sampling-line")).to_contain_text(f"={typed}: must be from 0")
+        expect(there.locator(field)).to_have_value(before)
+    assert session_of(page, seen).params.chosen() == {}
+
+
+def test_what_a_terminal_sets_is_seen_when_a_section_is_opened(page: Served, seen: Window) -> None:
+    from qwen_chat import commands
+
+    session = session_of(page, seen)
+    commands.run(session, "conf", "top_p=0.5 seed=7")
+    section(seen, "sampling")
+    expect(seen.page.locator("#sampling-top_p input[type=number]")).to_have_value("0.5")
+    expect(seen.page.locator("#sampling-seed input")).to_have_value("7")
+    commands.run(session, "system", "Be a parrot.")
+    section(seen, "system")
+    expect(seen.page.locator("#system textarea")).to_have_value("Be a parrot.")
+
+
+def test_another_chat_in_view_brings_its_own_settings(page: Served, seen: Window) -> None:
+    there, first = seen.page, session_of(page, seen)
+    section(seen, "system")
+    there.fill("#system textarea", "Say only yes.")
+    there.click("#apply-system")
+    expect(there.locator("#system-line")).to_have_text("It counts from the next answer on: number 1")
+    assert first.system_prompt == "Say only yes."
+    there.keyboard.press("Control+Shift+O")
+    until(lambda: seen.chat != first.history.id)
+    expect(there.locator("#system textarea")).not_to_have_value("Say only yes.")
+
+
+def test_an_own_role_is_made_and_stands_in_the_gallery(page: Served, seen: Window) -> None:
+    there, attack = seen.page, '<img src=x onerror="document.title=1"> *Tide*'
+    section(seen, "roles")
+    for field, text in (
+        ("name", "tide"),
+        ("title", attack),
+        ("system", "You know tides."),
+        ("greeting", "Ahoy!"),
+    ):
+        there.fill(f"#role-{field} :is(textarea, input)", text)
+    there.click("#save-role")
+    expect(there.locator("#roles-line")).to_contain_text(attack)
+    assert presets.load("tide").greeting == "Ahoy!"
+    assert there.title() != "1"
+    there.reload()
+    seen.ready()
+    expect(there.locator(".gallery").get_by_text(attack, exact=True)).to_be_visible()
+    there.locator(".gallery").get_by_text(attack, exact=True).click()
+    expect(there.locator(".message.assistant")).to_contain_text("Ahoy!")
+    assert session_of(page, seen).system_prompt == "You know tides."
+
+
+def test_a_card_is_imported(page: Served, seen: Window) -> None:
+    there = seen.page
+    section(seen, "roles")
+    card = Path(__file__).parent.parent / "data" / "cards" / "courier.v2.json"
+    there.set_input_files("#settings-roles input[type=file]", card)
+    expect(there.locator("#roles-line")).to_contain_text("imported")
+    name = there.locator("#role-name :is(textarea, input)").input_value()
+    assert presets.load(name).title == there.locator("#role-title :is(textarea, input)").input_value()
+    there.set_input_files(
+        "#settings-roles input[type=file]", {"name": "x.json", "mimeType": "", "buffer": b"{"}
+    )
+    expect(there.locator("#roles-line")).to_contain_text("x.json: it is not JSON")
+
+
+def test_the_text_of_a_pdf_reaches_the_model(page: Served, seen: Window) -> None:
+    there, session = seen.page, session_of(page, seen)
+    text = pdfs.of_pages("The tide is high.", "Two.")
+    pdf: FilePayload = {"name": "tide.pdf", "mimeType": "application/pdf", "buffer": text}
+    there.set_input_files("#composer input[type=file]", pdf)
+    expect(there.locator("#composer .chip")).to_contain_text("tide.pdf: 3 lines")
+    section(seen, "sampling")
+    there.fill("#sampling-max_new_tokens input", "3")
+    there.keyboard.press("Tab")
+    until(lambda: session.params.max_new_tokens == 3)
+    seen.says("What is high?")
+    asked = session.history.path()[-2].message.content
+    assert asked == "tide.pdf:\n```pdf\nThe tide is high.\n\nTwo.\n```\n\nWhat is high?"
+
+
+def test_the_settings_are_in_chinese(browser: Browser, page: Served) -> None:
+    with window(browser, page.page.url, locale="zh-CN") as seen:
+        settings_of(seen.open())
+        section(seen, "sampling")
+        expect(seen.page.locator("#settings-sampling")).to_contain_text("随机性；0 总是取最可能的词元")
+        expect(seen.page.locator("#default-seed")).to_have_text("默认：随机")
+        expect(seen.page.locator("#model-name")).to_contain_text("已就绪")
+
+
+def test_another_model_is_taken_on_the_page(
+    browser: Browser, tmp_path: Path, model_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    snapshot = tmp_path / "hub" / "models--own--other" / "snapshots" / "1"
+    snapshot.mkdir(parents=True)
+    shutil.copy(model_path, snapshot / "other.gguf")
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "hub"))
+    _, first = open_model(Settings(threads=1), io.StringIO())
+    with served(tmp_path, first) as page, window(browser, page.page.url) as seen:
+        there = settings_of(seen.open()).page
+        expect(there.locator("#model-name")).to_contain_text("is loading")
+        section(seen, "sampling")
+        expect(there.locator("#sampling-temperature input[type=range]")).to_be_disabled()
+        first.start()
+        expect(there.locator("#model-name")).to_contain_text("is ready")
+        expect(there.locator("#sampling-temperature input[type=range]")).to_be_enabled()
+        there.click("#other-models > button.label-wrap")
+        there.click("#models input")
+        there.get_by_role("option", name=re.compile("other")).click()
+        expect(there.locator("#model-name textarea")).to_have_value("other")
+        expect(there.locator("#model-line")).to_be_empty()
+        expect(there.locator("#head")).to_contain_text("other")
+        assert page.people[""].model.name == "other"
+        page.people[""].model.close()

@@ -1,0 +1,271 @@
+import asyncio
+import re
+import socket
+import time
+from collections.abc import Generator, Iterable, Iterator
+from pathlib import Path
+from threading import Event
+from typing import Any
+
+import psutil
+import pytest
+from browser import browser
+from pages import Served, served
+from playwright.sync_api import sync_playwright
+
+from qwen_chat.web.accounts import Accounts
+from qwen_chat.web.hosts import Hosts
+from qwen_chat.web.walls import Walls
+
+MB = 2**20
+
+
+@pytest.fixture(scope="module")
+def here(tmp_path_factory: pytest.TempPathFactory) -> Generator[Served, None, None]:
+    """A page for one person."""
+    with served(tmp_path_factory.mktemp("here")) as page:
+        yield page
+
+
+@pytest.fixture(scope="module")
+def closed(tmp_path_factory: pytest.TempPathFactory) -> Generator[Served, None, None]:
+    """A page where one has to log in."""
+    with served(tmp_path_factory.mktemp("closed"), accounts=Accounts([("ann", "secret")])) as page:
+        yield page
+
+
+def addresses(routes: Iterable[Any]) -> Iterator[tuple[str, str]]:
+    """Yield the method and the path of every route, of those in applications within, too."""
+    for route in routes:
+        inside = getattr(route, "original_router", route)
+        path = getattr(route, "path", None)
+        if path is not None and (methods := getattr(route, "methods", None)):
+            yield from ((method, re.sub(r"{[^}]*}", "x", path)) for method in methods)
+        elif (more := getattr(inside, "routes", None)) is not None:
+            yield from addresses(more)
+
+
+@pytest.fixture(scope="module")
+def every_address() -> list[tuple[str, str]]:
+    from qwen_chat.web.app import build_app
+    from qwen_chat.web.login import Login
+    from qwen_chat.web.people import People
+
+    people = People(lambda name: pytest.fail(f"nobody should be asked for {name}"))
+    door = Login(Accounts([("ann", "secret")]), "cookie")
+
+    async def made() -> Walls:
+        return build_app(people, Hosts("127.0.0.1"), door, Event())
+
+    walls = asyncio.run(made())
+    found = sorted(set(addresses(walls.app.routes)))  # type: ignore[attr-defined]
+    assert ("POST", "/gradio_api/queue/join") in found
+    assert ("GET", "/chat/x/events") in found
+    return found
+
+
+# Who is asked
+
+
+def test_every_address_is_closed_to_who_is_not_logged_in(
+    closed: Served, every_address: list[tuple[str, str]]
+) -> None:
+    opened = {("GET", "/login"), ("POST", "/login"), ("GET", "/health")}
+    with closed.visitor() as visitor:
+        for method, path in {*every_address, ("GET", "/page/main.js"), ("PUT", "/"), ("GET", "/x")} - opened:
+            answer = visitor.http.request(method, path)
+            if path == "/" and method in ("GET", "HEAD"):
+                assert (answer.status_code, answer.headers["location"]) == (303, "/login")
+            elif path != "/login":
+                assert answer.status_code == 401, (method, path)
+        for path in ("/login", "/page/login.css", "/health"):
+            assert visitor.http.get(path).status_code == 200
+
+
+def test_what_the_page_does_not_need_of_gradio_is_not_there(
+    here: Served, every_address: list[tuple[str, str]]
+) -> None:
+    with here.visitor() as visitor:
+        for path in (
+            "/config",
+            "/monitoring",
+            "/gradio_api/info",
+            "/gradio_api/openapi.json",
+            "/gradio_api/token",
+            "/gradio_api/runs",
+            "/gradio_api/file=http://evil.test/x",
+            "/gradio_api/file=/etc/passwd",
+            "/gradio_api/proxy=http://evil.test/x",
+            "/gradio_api/vibe-code",
+            "/openapi.json",
+            "/docs",
+        ):
+            assert visitor.http.get(path).status_code == 404, path
+    assert ("GET", "/config") in every_address
+
+
+# Who asks
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "localhost:1", "[::1]:8000", "LOCALHOST"])
+def test_the_names_of_this_machine_are_answered(here: Served, host: str) -> None:
+    with here.visitor() as visitor:
+        assert visitor.http.get("/health", headers={"Host": host}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "host",
+    ["evil.test", "evil.test:8000", "127.0.0.1.evil.test", "localhost@evil.test", "192.168.0.7", "", "["],
+)
+def test_a_foreign_name_is_refused(here: Served, host: str) -> None:
+    with here.visitor() as visitor:
+        answer = visitor.http.get("/", headers={"Host": host})
+        assert answer.status_code == 400
+        assert "--root-path" in answer.json()["error"]
+
+
+@pytest.mark.parametrize(
+    ("host", "known"),
+    [
+        ("192.168.0.7:8000", True),
+        ("box", True),
+        ("box.local", True),
+        ("chat.example.com", True),
+        ("evil.test", False),
+        ("local.evil.test", False),
+    ],
+)
+def test_beyond_loopback_names_that_a_stranger_may_own_are_refused(host: str, known: bool) -> None:
+    everywhere = "0.0.0.0"  # noqa: S104 - nothing is bound
+    assert Hosts(everywhere, "https://chat.example.com/here").knows(host) is known
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Origin": "http://evil.test"},
+        {"Origin": "null"},
+        {"Origin": "http://127.0.0.1:1"},
+        {"Origin": "http://localhost"},
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Sec-Fetch-Site": "same-site"},
+    ],
+)
+def test_another_page_cannot_do_anything(here: Served, headers: dict[str, str]) -> None:
+    with here.visitor() as visitor:
+        for path in ("/chat/new", "/gradio_api/queue/join", "/gradio_api/upload", "/nothing"):
+            answer = visitor.http.post(path, json={}, headers=headers)
+            assert answer.status_code == 403, path
+            assert not [name for name in answer.headers if name.startswith("access-control")]
+
+
+@pytest.mark.parametrize("path", ["/", "/chat/list", "/gradio_api/queue/data?session_hash=x", "/theme.css"])
+def test_another_page_cannot_read_anything(here: Served, path: str) -> None:
+    with here.visitor() as visitor:
+        for origin in ("http://evil.test", "null", "http://localhost:3000"):
+            with visitor.http.stream("GET", path, headers={"Origin": origin}) as answer:
+                assert not [name for name in answer.headers if name.startswith("access-control")]
+            asked = {"Origin": origin, "Access-Control-Request-Method": "POST"}
+            answer = visitor.http.options(path, headers=asked)
+            assert answer.status_code == 403
+            assert not [name for name in answer.headers if name.startswith("access-control")]
+
+
+def test_the_page_itself_can(here: Served) -> None:
+    with here.visitor() as visitor:
+        headers = {"Origin": here.page.url.rstrip("/"), "Sec-Fetch-Site": "same-origin"}
+        assert visitor.http.post("/chat/new", json={}, headers=headers).status_code == 200
+
+
+# How much is sent
+
+
+def test_a_body_of_100_mb_is_refused_in_words_and_not_kept(here: Served) -> None:
+    process, piece = psutil.Process(), bytes(MB)
+    with here.visitor() as visitor:
+        visitor.http.get("/health")
+        for path, announced in (("/chat/import", True), ("/chat/file?name=x", False), ("/chat/new", True)):
+            peak = before = process.memory_info().rss
+
+            def pieces() -> Iterator[bytes]:
+                nonlocal peak
+                for _ in range(100):
+                    yield piece
+                    peak = max(peak, process.memory_info().rss)
+
+            headers = {"Content-Length": str(100 * MB)} if announced else {}
+            answer = visitor.http.post(path, content=pieces(), headers=headers)
+            assert answer.status_code == 413, path
+            assert re.fullmatch(r"too large: at most \d+ MB can be sent at once", answer.json()["error"])
+            assert peak - before < 20 * MB, path
+        assert visitor.begin()
+
+
+def test_a_long_message_is_refused_in_words(here: Served) -> None:
+    with here.visitor() as visitor:
+        answer = visitor.send(visitor.begin(), "x" * 1_000_000)
+        assert answer.status_code == 413
+        assert "400,000" in answer.json()["error"]
+
+
+def test_a_browser_that_vanishes_while_it_sends_is_nobodys_fault(
+    here: Served, capfd: pytest.CaptureFixture[str]
+) -> None:
+    for headers in ("Content-Length: 1000000", "Transfer-Encoding: chunked", "Content-Length: 900000000"):
+        with socket.create_connection(("127.0.0.1", here.page.port)) as gone:
+            gone.sendall(
+                f"POST /chat/import HTTP/1.1\r\nHost: localhost\r\n{headers}\r\n\r\n5\r\nhello".encode()
+            )
+            time.sleep(0.2)
+    time.sleep(0.2)
+    with here.visitor() as visitor:
+        assert visitor.http.get("/health").status_code == 200
+    assert capfd.readouterr().err == ""
+
+
+# What is answered
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "/chat/list", "/page/main.js", "/nothing", "/chat/x/export", "/theme.css"]
+)
+def test_every_answer_has_the_headers(here: Served, path: str) -> None:
+    with here.visitor() as visitor:
+        headers = visitor.http.get(path).headers
+    policy = dict(part.split(" ", 1) for part in headers["content-security-policy"].split("; "))
+    assert policy["default-src"] == policy["frame-ancestors"] == "'none'"
+    assert set(re.sub(r"'sha256-[\w+/=]+'", "", policy["script-src"]).split()) == {"'self'"}
+    assert "unsafe-eval" not in headers["content-security-policy"]
+    assert headers["x-content-type-options"] == "nosniff"
+    assert headers["referrer-policy"] == "same-origin"
+    assert headers["x-frame-options"] == "DENY"
+    assert headers["cross-origin-opener-policy"] == "same-origin"
+    assert "server" not in headers
+
+
+def test_the_first_page_leads_nowhere_else(here: Served) -> None:
+    with here.visitor() as visitor:
+        page = visitor.http.get("/").text
+    elsewhere = re.findall(r"""(?:href|src|content)=["']\s*(?:https?:)?//[^"']*""", page)
+    assert elsewhere == []
+    assert "iframeResizer.contentWindow" not in page
+    assert page.index('src="page/main.js"') < page.index("gradio_config")
+
+
+def test_a_browser_draws_the_page_under_the_policy_and_asks_nobody_else(here: Served, tmp_path: Path) -> None:
+    said: list[str] = []
+    asked: list[str] = []
+    with sync_playwright() as playwright, browser(playwright, tmp_path) as chromium:
+        page = chromium.page
+        page.on("console", lambda message: said.append(message.text))
+        page.on("pageerror", lambda error: said.append(str(error)))
+        page.on("request", lambda request: asked.append(request.url))
+        page.goto(here.page.url)
+        page.wait_for_selector("#composer textarea")
+        page.fill("#composer textarea", "hello there")
+        page.press("#composer textarea", "Enter")
+        page.locator("#conversation").get_by_text("hello there").nth(1).wait_for()
+    assert said == []
+    foreign = [url for url in asked if not url.startswith((here.page.url, "data:", "blob:"))]
+    assert foreign == []
+    assert any("/events" in url for url in asked)
