@@ -6,6 +6,7 @@ from qwen_chat import attachments, text_file
 from qwen_chat.attachments import Attachment
 from qwen_chat.errors import RefusedError
 from qwen_chat.web import pdf
+from qwen_chat.web.bodies import MAX_MESSAGE
 
 MAX_BYTES = max(pdf.MAX_BYTES, text_file.MAX_BYTES)
 """Of any file that may be sent here."""
@@ -28,7 +29,16 @@ def read(name: str, data: bytes) -> Attachment:
 
     Raises: RefusedError in one line, naming the file, the reason and the mend.
     """
-    name = _shown(name)
+    found = _read(_shown(name), data)
+    if len(found.text) > MAX_MESSAGE:
+        raise RefusedError(
+            f"{found.name} has {len(found.text):,} characters, a message holds {MAX_MESSAGE:,}: "
+            "give a part of it"
+        )
+    return found
+
+
+def _read(name: str, data: bytes) -> Attachment:
     if _is_pdf(name, data):
         return Attachment(name, pdf.text(name, data))
     kind = next((kind for start, kind in _OTHERS.items() if data.startswith(start)), None)

@@ -1,12 +1,14 @@
 """Who talks: each person's own store, and the conversations that are open in it."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from threading import RLock
 
 from qwen_chat import presets
 from qwen_chat.changes import Changes
 from qwen_chat.errors import UsageError
+from qwen_chat.history import History
 from qwen_chat.model.base import ChatModel
 from qwen_chat.presets import Preset
 from qwen_chat.session import ChatSession
@@ -69,14 +71,19 @@ class Person:
             for each in self._open:
                 if each.session.history.id == id:
                     return each.session
-            if self.store is None or not id:
-                raise UsageError("this conversation is gone: it was not saved, or was deleted")
-            history = self.store.load(id)
-            if history.id != id:
-                raise UsageError("this conversation is gone: it was deleted")
+            history = self._saved(id)
             session = ChatSession(self.model, self.settings, store=self.store)
             session.open(history)
             return self.join(session)
+
+    def _saved(self, id: str) -> History:
+        history = None
+        if self.store is not None:
+            with suppress(UsageError):
+                history = self.store.load(id)
+        if history is None or history.id != id:
+            raise UsageError("this conversation is gone: it was not saved, or was deleted")
+        return history
 
     def delete(self, id: str) -> None:
         """Forget a conversation; an answer that is being written in it is stopped first.

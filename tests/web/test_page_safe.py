@@ -4,6 +4,7 @@ import json
 from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
 from threading import Event
+from urllib.parse import urlsplit
 
 import pytest
 from browser import OUTSIDE, Browser, browser
@@ -113,11 +114,20 @@ def test_nothing_runs_and_nothing_leaves(page: Served, tmp_path: Path) -> None:
             tab.fill("#composer textarea", attack)
             tab.press("#composer textarea", "Enter")
             tab.wait_for_function(
-                "number => document.querySelectorAll('.message.assistant:not(.writing)').length >= number",
+                """number => document.querySelectorAll(".message.assistant:not(.writing)").length >= number
+                    && !document.querySelector("#composer button.stops")""",
                 arg=number + 3,
             )
             provoke(opened)
         assert dialogs == []
         assert [url for url in asked if not url.startswith((page.page.url, "data:", "blob:"))] == []
-    events = json.loads(opened.log.read_text(encoding="utf-8"))["events"]
-    assert OUTSIDE not in json.dumps(events)
+    assert asked_for(OUTSIDE, opened.log) == []
+
+
+def asked_for(host: str, log: Path) -> list[str]:
+    """Return what Chromium's own record says it asked a host for, or looked it up for."""
+    events = json.loads(log.read_text(encoding="utf-8"))["events"]
+    told = [event.get("params", {}) for event in events]
+    urls = [str(params["url"]) for params in told if "url" in params]
+    names = [str(params["host"]) for params in told if "host" in params]
+    return [url for url in urls if urlsplit(url).hostname == host] + [name for name in names if host in name]
