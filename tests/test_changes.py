@@ -1,5 +1,7 @@
 """Telling those who want to know."""
 
+from contextlib import AbstractContextManager
+
 from qwen_chat.changes import Changes
 
 
@@ -15,9 +17,13 @@ def test_who_wants_to_know_is_told_inside_the_block_only() -> None:
 
 def test_one_who_leaves_while_all_are_told_keeps_nobody_from_it() -> None:
     changes, told = Changes(), []
-    leaving = changes.telling(lambda: leaving.__exit__(None, None, None))
+    leaving: AbstractContextManager[None] = changes.telling(lambda: _leave(leaving))
     leaving.__enter__()
     with changes.telling(lambda: told.append("told")):
         changes.tell()
         changes.tell()
     assert told == ["told", "told"]
+
+
+def _leave(block: AbstractContextManager[None]) -> None:
+    block.__exit__(None, None, None)

@@ -1,12 +1,13 @@
 """What is pasted and what is answered stays as it is, byte for byte: kept, shown and sent on."""
 
 from collections.abc import Generator, Iterator, Sequence
+from functools import partial
 from threading import Event
 
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
-from pages import Served, Visitor, served
+from pages import Served, Visitor, served, until
 from playwright.sync_api import Page, sync_playwright
 from scripted import ScriptedModel
 from windows import Window, chromium, window
@@ -151,9 +152,12 @@ def test_a_pasted_function(page: Served, model: Fenced, here: Window) -> None:
     tab.keyboard.press("Enter")
     here.answered()
     assert model.prompts[-1][-1].content == PASTED
-    here.tool(".message.user", "Copy")
-    assert tab.evaluate("() => navigator.clipboard.readText()") == PASTED
-    here.tool(".message.assistant", "Copy")
-    assert tab.evaluate("() => navigator.clipboard.readText()") == fenced(PASTED)
+    for message, text in ((".message.user", PASTED), (".message.assistant", fenced(PASTED))):
+        here.tool(message, "Copy")
+        until(partial(holds, tab, text))
     here.says("once more")
     assert [message.content for message in model.prompts[-1]] == [PASTED, fenced(PASTED), "once more"]
+
+
+def holds(tab: Page, text: str) -> bool:
+    return bool(tab.evaluate("() => navigator.clipboard.readText()") == text)

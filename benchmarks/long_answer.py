@@ -1,0 +1,137 @@
+"""A very long answer on a real page: its bytes on the wire, and how soon a key that is typed meanwhile shows."""
+
+import shutil
+import tempfile
+import time
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Event
+
+from playwright.sync_api import Page as Tab
+from playwright.sync_api import sync_playwright
+
+from qwen_chat.message import Delta, Message
+from qwen_chat.model.base import PLAIN, ChatModel, PromptOptions
+from qwen_chat.sampling import SamplingParams
+from qwen_chat.settings import Settings
+from qwen_chat.store import Store
+from qwen_chat.web.people import People, Person
+from qwen_chat.web.serving import Page
+
+LONG, SHORT = 10_000, 5_000
+"""Tokens."""
+
+PACE = 400
+"""Tokens per second."""
+
+TEXT = (Path(__file__).with_name("README.md")).read_text(encoding="utf-8")
+TOKEN = 4
+"""Characters."""
+
+KEYS = """() => {
+    window.delays = [];
+    const area = document.querySelector("#composer textarea");
+    const drawn = then => requestAnimationFrame(() => setTimeout(then));
+    area.addEventListener("keydown", event => {
+        drawn(() => window.delays.push(performance.now() - event.timeStamp));
+    });
+    area.focus();
+}"""
+
+
+@dataclass(frozen=True, slots=True)
+class LongAnswer:
+    """The slowest key, from pressed to drawn, in milliseconds, and what the stream brought."""
+
+    slowest_key: float
+    keys: int
+    kilobytes: float
+
+
+class Teller:
+    """A model that writes Markdown for so many tokens, at a steady pace."""
+
+    name = "teller"
+    context_length = 1_000_000
+    default_params = SamplingParams()
+    default_system = notice = ""
+    thinks = False
+
+    def __init__(self, tokens: int) -> None:
+        self._tokens = tokens
+
+    def stream(
+        self,
+        messages: Sequence[Message],  # noqa: ARG002 - a model's signature
+        params: SamplingParams,  # noqa: ARG002
+        options: PromptOptions = PLAIN,  # noqa: ARG002
+        *,
+        cancel: Event | None = None,
+    ) -> Generator[Delta, None, None]:
+        """Yield the text, over and over."""
+        whole = TEXT * (1 + self._tokens * TOKEN // len(TEXT))
+        started = time.monotonic()
+        for number in range(self._tokens):
+            if cancel is not None and cancel.wait(max(0.0, started + number / PACE - time.monotonic())):
+                return
+            yield Delta(whole[number * TOKEN : (number + 1) * TOKEN])
+        yield Delta(finish_reason="stop")
+
+    def close(self) -> None:
+        """Do nothing."""
+
+
+def _conforms(model: Teller) -> ChatModel:
+    return model
+
+
+def long_answer(tokens: int) -> LongAnswer:
+    """Have an answer written in a real browser, and type all the while."""
+    with _served(Teller(tokens)) as url, _tab(url) as tab:
+        session = tab.context.new_cdp_session(tab)
+        session.send("Network.enable")
+        received: list[float] = []
+        session.on("Network.dataReceived", lambda event: received.append(event["dataLength"]))
+        tab.fill("#composer textarea", "Tell me everything.")
+        tab.press("#composer textarea", "Enter")
+        tab.wait_for_selector("#composer button.stops")
+        tab.evaluate(KEYS)
+        while tab.locator("#composer button.stops").count():
+            tab.keyboard.press("a")
+            tab.wait_for_timeout(200)
+        delays = tab.evaluate("() => window.delays")
+        return LongAnswer(max(delays), len(delays), sum(received) / 1000)
+
+
+@contextmanager
+def _served(model: ChatModel) -> Iterator[str]:
+    with tempfile.TemporaryDirectory() as folder:
+        store = Store(Path(folder, "chats.db"))
+        person = Person("", model, Settings(), store)
+        page = Page(People(lambda name: person))  # noqa: ARG005 - everyone is the same person
+        page.start()
+        try:
+            yield page.url
+        finally:
+            page.stop()
+            person.close()
+            store.close()
+
+
+@contextmanager
+def _tab(url: str) -> Iterator[Tab]:
+    with sync_playwright() as playwright:
+        chromium = shutil.which("chromium") or shutil.which("google-chrome")
+        browser = playwright.chromium.launch(
+            executable_path=chromium,
+            args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
+        )
+        try:
+            tab = browser.new_page()
+            tab.goto(url)
+            tab.wait_for_selector("#conversation .welcome:not([hidden])")
+            yield tab
+        finally:
+            browser.close()

@@ -1,0 +1,159 @@
+"""What the page costs: until it is served, idle, with eight people at once, and during a long answer."""
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from statistics import mean
+from threading import Thread
+
+import httpx
+import psutil
+import xllamacpp
+
+from benchmarks import bare, ours
+from benchmarks.long_answer import LONG, SHORT, long_answer
+from benchmarks.measure import Result, apart, compared, in_turn
+from benchmarks.quiet import quietly
+
+PEOPLE, TOKENS = 8, 128
+QUESTION = "Write a long story about number {}, with many chapters."
+IDLE_SECONDS = 10.0
+PAIRS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Eight:
+    """Tokens per second of all eight, and the slowest first token against the mean of them."""
+
+    speed: float
+    slowest_first: float = 0.0
+
+
+def measure() -> list[Result]:
+    served = in_turn(_served_seconds, _import_seconds, 5)
+    together = in_turn(_eight_on_the_page, lambda: apart(eight_on_the_engine), PAIRS)
+    speeds = [(page.speed, engine.speed) for page, engine in together]
+    starved = [page.slowest_first for page, _ in together]
+    whole, half = long_answer(LONG), long_answer(SHORT)
+    return [
+        compared("page, until it is served", served, 1.5, "s, against import gradio"),
+        Result(
+            "page, idle, share of a core", [quietly(_idle_share)], 0.01, f"one page open, {IDLE_SECONDS:g} s"
+        ),
+        compared("eight people, tokens/s", speeds, 0.9, "tokens/s, against the engine", at_least=True),
+        Result("eight people, first tokens", starved, 3.0, "the slowest, against the mean"),
+        Result(
+            "a key while it writes, in ms", [whole.slowest_key], 100, f"{whole.keys} keys, {LONG:,} tokens"
+        ),
+        compared("bytes, 10,000 / 5,000 tokens", [(whole.kilobytes, half.kilobytes)], 2.3, "kB"),
+    ]
+
+
+def _import_seconds() -> float:
+    started = time.perf_counter()
+    subprocess.run([sys.executable, "-c", "import gradio"], check=True)
+    return time.perf_counter() - started
+
+
+def _served_seconds() -> float:
+    started = time.perf_counter()
+    with _page():
+        return time.perf_counter() - started
+
+
+@contextmanager
+def _page(*flags: str) -> Iterator[tuple[str, int]]:
+    """Serve the page in a process of its own, and give its address and the process."""
+    command = [*ours.COMMAND[:3], "web", "--server-port", "0", "--no-history", *flags]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    url = process.stdout.readline().strip()
+    httpx.get(url).raise_for_status()
+    try:
+        yield url, process.pid
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def _idle_share() -> float:
+    with _page() as (url, pid), httpx.Client(base_url=url, timeout=60) as http:
+        _answer(http, "Say hello.", 0.0)
+        chat = http.post("chat/new", json={}).json()["chat"]
+        with http.stream("GET", f"chat/{chat}/events") as events:
+            next(events.iter_lines())
+            time.sleep(2)
+            server = psutil.Process(pid)
+            before = sum(server.cpu_times()[:2])
+            time.sleep(IDLE_SECONDS)
+            return (sum(server.cpu_times()[:2]) - before) / IDLE_SECONDS
+
+
+def _eight_on_the_page() -> Eight:
+    flags = ("--concurrency", str(PEOPLE), "--max-new-tokens", str(TOKENS), "--seed", "7")
+    with _page(*flags) as (url, _), ThreadPoolExecutor(PEOPLE) as pool:
+        clients = [httpx.Client(base_url=url, timeout=300) for _ in range(PEOPLE)]
+        _answer(clients[0], "Say hello.", 0.0)
+        started = time.perf_counter()
+        asked = [
+            pool.submit(_answer, client, QUESTION.format(number), started)
+            for number, client in enumerate(clients)
+        ]
+        answers = [each.result() for each in asked]
+        seconds = time.perf_counter() - started
+    firsts = [first for first, _ in answers]
+    return Eight(sum(tokens for _, tokens in answers) / seconds, max(firsts) / mean(firsts))
+
+
+def _answer(http: httpx.Client, question: str, started: float) -> tuple[float, int]:
+    """Ask, follow the answer as a page does, and return when its first token came and how many it has."""
+    chat = http.post("chat/new", json={}).json()["chat"]
+    first = 0.0
+    with http.stream("GET", f"chat/{chat}/events") as events:
+        with httpx.Client(base_url=http.base_url, timeout=300) as other:
+            other.post(f"chat/{chat}/send", json={"text": question}).raise_for_status()
+        for line in events.iter_lines():
+            if not line.startswith("data: "):
+                continue
+            frame = json.loads(line.removeprefix("data: "))
+            if not first and frame.get("live", {}).get("answer"):
+                first = time.perf_counter() - started
+            for message in frame.get("messages", {}).values():
+                if message["role"] == "assistant" and not message["writing"]:
+                    return first, message["tokens"]
+    raise RuntimeError("the page ended before the answer did")
+
+
+def eight_on_the_engine() -> Eight:
+    """Ask the engine alone the same, by eight at once."""
+    params = xllamacpp.CommonParams()
+    params.model.path = str(ours.model_path())
+    params.n_ctx, params.n_parallel, params.verbosity = 8192, PEOPLE, -1
+    server = xllamacpp.Server(params)
+    bare.ask(server, _asked("Say hello."), 8, _unseen)
+    made: list[int] = []
+
+    def ask(number: int) -> None:
+        timings = bare.ask(server, _asked(QUESTION.format(number)), TOKENS, _unseen)
+        made.append(timings["predicted_n"])
+
+    threads = [Thread(target=ask, args=(number,)) for number in range(PEOPLE)]
+    started = time.perf_counter()
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return Eight(sum(made) / (time.perf_counter() - started))
+
+
+def _asked(question: str) -> list[dict[str, str]]:
+    return [bare.SYSTEM, {"role": "user", "content": question}]
+
+
+def _unseen(text: str) -> None:
+    """Show nothing."""
