@@ -1,4 +1,4 @@
-"""A very long answer on a real page: its bytes on the wire, and how soon a key that is typed meanwhile shows."""
+"""A very long answer on a real page: its bytes on the wire, and how soon a key shows that is typed meanwhile."""
 
 import shutil
 import tempfile

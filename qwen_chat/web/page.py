@@ -23,7 +23,8 @@ HEAD = "\n".join(
 
 def build_page(people: People) -> gr.Blocks:
     """Return the frame of the page."""
-    with gr.Blocks(title=NAME, fill_width=True, fill_height=True, analytics_enabled=False) as page:
+    page = gr.Blocks(title=NAME, fill_width=True, fill_height=True, analytics_enabled=False)
+    with page:
         with gr.Sidebar(elem_id="left", open=False, width="18rem"):
             _place("chats")
         with gr.Column(elem_id="talk"):

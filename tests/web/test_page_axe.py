@@ -1,0 +1,108 @@
+"""axe-core looks at the page: nothing serious, in both themes, with everything open that can be."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from pages import Served, served
+from playwright.sync_api import Browser, Page, sync_playwright
+from windows import chromium, window
+
+from qwen_chat.history import Answer, History
+from qwen_chat.message import Message, Usage
+
+ANSWER = """# Tides
+
+The *moon* pulls: $x^2$ and [a link](https://example.org).
+
+1. first
+   - nested
+
+| a | b |
+|---|--:|
+| 1 | 2 |
+
+> quoted
+
+```python
+def high(water: int) -> int:  # a comment
+    return water * 2
+```
+
+$$\\frac{1}{2}$$
+"""
+SERIOUS = ("serious", "critical")
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright, chromium(playwright) as started:
+        yield started
+
+
+@pytest.fixture
+def page(home: Path, tmp_path: Path) -> Iterator[Served]:
+    with served(tmp_path) as opened:
+        store = opened.people[""].store
+        assert store is not None
+        store.keep_all(talk())
+        yield opened
+
+
+def talk() -> History:
+    history = History("talk", title="Tides")
+    system = history.set_system("You know the sea.")
+    usage = Usage(prompt_tokens=20, completion_tokens=40, decode_seconds=2.0, reasoning_seconds=1.5)
+    history.add(Message("user", "How do tides work?"))
+    history.add(Message("assistant", ANSWER, "The moon …"), Answer("demo", system.id, 1, "stop", usage))
+    history.ask_again()
+    history.add(Message("assistant", ANSWER), Answer("demo", system.id, 2, "length", usage))
+    return history
+
+
+def serious(tab: Page) -> list[str]:
+    found = Axe().run(tab).response["violations"]
+    return [
+        f"{fault['id']}: {node['html'][:200]}"
+        for fault in found
+        if fault["impact"] in SERIOUS
+        for node in fault["nodes"]
+    ]
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1280, 360])
+def test_nothing_serious(browser: Browser, page: Served, theme: str, width: int) -> None:
+    size = {"width": width, "height": 800}
+    with window(browser, page.page.url, color_scheme=theme, viewport=size, reduced_motion="reduce") as here:
+        here.open()
+        assert serious(here.page) == []
+        here.open("talk")
+        for details in here.page.locator("#conversation details").all():
+            details.evaluate("each => { each.open = true; }")
+        here.page.locator(".message.assistant").last.hover()
+        assert serious(here.page) == []
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("opens", ["Control+b", "?"])
+def test_nothing_serious_in_what_opens(browser: Browser, page: Served, theme: str, opens: str) -> None:
+    with window(browser, page.page.url, color_scheme=theme, reduced_motion="reduce") as here:
+        here.open("talk")
+        here.page.locator("#conversation").click(position={"x": 5, "y": 300})
+        here.page.keyboard.press(opens)
+        here.page.wait_for_timeout(400)
+        assert serious(here.page) == []
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_nothing_serious_in_the_settings(browser: Browser, page: Served, theme: str) -> None:
+    with window(browser, page.page.url, color_scheme=theme, reduced_motion="reduce") as here:
+        here.open("talk")
+        here.page.get_by_role("button", name="Settings").first.click()
+        here.page.wait_for_timeout(400)
+        for label in here.page.locator("#right button.label-wrap:visible").all():
+            label.click()
+        here.page.wait_for_timeout(400)
+        assert serious(here.page) == []
