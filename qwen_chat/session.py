@@ -70,6 +70,12 @@ class ChatSession:
         return self.store is not None and self._journal.paused
 
     @property
+    def saved(self) -> bool:
+        """Whether something was said and all of it is in the store, from where it can be opened again."""
+        journal = self._journal
+        return self._begun and journal.store is not None and not journal.paused and journal.fault is None
+
+    @property
     def effective_params(self) -> SamplingParams:
         """The parameters the next answer is made with."""
         return self.params.over(self.model.default_params)

@@ -112,6 +112,8 @@ def _load(page: Page, model: LoadingModel) -> None:
 def _close(people: People) -> None:
     for path in people.close():
         _complain(f"a conversation could not be saved; it is in {path}, /load reads it")
+    for person in people:
+        person.model.close()
 
 
 @contextmanager

@@ -1,6 +1,6 @@
 """Who talks: each person's own store, and the conversations that are open in it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from threading import RLock
@@ -133,7 +133,7 @@ class Person:
 
     def _close_unused(self) -> None:
         # What is not saved is nowhere else.
-        unused = [each for each in self._open if each.idle and not each.session.incognito]
+        unused = [each for each in self._open if each.idle and each.session.saved]
         for each in unused[: max(0, len(self._open) - _MOST_OPEN)]:
             self._open.remove(each)
 
@@ -152,6 +152,11 @@ class People:
             if name not in self._people:
                 self._people[name] = self._make(name)
             return self._people[name]
+
+    def __iter__(self) -> Iterator[Person]:
+        """Iterate over those who have come."""
+        with self._lock:
+            return iter(list(self._people.values()))
 
     def close(self) -> list[str]:
         """Stop all answers of all people, and return where conversations were rescued to."""
