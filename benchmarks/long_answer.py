@@ -1,4 +1,4 @@
-"""A very long answer on a real page: its bytes on the wire, and how soon a key shows that is typed meanwhile."""
+"""A very long answer on a real page: its bytes on the wire, and how soon a key is drawn meanwhile."""
 
 import shutil
 import tempfile

@@ -138,3 +138,9 @@ def test_one_answer_needs_no_terminal_libraries() -> None:
     assert not {"rich", "prompt_toolkit", "huggingface_hub", "numpy"} & loaded_by(
         "import qwen_chat.cli, qwen_chat.terminal.oneshot"
     )
+
+
+def test_the_page_is_imported_only_when_it_is_served() -> None:
+    assert not {"gradio", "fastapi", "starlette", "uvicorn", "pydantic", "numpy"} & loaded_by(
+        "import qwen_chat.cli.web, qwen_chat.web.serving"
+    )

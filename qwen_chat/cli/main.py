@@ -33,12 +33,20 @@ COMMANDS = {
 def run() -> NoReturn:
     """Run the command line, and leave the process."""
     code = main()
-    if any(thread.name == worker.THREAD_NAME for thread in threading.enumerate()):
-        # The engine is still at its last batch, and would crash in an interpreter that is taken down.
+    if any(map(_is_at_work, threading.enumerate())):
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(code)
     sys.exit(code)
+
+
+def _is_at_work(thread: threading.Thread) -> bool:
+    """Return whether a thread is in the way of leaving.
+
+    An engine at its last batch would crash in an interpreter that is taken down; other threads are waited for
+    then, and one may wait for a model that takes minutes to load.
+    """
+    return thread.name == worker.THREAD_NAME or not (thread.daemon or thread is threading.main_thread())
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -20,7 +20,7 @@ _LIMITS = {
 _OTHERS = 2**22
 """Bytes of any other request, such as a long message."""
 
-_DRAINED = 2**30
+_DRAINED = 2**28
 _DRAIN_SECONDS = 60.0
 """A browser reads why its request is refused only after it has sent the whole of it."""
 

@@ -155,7 +155,7 @@ class Routes:
         """Send a message, with the texts of files before it, or run a command and return what it says."""
         session = self._session(request, id)
         found = [attachments.from_bytes(each.name, each.text.encode()) for each in body.files]
-        answer = typed.Answer()
+        answer = typed.Answer(begun=True)
         if found:
             text = attachments.composed(body.text, found)
             attachments.check_size(found, [Message("user", text)], session.model)

@@ -22,6 +22,9 @@ _PAUSE_SECONDS = 0.05
 _DRAWING_SHARE = 0.1
 """Of the time, at most: what takes long to draw is drawn less often."""
 
+_LONGEST_PAUSE_SECONDS = 0.5
+"""Between frames, however long one took: a first one may wait for libraries to be loaded."""
+
 _BEAT_SECONDS = 15.0
 """Between signs of life, by which proxies and pages tell silence from a lost connection."""
 
@@ -50,7 +53,7 @@ async def frames(person: Person, session: ChatSession) -> AsyncIterator[str]:
             took = time.monotonic() - started
             if frame:
                 yield f"data: {json.dumps(frame, ensure_ascii=False, separators=(',', ':'))}\n\n"
-            await asyncio.sleep(max(_PAUSE_SECONDS, took / _DRAWING_SHARE))
+            await asyncio.sleep(min(max(_PAUSE_SECONDS, took / _DRAWING_SHARE), _LONGEST_PAUSE_SECONDS))
             try:
                 await asyncio.wait_for(changed.wait(), _BEAT_SECONDS)
             except TimeoutError:

@@ -8,7 +8,18 @@ from gradio.themes.utils.colors import Color
 from qwen_chat.export.rendered import code_styles
 
 _FRAME = ("colours", "motion", "frame")
-_PARTS = ("controls", "head", "messages", "written", "composer", "list", "welcome", "settings", "overlays")
+_PARTS = (
+    "controls",
+    "head",
+    "messages",
+    "written",
+    "composer",
+    "output",
+    "list",
+    "welcome",
+    "settings",
+    "overlays",
+)
 """Style sheets in the order in which they count."""
 
 _STONE = Color(

@@ -11,6 +11,7 @@ _FREE = 5
 """Wrong passwords in a row before one has to wait."""
 
 _LONGEST_WAIT = 900.0
+_NETWORK_LENGTH = len("2001:0db8:0000:0000")
 _FORGOTTEN_AFTER = 3600.0
 _MOST_KEYS = 10_000
 _ALL_TOGETHER, _WITHIN = 100, 60.0
@@ -79,4 +80,7 @@ def _network(address: str) -> str:
         found = ip_address(address)
     except ValueError:
         return address
-    return found.exploded[:19] if isinstance(found, IPv6Address) else address
+    if not isinstance(found, IPv6Address):
+        return address
+    # One socket for both kinds of addresses shows the older ones within the newer.
+    return str(found.ipv4_mapped) if found.ipv4_mapped else found.exploded[:_NETWORK_LENGTH]

@@ -18,8 +18,12 @@ _OTHER_WAYS = "the page has its own: drop a file into the message, or see the me
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What to show of a command; `compose` is a text to go on with, in place of message `message` if any."""
+    """What to show of a command; `compose` is a text to go on with, in place of message `message` if any.
 
+    `begun` tells whether an answer is being written now.
+    """
+
+    begun: bool = False
     said: str = ""
     compose: str = ""
     message: str = ""
@@ -33,14 +37,15 @@ def take(session: ChatSession, line: str) -> Answer:
     command = commands.parse(line)
     if command is None:
         session.send(commands.as_message(line))
-        return Answer()
+        return Answer(begun=True)
     name, argument = command
     _check(name, argument)
     outcome = commands.run(session, name, argument)
     if outcome.action == "compose":
         message = session.history.numbered(outcome.number).id if outcome.number else ""
         return Answer(compose=outcome.text, message=message)
-    return Answer("\n".join(filter(None, (_drawn(outcome.tokens), outcome.text))))
+    said = "\n".join(filter(None, (_drawn(outcome.tokens), outcome.text)))
+    return Answer(begun=outcome.turn is not None, said=said)
 
 
 def _check(name: str, argument: str) -> None:

@@ -134,8 +134,14 @@ class _Answer:
 
     async def end(self) -> None:
         """End an answer that would not have ended by itself."""
-        if self._begun and not self._ended:
+        if not self._begun:
+            await JSONResponse({"error": "the page was closed"}, 503)({"type": "http"}, _nothing, self)
+        elif not self._ended:
             await self({"type": "http.response.body", "body": b""})
+
+
+async def _nothing() -> Message:
+    return {"type": "http.disconnect"}
 
 
 def _below(root_path: str, path: str) -> str:

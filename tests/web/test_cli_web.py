@@ -6,9 +6,10 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Generator, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -48,9 +49,11 @@ class Command:
 
 
 @contextmanager
-def command(*arguments: str, environ: dict[str, str] | None = None) -> Generator[Command, None, None]:
+def command(
+    *arguments: str, environ: dict[str, str] | None = None, code: str = "from qwen_chat.cli import run; run()"
+) -> Generator[Command, None, None]:
     """Run the command until the block is left, on a port that is free."""
-    argv = [sys.executable, "-m", "qwen_chat", "web", "--server-port", "0", "--threads", "1", "-s", "1"]
+    argv = [sys.executable, "-c", code, "web", "--server-port", "0", "--threads", "1", "-s", "1"]
     argv += ["--max-new-tokens", "300", *arguments]
     environment = {**os.environ, **(environ or {})}
     with subprocess.Popen(
@@ -102,6 +105,28 @@ def test_it_ends_at_once_while_the_model_loads_and_someone_waits(model_path: Pat
         code, seconds, errors = running.stop()
     assert (code, errors) == (0, "")
     assert seconds < 2.5  # the engine cannot be stopped while it opens the model
+
+
+def test_it_ends_at_once_while_someone_waits_for_a_model_that_loads_for_ever(model_path: Path) -> None:
+    loading = "from qwen_chat.model.loading import LoadingModel"
+    never = f"import time; {loading}; LoadingModel._run = lambda _: time.sleep(99)"
+    with (
+        command(code=f"{never}; from qwen_chat.cli import run; run()") as running,
+        running.visitor() as visitor,
+    ):
+        waiting = threading.Thread(target=_count_file, args=(visitor,))
+        waiting.start()
+        time.sleep(0.5)
+        assert waiting.is_alive()
+        code, seconds, errors = running.stop()
+        waiting.join(5)
+    assert (code, errors) == (0, "")
+    assert seconds < 2
+
+
+def _count_file(visitor: Visitor) -> None:
+    with suppress(httpx.HTTPError):
+        visitor.http.post("chat/file", params={"name": "a.txt"}, content=b"hello")
 
 
 def test_a_page_that_is_killed_in_mid_answer_shows_every_turn_when_it_is_back(model_path: Path) -> None:

@@ -282,6 +282,8 @@ def test_one_who_has_a_network_has_one_address() -> None:
     waits = [throttle.begin(f"2001:db8::{number:x}", "ann") for number in range(1, 9)]
     assert waits[:5] == [0] * 5
     assert min(waits[5:]) > 0
+    waits = [throttle.begin(f"::ffff:10.0.0.{number}", "bob") for number in range(1, 9)]
+    assert waits == [0] * 8
 
 
 def test_many_addresses_together_are_slowed_and_take_no_memory() -> None:

@@ -3,24 +3,27 @@
 import json
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from threading import Event, Semaphore
 
 import pytest
+from pages import LONGEST, Parrot, served
 from playwright.sync_api import Browser, expect, sync_playwright
+from windows import Window, chromium, window
 
 from qwen_chat.history import Answer, History
-from qwen_chat.message import Message, Usage
+from qwen_chat.message import Delta, Message, Usage
+from qwen_chat.model.base import PLAIN, PromptOptions
 from qwen_chat.model.llamacpp import LlamaCppModel
 from qwen_chat.sampling import SamplingParams
 from qwen_chat.settings import Settings
 from qwen_chat.store import Store
 from qwen_chat.web.people import People, Person
 from qwen_chat.web.serving import Page
-from windows import Window, chromium, window
 
-COUNT = "Count from 1 to 200: 1, 2, 3, and so on, each number on a line of its own."
+STORY = "Write a very long story about a lighthouse keeper, with many chapters."
 LONG = "\n".join(f"Line {number} says nothing that was not said before." for number in range(400))
 SHORT = Settings(sampling=SamplingParams(max_new_tokens=24, temperature=0.0))
 STOP = "#composer button.stops"
@@ -67,8 +70,10 @@ def here(browser: Browser, url: str, person: Person) -> Iterator[Window]:
 def at_length(here: Window, person: Person) -> Window:
     """A window with a fresh conversation in which answers take a while."""
     person.settings = replace(SHORT, sampling=SamplingParams(max_new_tokens=1500, temperature=0.0))
-    here.page.get_by_role("button", name="New chat (Ctrl-Shift-O)").click()
-    return here.ready()
+    before = here.chat
+    here.page.keyboard.press("Control+Shift+O")
+    here.page.wait_for_function("before => !location.search.includes(before)", arg=before)
+    return here
 
 
 def said(store: Store, question: str, answer: str, title: str = "") -> str:
@@ -104,7 +109,9 @@ def test_an_answer_streams_and_ends_with_what_it_cost(here: Window, store: Store
     expect(here.page.locator(".message.assistant .facts")).to_contain_text(
         re.compile(r"\d+ tokens? · [\d.,]+ tokens/s · [\d.]+ s")
     )
-    expect(here.page.locator(".gauge")).to_have_attribute("aria-label", re.compile(r"[1-9]\d* of 8,192 tokens"))
+    expect(here.page.locator(".gauge")).to_have_attribute(
+        "aria-label", re.compile(r"[1-9]\d* of 8,192 tokens")
+    )
     assert text.split() == raw(store, here.chat).split()
 
 
@@ -112,9 +119,7 @@ def test_what_is_typed_comes_back_byte_by_byte(here: Window) -> None:
     text = "def f(x):\n\treturn  x < 2 & 'ü' # <b>&amp;</b> **not bold** 中文 👩‍👩‍👧"
     here.says(text)
     assert here.page.locator(".message.user .typed").text_content() == text
-    here.page.evaluate(
-        "navigator.clipboard.writeText = async text => { window.copied = text; }"
-    )
+    here.page.evaluate("navigator.clipboard.writeText = async text => { window.copied = text; }")
     here.tool(".message.user", "Copy")
     here.page.wait_for_function("() => 'copied' in window")
     assert here.page.evaluate("window.copied") == text
@@ -122,7 +127,7 @@ def test_what_is_typed_comes_back_byte_by_byte(here: Window) -> None:
 
 def test_stop_ends_an_answer_at_once(at_length: Window, person: Person) -> None:
     page = at_length.page
-    at_length.ask(COUNT)
+    at_length.ask(STORY)
     page.wait_for_selector(".message.writing .written > :not(.open), .message.writing .open > *")
     began = time.monotonic()
     page.click(STOP)
@@ -135,12 +140,13 @@ def test_stop_ends_an_answer_at_once(at_length: Window, person: Person) -> None:
 
 def test_an_answer_that_was_cut_off_is_gone_on_with(here: Window) -> None:
     page = here.page
-    here.says(COUNT)
+    here.says(STORY)
     text = here.answered()
     expect(page.locator(".message.assistant .facts")).to_contain_text("cut off at the length limit")
     page.get_by_role("button", name="Continue").click()
     page.wait_for_function(
-        "before => document.querySelector('.message.assistant .written').innerText.length > before", arg=len(text)
+        "before => document.querySelector('.message.assistant .written').innerText.length > before",
+        arg=len(text),
     )
     assert here.answered().startswith(text)
     assert page.locator(".message").count() == 2
@@ -159,12 +165,57 @@ def test_stop_ends_the_reading_of_a_long_question(at_length: Window, person: Per
     assert at_length.answered() == "No text."
 
 
+class Thinker(Parrot):
+    """Reasons, waits for `go`, answers, and waits for it again: the demo model cannot reason."""
+
+    thinks = True
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.go = Semaphore(0)
+
+    def stream(
+        self,
+        messages: Sequence[Message],
+        params: SamplingParams,
+        options: PromptOptions = PLAIN,
+        *,
+        cancel: Event | None = None,
+    ) -> Generator[Delta, None, None]:
+        """Yield a thought and an answer."""
+        yield Delta(reasoning="First **this**, then that.")
+        self.go.acquire(timeout=LONGEST)
+        yield Delta(reasoning=" Done.")
+        yield Delta("So: *yes*.")
+        self.go.acquire(timeout=LONGEST)
+        yield Delta(finish_reason="stop", usage=Usage(5, completion_tokens=9, decode_seconds=4.0))
+
+
+def test_a_thought_is_folded_and_says_how_long_it_took(browser: Browser, tmp_path: Path) -> None:
+    model = Thinker()
+    with served(tmp_path, model) as page, window(browser, page.page.url) as here:
+        here.open().ask("Is it so?")
+        summary, thought = here.page.locator(".thought summary"), here.page.locator(".thought strong")
+        expect(summary).to_have_text("Thinking…")
+        expect(thought).to_be_hidden()
+        summary.click()
+        expect(thought).to_have_text("this")
+        model.go.release()
+        expect(here.page.locator(".message.assistant > .written em")).to_have_text("yes")
+        expect(summary).to_have_text("Thought")
+        expect(thought).to_be_visible()
+        model.go.release()
+        expect(summary).to_have_text(re.compile(r"Thought for \d+\.\d s"))
+        expect(here.page.locator(".facts").last).to_contain_text("9 tokens · 2.3 tokens/s")
+        expect(here.page.get_by_label("Thinking", exact=True)).to_be_visible()
+
+
 # Rejoining
 
 
 def test_a_reload_in_mid_answer_loses_nothing(at_length: Window, store: Store) -> None:
     page = at_length.page
-    at_length.ask(COUNT)
+    at_length.ask(STORY)
     page.wait_for_function("() => document.querySelector('.message.writing .written')?.innerText.length > 60")
     before = page.inner_text(".message.writing .written")
     page.reload()
@@ -180,7 +231,7 @@ def test_a_reload_in_mid_answer_loses_nothing(at_length: Window, store: Store) -
 
 
 def test_a_second_tab_sees_the_same_answer_and_stops_it(at_length: Window) -> None:
-    at_length.ask(COUNT)
+    at_length.ask(STORY)
     at_length.page.wait_for_selector(".message.writing .open > *")
     tab = at_length.beside(at_length.chat)
     tab.wait_for_function("() => document.querySelector('.message.writing .written')?.innerText.length > 60")
@@ -314,7 +365,16 @@ def test_a_conversation_is_exported(here: Window, store: Store, tmp_path: Path, 
 def test_a_file_of_conversations_is_imported(here: Window, tmp_path: Path) -> None:
     file = tmp_path / "one.json"
     file.write_text(
-        json.dumps([{"messages": [{"role": "user", "content": "Imported?"}, {"role": "assistant", "content": "Yes."}]}])
+        json.dumps(
+            [
+                {
+                    "messages": [
+                        {"role": "user", "content": "Imported?"},
+                        {"role": "assistant", "content": "Yes."},
+                    ]
+                }
+            ]
+        )
     )
     here.page.keyboard.press("Control+b")
     here.page.set_input_files("#chats input[type=file]", file)
@@ -397,9 +457,13 @@ def test_a_message_that_is_refused_stays_where_it_was_typed(here: Window) -> Non
 def test_files_go_with_a_message_and_others_are_refused_with_the_reason(here: Window, store: Store) -> None:
     page = here.page
     files = "#composer input[type=file]"
-    page.set_input_files(files, {"name": "notes.md", "mimeType": "text/markdown", "buffer": b"The key is teal.\n"})
+    page.set_input_files(
+        files, {"name": "notes.md", "mimeType": "text/markdown", "buffer": b"The key is teal.\n"}
+    )
     expect(page.locator(".chip")).to_contain_text(re.compile(r"notes\.md: 1 line, \d+ tokens"))
-    page.set_input_files(files, {"name": "cat.txt", "mimeType": "text/plain", "buffer": b"\x89PNG\r\n\x1a\n\0\0"})
+    page.set_input_files(
+        files, {"name": "cat.txt", "mimeType": "text/plain", "buffer": b"\x89PNG\r\n\x1a\n\0\0"}
+    )
     expect(page.locator(".toast.warning")).to_contain_text("cat.txt")
     expect(page.locator(".chip")).to_have_count(1)
     here.says("What is the key?")
@@ -417,7 +481,7 @@ def test_keys_alone_are_enough(at_length: Window) -> None:
     page.keyboard.type("two")
     assert page.input_value("#composer textarea") == "one\ntwo"
     page.fill("#composer textarea", "")
-    page.keyboard.type(COUNT)
+    page.keyboard.type(STORY)
     page.keyboard.press("Enter")
     page.wait_for_selector(".message.writing .open > *")
     page.keyboard.press("Escape")
@@ -457,12 +521,21 @@ def test_every_control_is_reached_by_tab_and_shows_it(here: Window, store: Store
         )
         assert not label.startswith("unseen: "), label
         reached.add(label)
-    assert {"Conversations (Ctrl-B)", "Export", "Settings", "Copy", "Edit", "Answer again", "Delete"} <= reached
+    assert {
+        "Conversations (Ctrl-B)",
+        "Export",
+        "Settings",
+        "Copy",
+        "Edit",
+        "Answer again",
+        "Delete",
+    } <= reached
     assert {"Message", "Attach a file"} <= reached
 
 
 def test_at_the_width_of_a_phone_nothing_leads_sideways(browser: Browser, url: str, store: Store) -> None:
-    wide = f"A table:\n\n| {' | '.join('abcdefghijkl' * 3)} |\n|{'---|' * 36}\n\n```\n{'long ' * 60}\n```\n\n{'w' * 300}"
+    table = f"| {' | '.join('abcdefghijkl' * 3)} |\n|{'---|' * 36}"
+    wide = f"{table}\n\n```\n{'long ' * 60}\n```\n\n{'w' * 300}"
     phone = {"viewport": {"width": 360, "height": 740}, "has_touch": True, "is_mobile": True}
     with window(browser, url, **phone) as here:
         for chat in ("", said(store, "q" * 200, wide)):
@@ -523,14 +596,15 @@ def test_a_reader_who_scrolled_up_is_left_there(at_length: Window) -> None:
     page = at_length.page
     top = "document.querySelector('.scroll').scrollTop"
     page.set_viewport_size({"width": 420, "height": 420})
-    at_length.ask(COUNT)
+    at_length.ask(STORY)
     page.wait_for_function(f"() => {top} > 120")
     page.locator(".scroll").hover()
     page.mouse.wheel(0, -100)
     page.wait_for_selector(".to-end:not([hidden])")
     before, length = page.evaluate(top), len(page.inner_text(".message.writing .written"))
     page.wait_for_function(
-        "length => document.querySelector('.message.writing .written').innerText.length > length + 80", arg=length
+        "length => document.querySelector('.message.writing .written').innerText.length > length + 80",
+        arg=length,
     )
     assert page.evaluate(top) == before
     page.click(".to-end")

@@ -261,7 +261,7 @@ def test_a_browser_draws_the_page_under_the_policy_and_asks_nobody_else(here: Se
         page.on("pageerror", lambda error: said.append(str(error)))
         page.on("request", lambda request: asked.append(request.url))
         page.goto(here.page.url)
-        page.wait_for_selector("#composer textarea")
+        page.wait_for_selector("#conversation .welcome:not([hidden])")
         page.fill("#composer textarea", "hello there")
         page.press("#composer textarea", "Enter")
         page.locator("#conversation").get_by_text("hello there").nth(1).wait_for()

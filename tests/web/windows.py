@@ -56,7 +56,7 @@ class Window:
     @property
     def chat(self) -> str:
         """The conversation in view."""
-        return self.page.evaluate("new URLSearchParams(location.search).get('chat')")
+        return str(self.page.evaluate("new URLSearchParams(location.search).get('chat')"))
 
     def ask(self, text: str) -> None:
         """Send a message, as with the keyboard."""
@@ -101,7 +101,9 @@ class Window:
 @contextmanager
 def window(browser: Browser, url: str, **options: Any) -> Generator[Window]:
     """Open a window with a profile of its own; no script may fail in it."""
-    context = browser.new_context(**{"locale": "en-GB", "viewport": {"width": 1280, "height": 800}, **options})
+    context = browser.new_context(
+        **{"locale": "en-GB", "viewport": {"width": 1280, "height": 800}, **options}
+    )
     try:
         opened = Window(context, url)
         yield opened

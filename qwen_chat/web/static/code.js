@@ -8,6 +8,9 @@ import { say } from "./words.js";
 
 const COPIED_SECONDS = 1.5;
 
+/** What may be wider than the page scrolls by itself, and so by the keyboard, too. */
+const WIDE = ".code pre, .table, .formula";
+
 /** @type {Record<string, string>} */
 const ENDINGS = {
   bash: "sh", c: "c", "c++": "cpp", cpp: "cpp", css: "css", go: "go", html: "html", java: "java", javascript: "js",
@@ -20,6 +23,7 @@ export function dress(first, end) {
   for (let block = first; block && block !== end; block = block.nextElementSibling) {
     if (block.matches(".code")) dressCode(block);
     for (const code of block.querySelectorAll(".code")) dressCode(code);
+    for (const wide of [block, ...block.querySelectorAll(WIDE)]) if (wide.matches(WIDE)) wide.setAttribute("tabindex", "0");
   }
 }
 

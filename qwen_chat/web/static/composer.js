@@ -18,7 +18,7 @@ const SIGN_WITHIN = 1500;
 
 /**
  * @typedef {object} ComposerDeeds
- * @property {(chat: string, text: string, files: FileText[]) => Promise<void>} send
+ * @property {(chat: string, text: string, files: FileText[]) => Promise<boolean>} send whether an answer was begun
  * @property {() => Promise<void>} stop
  * @property {(think: string) => Promise<void>} think
  * @property {() => boolean} editLast
@@ -28,10 +28,13 @@ export class Composer {
   /** @param {HTMLElement} anchor @param {ComposerDeeds} deeds */
   constructor(anchor, deeds) {
     this.deeds = deeds;
-    /** @type {ChatView | null} */
+    this.id = "";
+    /** @type {ChatView | null} what is known of the conversation, soon after it was entered */
     this.chat = null;
     /** @type {Promise<void> | null} */
     this.sending = null;
+    /** Whether something came of what was sent last. */
+    this.sign = false;
     /** The answer that is being stopped: the page does not wait for the engine to end its step. */
     this.stopped = "";
     /** @type {(() => void)[]} who waits until nothing is written */
@@ -51,11 +54,9 @@ export class Composer {
 
   /** @param {ChatView} chat */
   show(chat) {
-    const other = this.chat?.id !== chat.id;
-    if (other && this.chat) this.#keepNow();
+    if (chat.id !== this.id) this.enter(chat.id);
     this.chat = chat;
-    if (other) this.#enter(chat.id);
-    if (other || chat.running) this.sending = null;
+    if (chat.running) this.sending = null;
     if (!chat.running) {
       this.stopped = "";
       this.waiting.splice(0).forEach((go) => go());
@@ -63,6 +64,12 @@ export class Composer {
     this.think.hidden = !chat.thinks;
     this.think.value = chat.think;
     this.#showButton();
+  }
+
+  /** Take the next message at once: an answer may be written sooner than its first sign comes. */
+  settle() {
+    this.sign = true;
+    if (this.isEmpty && !this.chat?.running) this.#rest();
   }
 
   get isEmpty() {
@@ -108,11 +115,15 @@ export class Composer {
     });
   }
 
-  /** @param {string} id */
-  #enter(id) {
+  /** Write to another conversation from now on. @param {string} id */
+  enter(id) {
+    this.#keepNow();
+    this.id = id;
+    this.chat = this.sending = null;
     this.attachments.clear();
     this.area.value = draftOf(id);
     fit(this.area);
+    this.#showButton();
   }
 
   #listen() {
@@ -186,16 +197,18 @@ export class Composer {
 
   /** @param {string} text */
   async #deliver(text) {
-    const id = this.chat?.id ?? "";
+    const { id } = this;
     const { files } = this.attachments;
     this.stopped = "";
+    this.sign = false;
     try {
       await this.#ended();
-      await this.deeds.send(id, text, files);
+      const begun = await this.deeds.send(id, text, files);
       forgetDraft(id);
-      if (this.chat?.id === id && this.area.value === text) this.#sent();
+      if (this.id === id && this.area.value === text) this.#sent();
       // The answer's first sign comes by another way: until then the button stays what it will be.
-      setTimeout(() => this.#rest(), SIGN_WITHIN);
+      if (begun && !this.sign) setTimeout(() => this.#rest(), SIGN_WITHIN);
+      else this.#rest();
     } catch (fault) {
       // What was typed stays where it is.
       warn(fault);

@@ -63,6 +63,11 @@ export class Conversation {
     return last !== undefined;
   }
 
+  /** Say a message differently. @param {string} id */
+  edit(id) {
+    void this.messages.get(id)?.edit();
+  }
+
   /** Bring a message into sight. @param {string} id */
   reveal(id) {
     this.scroll.reveal(this.messages.get(id)?.node);

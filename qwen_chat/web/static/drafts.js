@@ -18,9 +18,9 @@ export function forgetDraft(chat) {
   keep(`draft:${chat}`, "", sessionStorage);
 }
 
-/** Let what was typed in one conversation be found in another. @param {string} from @param {string} to */
-export function moveDraft(from, to) {
-  const text = draftOf(from);
-  forgetDraft(from);
-  if (text) keepDraft(to, text, false);
+/** Return what was typed, and forget it. @param {string} chat @returns {string} */
+export function takeDraft(chat) {
+  const text = draftOf(chat);
+  forgetDraft(chat);
+  return text;
 }

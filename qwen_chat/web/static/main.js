@@ -1,19 +1,20 @@
 /** The page: its parts are put into Gradio's frame, and each is told what it needs to know. */
 
-import { post } from "./api.js";
+import { get, post } from "./api.js";
 import { chooseAppearance } from "./appearance.js";
 import { Chats } from "./chats.js";
 import { Composer } from "./composer.js";
 import { Conversation } from "./conversation.js";
 import { confirmed, showShortcuts } from "./dialogs.js";
 import { appearing, element } from "./dom.js";
-import { moveDraft } from "./drafts.js";
+import { takeDraft } from "./drafts.js";
 import { Header } from "./header.js";
 import { keep, kept } from "./keeping.js";
 import { listenToKeys } from "./keyboard.js";
 import { language, switchLanguage } from "./language.js";
 import { Notes } from "./notes.js";
 import { chatInView, putInView, tellSettings } from "./place.js";
+import { Output } from "./output.js";
 import { Sidebar } from "./sidebars.js";
 import { Stream } from "./stream.js";
 import { SystemPrompt } from "./system.js";
@@ -67,6 +68,7 @@ class Page {
       think: (think) => this.#do("think", { think }),
       editLast: () => this.conversation.editLast(),
     });
+    this.output = new Output(anchors.composer);
     this.chats = new Chats(anchors.chats, {
       open: (chat, message) => this.open(chat, { message }),
       begin: (options) => void this.begin(options),
@@ -93,6 +95,8 @@ class Page {
     this.id = id;
     putInView(id, goes);
     this.chats.mark(id);
+    this.composer.enter(id);
+    this.output.hide();
     this.#follow(id);
     this.composer.focus();
   }
@@ -124,6 +128,7 @@ class Page {
     this.conversation.take(frame, anew);
     if (frame.chat) this.#show(frame.chat);
     if (this.chat && (frame.order || frame.chat)) this.#welcome(this.chat);
+    if (frame.order) this.composer.settle();
     frame.notices?.forEach(tell);
     if (frame.list !== undefined && frame.list !== this.listed) {
       this.listed = frame.list;
@@ -169,7 +174,7 @@ class Page {
       this.notes.gone(fault.message);
     } else if (kept("unasked", sessionStorage) === id) {
       // One in which nothing was said leaves no trace when the server starts again.
-      void this.begin({}).then(() => moveDraft(id, this.id));
+      void this.begin({}).then(() => this.composer.fill(takeDraft(id)));
     } else {
       this.conversation.forget(id);
       this.welcome.node.hidden = true;
@@ -189,8 +194,12 @@ class Page {
 
   /** @param {string} chat @param {string} text @param {{name: string, text: string}[]} files */
   async #send(chat, text, files) {
-    await post(`chat/${chat}/send`, { text, files });
-    this.conversation.scroll.toEnd();
+    const { begun, said, compose, message } = await post(`chat/${chat}/send`, { text, files });
+    this.output.show(said);
+    if (message) this.conversation.edit(message);
+    else if (compose) setTimeout(() => this.composer.fill(compose));
+    if (begun) this.conversation.scroll.toEnd();
+    return begun;
   }
 
   /** @param {string} message */
@@ -199,24 +208,29 @@ class Page {
   }
 
   #foot() {
-    return element(
+    const foot = element(
       "footer",
       { class: "list-foot" },
       Object.assign(labelled("sun", say("appearance"), chooseAppearance), { id: "appearance" }),
       Object.assign(labelled("language", say("otherLanguage"), switchLanguage), { title: say("switchLanguage") }),
       Object.assign(labelled("keyboard", say("keysShort"), showShortcuts), { title: `${say("shortcuts")} (?)` }),
     );
+    void attempt(this.#addWay(foot));
+    return foot;
+  }
+
+  /** Add the way out for someone who logged in. @param {HTMLElement} foot */
+  async #addWay(foot) {
+    const { name, auth } = await get("chat/me");
+    if (auth) foot.append(Object.assign(labelled("forward", say("logOut"), logOut), { title: say("logOutAs", name) }));
   }
 
   #listen() {
     listenToKeys({
       search: () => {
         this.left.open();
-        // Gradio opens it only once this event is over.
-        setTimeout(() => {
-          this.chats.search.focus();
-          this.chats.search.select();
-        });
+        this.chats.search.focus();
+        this.chats.search.select();
       },
       toggleList: () => this.left.toggle(),
       begin: () => void this.begin({}),
@@ -236,10 +250,22 @@ class Page {
   }
 }
 
+/** Let what is said be the main part of the page; Gradio's would have the sidebars in it. @param {HTMLElement} talk */
+function mark(talk) {
+  talk.closest("main")?.setAttribute("role", "presentation");
+  talk.setAttribute("role", "main");
+}
+
+async function logOut() {
+  await fetch("logout", { method: "POST" });
+  location.reload();
+}
+
 document.documentElement.lang = language === "zh" ? "zh-CN" : "en";
 mountToasts();
 const names = /** @type {const} */ (["left", "right", "chats", "head", "conversation", "composer"]);
 const found = await Promise.all(names.map((name) => appearing(`#${name}`)));
 const page = new Page(/** @type {any} */ (Object.fromEntries(names.map((name, at) => [name, found[at]]))));
+mark(await appearing("#talk"));
 document.documentElement.classList.add("ready");
 await page.start();

@@ -30,7 +30,8 @@ export function openMenu(button, items) {
   menu.addEventListener("toggle", (event) => {
     if (/** @type {ToggleEvent} */ (event).newState === "closed") closed(menu, button);
   });
-  document.body.append(menu);
+  // It belongs where its button does, though it is drawn above everything.
+  (button.closest("[role=main], [role=navigation]") ?? document.body).append(menu);
   menu.showPopover();
   place(menu, button.getBoundingClientRect());
   button.setAttribute("aria-expanded", "true");

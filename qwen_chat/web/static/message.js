@@ -35,7 +35,7 @@ export class Message {
     this.text = element("div", { class: this.isAnswer ? "written" : "typed", dir: "auto" });
     this.under = element("div", { class: "under" });
     this.node = element("article", { class: `message ${kind(view.role)}`, id: `message-${view.id}` });
-    this.node.append(element("h3", { class: "unseen" }, say(nameOf(view.role))), this.text, this.under);
+    this.node.append(element("h2", { class: "unseen" }, say(nameOf(view.role))), this.text, this.under);
     this.growing = new Growing(this.text);
     /** @type {HTMLDetailsElement | null} */
     this.thought = null;
@@ -68,10 +68,8 @@ export class Message {
       this.growing.restart();
       this.thoughtGrowing?.restart();
     }
-    if (live.thought) {
-      this.#thoughts().take(live.thought);
-      this.#nameThought(live.status === "thinking" ? say("thinking") : say("thought", 0));
-    }
+    if (live.thought) this.#thoughts().take(live.thought);
+    this.#nameThought(live.status === "thinking" ? say("thinking") : say("thought", 0));
     if (live.answer) this.growing.take(live.answer);
     this.live = live;
     this.#showStatus();

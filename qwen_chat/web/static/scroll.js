@@ -16,6 +16,10 @@ export class Scroll {
     this.ends = true;
     this.button = element("button", { type: "button", class: "to-end", title: say("toEnd"), "aria-label": say("toEnd"), hidden: true }, icon("down"));
     this.button.addEventListener("click", () => this.toEnd());
+    // Who unfolds something wants to read it, not what is below.
+    inner.addEventListener("click", (event) => {
+      if (event.target instanceof Element && event.target.closest("summary, [aria-expanded]")) this.stay();
+    });
     box.addEventListener("scroll", () => this.#scrolled(), { passive: true });
     // Also what grows by itself: a folded thought that is opened, a window made narrower.
     const sizes = new ResizeObserver(() => this.follow());
@@ -26,6 +30,12 @@ export class Scroll {
   /** Stay at the end, if the reader is there. */
   follow() {
     if (this.atEnd && this.ends) this.box.scrollTop = this.box.scrollHeight;
+  }
+
+  /** Stay here, whatever comes. */
+  stay() {
+    this.atEnd = false;
+    requestAnimationFrame(() => this.#scrolled());
   }
 
   toEnd() {

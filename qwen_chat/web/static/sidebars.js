@@ -50,11 +50,14 @@ export class Sidebar {
     this.#toggle();
     if (!narrow.matches) keep(`sidebar-${this.node.id}`, opens ? "open" : "closed");
     if (!opens) this.opener()?.focus();
-    else if (narrow.matches) requestAnimationFrame(() => this.node.querySelector(FIRST)?.focus());
+    else if (narrow.matches) this.node.querySelector(FIRST)?.focus();
   }
 
   #toggle() {
+    const opens = !this.isOpen;
     /** @type {HTMLElement | null} */ (this.node.querySelector(".toggle-button"))?.click();
+    // Gradio does so only once this event is over, and what is hidden takes no focus.
+    this.node.classList.toggle("open", opens);
   }
 }
 
