@@ -132,6 +132,7 @@ def test_json_is_one_object_with_all_that_is_known(qwen_chat: RunCommand) -> Non
         "cached_tokens": int,
         "completion_tokens": int,
         "prefill_seconds": float,
+        "reasoning_seconds": float,
         "decode_seconds": float,
     }
     assert usage["completion_tokens"] == 5

@@ -27,3 +27,9 @@ def test_a_command_of_the_shell_is_shown(name: str) -> None:
 def test_a_picture_is_there(picture: str) -> None:
     assert f"(assets/{picture}.svg)" in README
     assert (ROOT / "assets" / f"{picture}.svg").read_text(encoding="utf-8").startswith("<svg")
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_a_picture_of_the_page_is_there(theme: str) -> None:
+    assert f"(assets/page-{theme}.png)" in README
+    assert (ROOT / "assets" / f"page-{theme}.png").read_bytes().startswith(b"\x89PNG")
