@@ -134,6 +134,7 @@ def eight_on_the_engine() -> Eight:
     params = xllamacpp.CommonParams()
     params.model.path = str(ours.model_path())
     params.n_ctx, params.n_parallel, params.verbosity = 8192, PEOPLE, -1
+    params.kv_unified = True  # each may have all of the context, as on the page
     server = xllamacpp.Server(params)
     bare.ask(server, _asked("Say hello."), 8, _unseen)
     made: list[int] = []

@@ -46,6 +46,8 @@ class ChatSession:
         self.think: Think = self.settings.think
         self.running: Turn | None = None
         self.changes = Changes()
+        self.revision = 0
+        """Another number after each change but those of an answer that goes on being written."""
         self._journal = Journal(store)
         self._asker = Asker()
         self._unspoken: list[Node] = []
@@ -361,6 +363,7 @@ class ChatSession:
     def _commit(self, turn: Turn, node: Node) -> None:
         with self._lock:
             self.running = None
+            self.revision += 1
             self.history.update(node)
             if isinstance(turn.error, ContextLengthError) and not node.message.content:
                 # A question that can never be read would make every later one fail too.
@@ -403,6 +406,7 @@ class ChatSession:
     def _changing(self) -> Iterator[None]:
         with self._lock:
             yield
+            self.revision += 1
         self.changes.tell()
 
 

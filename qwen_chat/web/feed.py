@@ -8,7 +8,7 @@ from qwen_chat.history import History, Node
 from qwen_chat.session import ChatSession
 from qwen_chat.turn import Turn
 from qwen_chat.web.growing import Sent, Writing, writing_of
-from qwen_chat.web.views import JSON, chat_view, message_view
+from qwen_chat.web.views import JSON, chat_view, message_view, ready
 
 RECENT = 60
 """Messages of a long conversation that are sent at first; the page asks for those before them."""
@@ -19,26 +19,33 @@ class Feed:
 
     def __init__(self, session: ChatSession) -> None:
         self._session = session
+        self._seen: object = None
         self._forget()
 
     def next(self) -> JSON:
         """Return what changed, {} when nothing did."""
-        history, turn = self._session.history, self._session.running
+        session = self._session
+        turn, seen = session.running, (session.revision, session.left_out, ready(session))
+        frame: JSON = {}
+        if turn is None or seen != self._seen:
+            self._seen = seen
+            self._put_conversation(frame, turn)
+        if turn is not None:
+            self._put_live(frame, turn, writing_of(turn))
+        self._put_notices(frame, turn)
+        return frame
+
+    def _put_conversation(self, frame: JSON, turn: Turn | None) -> None:
+        history = self._session.history
         if history is not self._history:
             self._forget()
-        writing = writing_of(turn) if turn is not None else None
         path = history.path()
         shown = path[-RECENT:] if not self._order else [node for node in path if self._is_shown(node)]
-        frame: JSON = {}
         self._put(frame, "chat", chat_view(self._session))
         self._put_messages(frame, history, shown, turn)
         self._put(frame, "order", [node.id for node in path])
         if turn is None:
             self._put(frame, "list", _fingerprint(self._session))
-        if turn is not None and writing is not None:
-            self._put_live(frame, turn, writing)
-        self._put_notices(frame, turn)
-        return frame
 
     def _forget(self) -> None:
         self._history = self._session.history

@@ -153,6 +153,10 @@ class People:
                 self._people[name] = self._make(name)
             return self._people[name]
 
+    def answering(self) -> int:
+        """Return how many answers are being written."""
+        return sum(session.running is not None for person in self for session in person.sessions)
+
     def __iter__(self) -> Iterator[Person]:
         """Iterate over those who have come."""
         with self._lock:

@@ -125,7 +125,9 @@ class Routes:
         """Follow a conversation."""
         person, session = self._person(request), self._session(request, id)
         headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-        return StreamingResponse(frames(person, session), media_type="text/event-stream", headers=headers)
+        return StreamingResponse(
+            frames(person, session, self._people.answering), media_type="text/event-stream", headers=headers
+        )
 
     def messages(self, request: Request, id: str, before: str) -> dict[str, Any]:
         """Return the messages that stand before one of the branch in view, as a long one is scrolled back."""

@@ -6,7 +6,7 @@ https://html.spec.whatwg.org/multipage/server-sent-events.html
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import ExitStack
 
 from anyio import to_thread
@@ -19,6 +19,9 @@ from qwen_chat.web.people import Person
 _PAUSE_SECONDS = 0.05
 """Between frames: as often as an eye can follow."""
 
+_PAUSE_SECONDS_EACH = 0.02
+"""For each answer that is being written: together they are to leave the engine its time."""
+
 _DRAWING_SHARE = 0.1
 """Of the time, at most: what takes long to draw is drawn less often."""
 
@@ -29,13 +32,17 @@ _BEAT_SECONDS = 15.0
 """Between signs of life, by which proxies and pages tell silence from a lost connection."""
 
 
-async def frames(person: Person, session: ChatSession) -> AsyncIterator[str]:
-    """Yield what a page is to show, as events, for as long as it looks."""
+async def frames(person: Person, session: ChatSession, answering: Callable[[], int]) -> AsyncIterator[str]:
+    """Yield what a page is to show, as events, for as long as it looks.
+
+    `answering` tells how many answers are being written, here and elsewhere.
+    """
     changed = asyncio.Event()
     loop = asyncio.get_running_loop()
 
     def tell() -> None:
-        loop.call_soon_threadsafe(changed.set)
+        if not changed.is_set():
+            loop.call_soon_threadsafe(changed.set)
 
     feed = Feed(session)
     with ExitStack() as stack:
@@ -53,8 +60,13 @@ async def frames(person: Person, session: ChatSession) -> AsyncIterator[str]:
             took = time.monotonic() - started
             if frame:
                 yield f"data: {json.dumps(frame, ensure_ascii=False, separators=(',', ':'))}\n\n"
-            await asyncio.sleep(min(max(_PAUSE_SECONDS, took / _DRAWING_SHARE), _LONGEST_PAUSE_SECONDS))
+            await asyncio.sleep(_pause(took, answering()))
             try:
                 await asyncio.wait_for(changed.wait(), _BEAT_SECONDS)
             except TimeoutError:
                 yield ": still here\n\n"
+
+
+def _pause(drawing_seconds: float, answering: int) -> float:
+    wanted = max(_PAUSE_SECONDS, _PAUSE_SECONDS_EACH * answering, drawing_seconds / _DRAWING_SHARE)
+    return min(wanted, _LONGEST_PAUSE_SECONDS)
