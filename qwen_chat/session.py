@@ -45,6 +45,8 @@ class ChatSession:
         self.role = self._addressed(role) if role else None
         self.think: Think = self.settings.think
         self.running: Turn | None = None
+        self.latest: Turn | None = None
+        """The turn that was begun last in this conversation."""
         self.changes = Changes()
         self.revision = 0
         """Another number after each change but those of an answer that goes on being written."""
@@ -344,7 +346,7 @@ class ChatSession:
             lambda node: self._commit(turn, node),
             self.changes,
         )
-        self.running = turn
+        self.running = self.latest = turn
         return turn.start()
 
     def _begin(self) -> None:
@@ -392,7 +394,7 @@ class ChatSession:
         return role.addressed_to(self.settings.user_name)
 
     def _fresh(self) -> None:
-        self.history, self._asker = History(), Asker()
+        self.history, self._asker, self.latest = History(), Asker(), None
         self._unspoken, self._begun = [], False
 
     @contextmanager

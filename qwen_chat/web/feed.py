@@ -20,6 +20,8 @@ class Feed:
     def __init__(self, session: ChatSession) -> None:
         self._session = session
         self._seen: object = None
+        latest = session.latest
+        self._told = latest if latest is not None and latest.done and latest.error is None else None
         self._forget()
 
     def next(self) -> JSON:
@@ -32,7 +34,7 @@ class Feed:
             self._put_conversation(frame, turn)
         if turn is not None:
             self._put_live(frame, turn, writing_of(turn))
-        self._put_notices(frame, turn)
+        self._put_end(frame, session.latest)
         return frame
 
     def _put_conversation(self, frame: JSON, turn: Turn | None) -> None:
@@ -91,14 +93,13 @@ class Feed:
                 "answer": asdict(answer) if answer else None,
             }
 
-    def _put_notices(self, frame: JSON, turn: Turn | None) -> None:
-        ended = self._turn
-        if ended is None or ended is turn or not ended.done:
+    def _put_end(self, frame: JSON, turn: Turn | None) -> None:
+        """Tell once what there is to tell of a turn that ended, however short it was."""
+        if turn is None or turn is self._told or not turn.done:
             return
-        self._turn = None
+        self._told = turn
         self._last.pop("live", None)
-        notices = [*ended.notices, *([str(ended.error)] if ended.error else [])]
-        if notices:
+        if notices := [*turn.notices, *([str(turn.error)] if turn.error else [])]:
             frame["notices"] = notices
 
 
