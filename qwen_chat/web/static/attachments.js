@@ -10,6 +10,8 @@ import { say } from "./words.js";
 /** @typedef {import("./types.js").ReadFile} ReadFile */
 
 const MOST_FILES = 20;
+/** The server takes no more either; it would be sent in vain. */
+const MOST_MIB = 10;
 
 export class Attachments {
   /** @param {() => void} changed */
@@ -33,7 +35,8 @@ export class Attachments {
   /** @param {Iterable<File>} files */
   add(files) {
     for (const file of files) {
-      if (this.chips.size < MOST_FILES) void this.#read(file);
+      if (file.size > MOST_MIB * 2 ** 20) warn(say("fileTooLarge", file.name, MOST_MIB));
+      else if (this.chips.size < MOST_FILES) void this.#read(file);
       else warn(say("tooMany", MOST_FILES));
     }
   }

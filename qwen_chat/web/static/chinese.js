@@ -5,6 +5,7 @@ export const chinese = {
   // Faults
   offline: "无法连接服务器。您的文字还在，请稍后再试。",
   signedOut: "您已退出登录：请刷新页面并重新登录。",
+  fileTooLarge: (name, most) => `${name} 超过 ${most} MiB：请只提供其中一部分。`,
   tooLarge: "内容太大，无法接收。",
   failed: (status) => `服务器无法完成此操作（${status}）。`,
   lost: "连接中断，正在重新连接…",
@@ -26,7 +27,7 @@ export const chinese = {
   save: "保存",
   output: "命令的输出",
   logOut: "退出登录",
-  logOutAs: (/** @type {string} */ name) => `已登录为 ${name}`,
+  logOutAs: (name) => `已登录为 ${name}`,
   appearance: "外观",
   light: "浅色",
   dark: "深色",

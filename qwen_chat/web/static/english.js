@@ -6,6 +6,7 @@ export const english = {
   // Faults
   offline: "The server cannot be reached. Your text is still here; try again in a moment.",
   signedOut: "You are signed out: reload the page and sign in again.",
+  fileTooLarge: (/** @type {string} */ name, /** @type {number} */ most) => `${name} is larger than ${most} MiB: give a part of it.`,
   tooLarge: "Too large to be taken in.",
   failed: (/** @type {number} */ status) => `The server could not do this (${status}).`,
   lost: "Connection lost. Joining again…",
