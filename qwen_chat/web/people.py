@@ -90,11 +90,11 @@ class Person:
 
         Raises: UsageError when this person has none of that id.
         """
+        session = self.find(id)
+        session.stop()
+        if (turn := session.running) is not None:
+            turn.wait()  # without the lock: pages ask for it all the time
         with self._lock:
-            session = self.find(id)
-            session.stop()
-            if (turn := session.running) is not None:
-                turn.wait()
             if self.store is not None:
                 self.store.delete(id)
             self._open = [each for each in self._open if each.session is not session]
