@@ -71,3 +71,31 @@ def test_the_way_out(browser: Browser, tmp_path: Path) -> None:
         here.page.wait_for_selector("input[name=password]")
         here.page.goto(team.page.url)
         here.page.wait_for_selector("input[name=password]")
+
+
+def log_in(here: Window, name: str, password: str) -> None:
+    here.page.goto(here.url)
+    here.page.fill("input[name=name]", name)
+    here.page.fill("input[name=password]", password)
+    here.page.keyboard.press("Enter")
+    here.ready()
+
+
+def test_two_people_have_conversations_of_their_own(browser: Browser, tmp_path: Path) -> None:
+    accounts = Accounts([("ann", "secret"), ("bob", "other")])
+    with (
+        served(tmp_path, accounts=accounts) as team,
+        window(browser, team.page.url) as ann,
+        window(browser, team.page.url) as bob,
+    ):
+        log_in(ann, "ann", "secret")
+        log_in(bob, "bob", "other")
+        ann.says("what ann said")
+        bob.says("what bob said")
+        for here, own in ((ann, "what ann said"), (bob, "what bob said")):
+            here.page.keyboard.press("Control+b")
+            expect(here.page.locator("#chats .chat")).to_have_count(1)
+            expect(here.page.locator("#chats")).to_contain_text(own)
+        bob.page.goto(f"{team.page.url}?chat={ann.chat}")
+        expect(bob.page.get_by_role("heading", name="This conversation is gone")).to_be_visible()
+        expect(bob.page.locator("body")).not_to_contain_text("what ann said")
