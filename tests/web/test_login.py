@@ -95,7 +95,7 @@ def test_a_name_that_is_not_known_takes_as_long_as_a_wrong_password() -> None:
             started = time.thread_time()
             known.check(name, "wrong")
             taken.append(time.thread_time() - started)
-    assert 0.7 < min(times["bob"]) / min(times["ann"]) < 1.4
+    assert 0.5 < min(times["bob"]) / min(times["ann"]) < 2
 
 
 # The page of the login
