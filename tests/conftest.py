@@ -1,6 +1,7 @@
 """What tests share: an empty home for each, the real demo model, the real command."""
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -17,6 +18,9 @@ from qwen_chat.model.llamacpp import LlamaCppModel, LlamaCppOptions
 
 if TYPE_CHECKING:
     from qwen_chat.model.hf.engine import TransformersModel
+
+# A shell that runs the tests in the background lets them ignore Ctrl-C, and all that they start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 CLEAN = [name for name in os.environ if name.startswith("QWEN_CHAT_")]
 
