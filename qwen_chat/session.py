@@ -347,6 +347,7 @@ class ChatSession:
             self.changes,
         )
         self.running = self.latest = turn
+        self.revision += 1  # before its first word is told of
         return turn.start()
 
     def _begin(self) -> None:

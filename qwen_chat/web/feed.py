@@ -29,7 +29,8 @@ class Feed:
         session = self._session
         turn, seen = session.running, (session.revision, session.left_out, ready(session))
         frame: JSON = {}
-        if turn is None or seen != self._seen:
+        # What is written is put into its message, which the page must have.
+        if turn is None or seen != self._seen or turn.message_id not in self._messages:
             self._seen = seen
             self._put_conversation(frame, turn)
         if turn is not None:

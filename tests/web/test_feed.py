@@ -13,6 +13,7 @@ from qwen_chat.presets import load
 from qwen_chat.session import ChatSession
 from qwen_chat.store import Store
 from qwen_chat.web.feed import RECENT, Feed
+from qwen_chat.web.views import JSON
 
 
 @pytest.fixture
@@ -83,6 +84,23 @@ def until_pieces(feed: Feed, id: str, text: str) -> str:
         if text in came:
             return came
     raise AssertionError(came)
+
+
+def test_the_message_comes_no_later_than_its_first_word(store: Store) -> None:
+    """The page is told of the first word before the session is done with sending."""
+    end = Event()
+    session = talked(store, "One", end, turns=0)
+    feed = Feed(session)
+    feed.next()
+    frames: list[JSON] = []
+    with session.changes.telling(lambda: frames.append(feed.next())):
+        turn = session.send("count")
+        until_told = (frame for _ in range(10**6) for frame in frames if frame.get("live", {}).get("answer"))
+        first = next(until_told)
+        end.set()
+        turn.wait()
+    known = [id for frame in frames[: frames.index(first) + 1] for id in frame.get("messages", {})]
+    assert turn.message_id in known
 
 
 def test_what_went_wrong_is_said_once(store: Store) -> None:

@@ -127,7 +127,7 @@ def test_what_is_typed_comes_back_byte_by_byte(here: Window) -> None:
     text = "def f(x):\n\treturn  x < 2 & 'ü' # <b>&amp;</b> **not bold** 中文 👩‍👩‍👧"
     here.says(text)
     assert here.page.locator(".message.user .typed").text_content() == text
-    here.page.evaluate("navigator.clipboard.writeText = async text => { window.copied = text; }")
+    here.page.evaluate("() => { navigator.clipboard.writeText = async text => { window.copied = text; }; }")
     here.tool(".message.user", "Copy")
     here.page.wait_for_function("() => 'copied' in window")
     assert here.page.evaluate("window.copied") == text

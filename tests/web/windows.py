@@ -5,10 +5,12 @@ from contextlib import contextmanager
 from typing import Any
 
 from browser import executable
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Playwright, expect
 
 LONGEST = 60_000
 """Milliseconds that anything may take."""
+
+expect.set_options(timeout=LONGEST)
 
 
 @contextmanager
