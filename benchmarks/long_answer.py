@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
+from typing import Any
 
 from playwright.sync_api import Page as Tab
 from playwright.sync_api import sync_playwright
@@ -89,11 +90,10 @@ def _conforms(model: Teller) -> ChatModel:
 
 def long_answer(tokens: int) -> LongAnswer:
     """Have an answer written in a real browser, and type all the while."""
-    with _served(Teller(tokens)) as url, _tab(url) as tab:
-        session = tab.context.new_cdp_session(tab)
-        session.send("Network.enable")
-        received: list[float] = []
-        session.on("Network.dataReceived", lambda event: received.append(event["dataLength"]))
+    with _served(Teller(tokens)) as url, _tab() as tab:
+        received = _streamed(tab)
+        tab.goto(url)
+        tab.wait_for_selector("#conversation .welcome:not([hidden])")
         tab.fill("#composer textarea", "Tell me everything.")
         tab.press("#composer textarea", "Enter")
         tab.wait_for_selector("#composer button.stops")
@@ -121,7 +121,7 @@ def _served(model: ChatModel) -> Iterator[str]:
 
 
 @contextmanager
-def _tab(url: str) -> Iterator[Tab]:
+def _tab() -> Iterator[Tab]:
     with sync_playwright() as playwright:
         chromium = shutil.which("chromium") or shutil.which("google-chrome")
         browser = playwright.chromium.launch(
@@ -129,9 +129,26 @@ def _tab(url: str) -> Iterator[Tab]:
             args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
         )
         try:
-            tab = browser.new_page()
-            tab.goto(url)
-            tab.wait_for_selector("#conversation .welcome:not([hidden])")
-            yield tab
+            yield browser.new_page()
         finally:
             browser.close()
+
+
+def _streamed(tab: Tab) -> list[int]:
+    """Return what will hold the sizes of all that comes through streams of events, in bytes."""
+    session = tab.context.new_cdp_session(tab)
+    session.send("Network.enable")
+    streams: set[str] = set()
+    sizes: list[int] = []
+
+    def answered(event: dict[str, Any]) -> None:
+        if event["response"]["mimeType"] == "text/event-stream":
+            streams.add(event["requestId"])
+
+    def came(event: dict[str, Any]) -> None:
+        if event["requestId"] in streams:
+            sizes.append(event["dataLength"])
+
+    session.on("Network.responseReceived", answered)
+    session.on("Network.dataReceived", came)
+    return sizes
