@@ -20,6 +20,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from starlette.datastructures import Headers
 from starlette.requests import cookie_parser
 
+from qwen_chat.changes import Changes
 from qwen_chat.web.accounts import Accounts
 from qwen_chat.web.throttle import Throttle
 from qwen_chat.web.walls import person_of
@@ -97,7 +98,10 @@ class Logins:
 
 
 class Open:
-    """The door where nobody has to log in: all who come are the same person."""
+    """The door where nobody has to log in: all who come are the same person, and nobody leaves."""
+
+    def __init__(self) -> None:
+        self.left = Changes()
 
     def person(self, path: str, headers: Headers) -> str | None:  # noqa: ARG002 - the other door asks for both
         """Return the name of the one person."""
@@ -114,6 +118,7 @@ class Login:
     def __init__(self, accounts: Accounts, cookie: str, clock: Callable[[], float] = time.monotonic) -> None:
         self._accounts = accounts
         self._cookie = cookie
+        self.left = Changes()
         self._logins = Logins(clock)
         self._throttle = Throttle(clock)
         self._page = Template(Path(__file__).with_name("login.html").read_text(encoding="utf-8"))
@@ -149,12 +154,16 @@ class Login:
         self._throttle.passed(address, name)
         return self._entered(request, known, form.get("after", ""))
 
-    def leave(self, request: Request) -> Response:
-        """Log out."""
-        self._logins.end(self._secret(request.headers))
+    async def leave(self, request: Request) -> Response:
+        """Log out: nothing more is sent to whoever has that login, in whichever tab."""
+        self._end(request)
         answer = RedirectResponse("login", 303)
         answer.delete_cookie(self._cookie, path=_path(request))
         return answer
+
+    def _end(self, request: Request) -> None:
+        self._logins.end(self._secret(request.headers))
+        self.left.tell()
 
     def _secret(self, headers: Headers) -> str:
         return cookie_parser(headers.get("cookie", "")).get(self._cookie, "")
@@ -162,7 +171,7 @@ class Login:
     def _entered(self, request: Request, name: str, after: str) -> Response:
         chat = dict(parse_qsl(after)).get(_AFTER, "")[:_LONGEST_ID]
         answer = RedirectResponse("./" + (f"?{urlencode({_AFTER: chat})}" if chat else ""), 303)
-        self._logins.end(self._secret(request.headers))
+        self._end(request)
         answer.set_cookie(
             self._cookie,
             self._logins.begin(name),

@@ -1,6 +1,7 @@
 """What every request must get past, and every answer takes along, whichever address it is for."""
 
 import asyncio
+from dataclasses import dataclass
 from typing import Protocol
 from urllib.parse import quote
 
@@ -8,6 +9,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from qwen_chat.changes import Changes
 from qwen_chat.web.frame import policy
 from qwen_chat.web.hosts import Hosts
 from qwen_chat.web.intake import Intake
@@ -30,7 +32,9 @@ _PERSON = "qwen_chat.person"
 
 
 class Door(Protocol):
-    """Knows who asks."""
+    """Knows who asks; `left` are told, in the loop that serves the page, whenever someone logged out."""
+
+    left: Changes
 
     def person(self, path: str, headers: Headers) -> str | None:
         """Return the name of who sends a request, or None for one that may not pass."""
@@ -42,25 +46,40 @@ def person_of(scope: Scope) -> str:
     return str(scope[_PERSON])
 
 
+@dataclass(eq=False, slots=True)
+class _Visit:
+    """A request that was let in and is being answered; `over` is why it was ended from here."""
+
+    path: str
+    headers: Headers
+    task: asyncio.Task[object] | None
+    over: Response | None = None
+
+    def end(self, over: Response) -> None:
+        """End it; `over` is the answer, where none was begun."""
+        self.over = over
+        if self.task is not None:
+            self.task.cancel()
+
+
 class Walls:
     """Lets requests through to an application that come from the page itself and from someone it knows."""
 
     def __init__(self, app: ASGIApp, hosts: Hosts, door: Door, root_path: str = "") -> None:
         self.app = app
         self._hosts, self._door, self._root_path = hosts, door, root_path
-        self._running: set[asyncio.Task[object] | None] = set()
-        self._closed = False
+        self._visits: set[_Visit] = set()
 
     def close(self) -> None:
         """End the answers that are being sent; to be called in the loop that sends them."""
-        self._closed = True
-        for task in filter(None, self._running):
-            task.cancel()
+        for visit in self._visits:
+            visit.end(JSONResponse({"error": "the page was closed"}, 503))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
         if scope["type"] == "lifespan":
-            await self.app(scope, receive, send)
+            with self._door.left.telling(self._see_out):
+                await self.app(scope, receive, send)
         elif scope["type"] == "http":
             path = _below(self._root_path, scope["path"])
             await self._answer(path, scope, receive, _Answer(path, send))
@@ -76,25 +95,34 @@ class Walls:
             await _to_the_door(self._root_path, path, scope)(scope, receive, answer)
             return
         intake = Intake(path, headers, receive, answer)
-        if not await intake.refuses():
-            placed = {"root_path": self._root_path, "path": self._root_path + path, _PERSON: person}
-            await self._pass({**_without_origin(scope), **placed}, intake, answer)
+        placed = {"root_path": self._root_path, "path": self._root_path + path, _PERSON: person}
+        visit = _Visit(path, headers, asyncio.current_task())
+        await self._pass(visit, {**_without_origin(scope), **placed}, intake, answer)
 
-    async def _pass(self, scope: Scope, intake: Intake, answer: "_Answer") -> None:
-        task = asyncio.current_task()
-        self._running.add(task)
+    async def _pass(self, visit: _Visit, scope: Scope, intake: Intake, answer: "_Answer") -> None:
+        # From here on, with nothing awaited since the door was asked, who logs out ends this, too.
+        self._visits.add(visit)
         try:
-            await self.app(scope, intake.receive, intake.send)
+            if not await intake.refuses():
+                await self.app(scope, intake.receive, intake.send)
         except asyncio.CancelledError:
-            if not self._closed:
+            if visit.over is None:
                 raise
-            await answer.end()
+            await answer.end(visit.over)
         except Exception:
             # To the application, one that was refused has gone away in the middle of a word.
             if not intake.refused:
                 raise
         finally:
-            self._running.discard(task)
+            self._visits.discard(visit)
+
+    def _see_out(self) -> None:
+        """End what is still sent to those who would not be let in again."""
+        for visit in self._visits:
+            # Who logs out is to hear that it was done.
+            at_the_door = visit.task is asyncio.current_task()
+            if not at_the_door and self._door.person(visit.path, visit.headers) is None:
+                visit.end(_refused())
 
     def _refusal(self, path: str, scope: Scope, headers: Headers) -> Response | None:
         host = headers.get("host", "")
@@ -132,10 +160,10 @@ class _Answer:
             self._ended = not message.get("more_body", False)
         await self._send(message)
 
-    async def end(self) -> None:
-        """End an answer that would not have ended by itself."""
+    async def end(self, over: Response) -> None:
+        """End an answer that would not have ended by itself; one that was not begun is `over` instead."""
         if not self._begun:
-            await JSONResponse({"error": "the page was closed"}, 503)({"type": "http"}, _nothing, self)
+            await over({"type": "http"}, _nothing, self)
         elif not self._ended:
             await self({"type": "http.response.body", "body": b""})
 
@@ -161,4 +189,8 @@ def _to_the_door(root_path: str, path: str, scope: Scope) -> Response:
     if path == "/" and scope["method"] in _SAFE_METHODS:
         after = scope["query_string"].decode("latin-1")
         return RedirectResponse(f"{root_path}/login" + (f"?after={quote(after)}" if after else ""), 303)
+    return _refused()
+
+
+def _refused() -> Response:
     return JSONResponse({"error": "log in first: reload the page"}, 401)

@@ -2,6 +2,9 @@
 
 import { say } from "./words.js";
 
+/** The status of what is asked by someone who is not logged in, or no longer. */
+export const LOGGED_OUT = 401;
+
 /** A refusal; its message is one line that can be shown. */
 export class Fault extends Error {
   /** @param {string} message @param {number} status */
@@ -31,7 +34,7 @@ async function fetched(path, options) {
 
 /** @param {Response} response */
 async function reason(response) {
-  if (response.status === 401) return say("signedOut");
+  if (response.status === LOGGED_OUT) return say("loggedOut");
   try {
     return String((await response.json()).error);
   } catch {

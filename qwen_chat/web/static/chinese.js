@@ -4,7 +4,9 @@ import { amount, count } from "./numbers.js";
 export const chinese = {
   // Faults
   offline: "无法连接服务器。您的文字还在，请稍后再试。",
-  signedOut: "您已退出登录：请刷新页面并重新登录。",
+  loggedOut: "您已退出登录",
+  loggedOutHint: "请重新登录后继续。您输入的文字仍会保留。",
+  logIn: "登录",
   fileTooLarge: (name, most) => `${name} 超过 ${most} MiB：请只提供其中一部分。`,
   tooLarge: "内容太大，无法接收。",
   failed: (status) => `服务器无法完成此操作（${status}）。`,

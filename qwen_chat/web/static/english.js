@@ -5,7 +5,9 @@ const s = (/** @type {number} */ n, /** @type {string} */ word) => `${count(n)} 
 export const english = {
   // Faults
   offline: "The server cannot be reached. Your text is still here; try again in a moment.",
-  signedOut: "You are signed out: reload the page and sign in again.",
+  loggedOut: "You are logged out",
+  loggedOutHint: "Log in to go on. What you typed is kept.",
+  logIn: "Log in",
   fileTooLarge: (/** @type {string} */ name, /** @type {number} */ most) => `${name} is larger than ${most} MiB: give a part of it.`,
   tooLarge: "Too large to be taken in.",
   failed: (/** @type {number} */ status) => `The server could not do this (${status}).`,

@@ -1,6 +1,6 @@
 /** The page: its parts are put into Gradio's frame, and each is told what it needs to know. */
 
-import { get, post } from "./api.js";
+import { get, LOGGED_OUT, post } from "./api.js";
 import { chooseAppearance } from "./appearance.js";
 import { Chats } from "./chats.js";
 import { Composer } from "./composer.js";
@@ -170,7 +170,9 @@ class Page {
   /** @param {import("./api.js").Fault} fault */
   #gone(fault) {
     const { id } = this;
-    if (this.chat) {
+    if (fault.status === LOGGED_OUT) {
+      this.notes.loggedOut(id);
+    } else if (this.chat) {
       this.notes.gone(fault.message);
     } else if (kept("unasked", sessionStorage) === id) {
       // One in which nothing was said leaves no trace when the server starts again.

@@ -19,7 +19,10 @@ export class Notes {
     anew.addEventListener("click", begin);
     const words = element("div", {}, element("h2", {}, say("gone")), this.reason, element("p", {}, say("goneHint")));
     this.absent = element("div", { class: "gone", role: "alert", hidden: true }, words, anew);
-    anchor.append(element("div", { class: "notes" }, this.leftOut, this.fault, this.connection, this.absent));
+    this.out = element("div", { class: "gone", role: "alert", hidden: true }, element("div", {}, element("h2", {}, say("loggedOut")), element("p", {}, say("loggedOutHint"))));
+    this.enter = element("a", { class: "solid" }, say("logIn"));
+    this.out.append(this.enter);
+    anchor.append(element("div", { class: "notes" }, this.leftOut, this.fault, this.connection, this.absent, this.out));
   }
 
   /** @param {import("./types.js").ChatView} chat */
@@ -35,7 +38,7 @@ export class Notes {
 
   joined() {
     clearTimeout(this.timer);
-    this.connection.hidden = this.absent.hidden = true;
+    this.connection.hidden = this.absent.hidden = this.out.hidden = true;
   }
 
   /** @param {string} reason */
@@ -43,6 +46,13 @@ export class Notes {
     this.joined();
     this.reason.textContent = reason;
     this.absent.hidden = false;
+  }
+
+  /** Say that one must log in, which leads back to the same conversation. @param {string} chat */
+  loggedOut(chat) {
+    this.joined();
+    this.enter.href = `./?chat=${encodeURIComponent(chat)}`;
+    this.out.hidden = false;
   }
 
   /** Forget what was true of another conversation. */
