@@ -103,14 +103,18 @@ class Visitor:
 
 @contextmanager
 def served(
-    folder: Path, model: ChatModel | None = None, accounts: Accounts | None = None, **options: Any
+    folder: Path,
+    model: ChatModel | None = None,
+    accounts: Accounts | None = None,
+    settings: Settings | None = None,
+    **options: Any,
 ) -> Generator[Served, None, None]:
     """Serve a page whose people have their conversations below `folder`."""
     stores: list[Store] = []
 
     def person(name: str) -> Person:
         stores.append(Store(folder / f"{name or 'nobody'}.db"))
-        return Person(name, model or Parrot(), Settings(), stores[-1])
+        return Person(name, model or Parrot(), settings or Settings(), stores[-1])
 
     people = People(person)
     page = Page(people, accounts=accounts, **options)

@@ -21,6 +21,8 @@ export class Conversation {
     this.messages = new Map();
     /** @type {string[]} */
     this.order = [];
+    /** @type {Promise<number> | null} */
+    this.fetching = null;
     this.above = element("div", { class: "above" });
     this.earlier = element("button", { type: "button", class: "earlier", hidden: true }, say("earlier"));
     this.list = element("div", { class: "messages", role: "log", "aria-live": "polite", "aria-label": say("conversation") });
@@ -68,9 +70,15 @@ export class Conversation {
     void this.messages.get(id)?.edit();
   }
 
-  /** Bring a message into sight. @param {string} id */
-  reveal(id) {
-    this.scroll.reveal(this.messages.get(id)?.node);
+  /** Bring a message of the branch in view into sight, all of it, however far back it stands. @param {string} id */
+  async reveal(id) {
+    const { chat } = this;
+    let came = 1;
+    while (came && chat === this.chat && !this.messages.has(id)) came = await this.#fetchEarlier();
+    const found = this.messages.get(id);
+    if (!found?.node.isConnected) return;
+    found.fold.open();
+    this.scroll.reveal(found.node);
   }
 
   #inView() {
@@ -124,18 +132,24 @@ export class Conversation {
     if (!this.earlier.hidden && seen && this.box.scrollTop < 200) void attempt(this.#fetchEarlier());
   }
 
-  async #fetchEarlier() {
+  /** Fetch what stands before the first message that is here. @returns {Promise<number>} how many came */
+  #fetchEarlier() {
+    this.fetching ??= this.#fetch().finally(() => {
+      this.fetching = null;
+      this.earlier.disabled = false;
+    });
+    return this.fetching;
+  }
+
+  async #fetch() {
     const first = this.order.find((id) => this.messages.has(id));
-    if (!first || this.earlier.disabled) return;
+    if (!first) return 0;
     this.earlier.disabled = true;
     const { chat } = this;
-    try {
-      const found = await get(`chat/${chat}/messages?before=${first}`);
-      if (chat !== this.chat) return;
-      for (const view of found.messages) this.#show(view);
-      this.scroll.keeping(() => this.#arrange(this.order));
-    } finally {
-      this.earlier.disabled = false;
-    }
+    const { messages } = await get(`chat/${chat}/messages?before=${first}`);
+    if (chat !== this.chat) return 0;
+    for (const view of messages) this.#show(view);
+    this.scroll.keeping(() => this.#arrange(this.order));
+    return messages.length;
   }
 }

@@ -15,6 +15,7 @@ import { language, switchLanguage } from "./language.js";
 import { Notes } from "./notes.js";
 import { chatInView, putInView, tellSettings } from "./place.js";
 import { Output } from "./output.js";
+import { Seeking } from "./seeking.js";
 import { Sidebar } from "./sidebars.js";
 import { Stream } from "./stream.js";
 import { SystemPrompt } from "./system.js";
@@ -30,7 +31,6 @@ class Page {
   /** @param {Record<"left" | "right" | "chats" | "head" | "conversation" | "composer", HTMLElement>} anchors */
   constructor(anchors) {
     this.id = "";
-    this.sought = "";
     this.listed = 0;
     /** @type {ChatView | null} */
     this.chat = null;
@@ -54,6 +54,7 @@ class Page {
       takeOut: (message) => this.#takeOut(message),
       show: (message) => this.#do("show", { message }),
     });
+    this.seeking = new Seeking(this.conversation, (message) => this.#do("show", { message }));
     this.system = new SystemPrompt(this.conversation.above, {
       save: (text) => this.#do("system", { text }),
       answers: () => this.conversation.answers,
@@ -86,10 +87,10 @@ class Page {
 
   /** Bring a conversation into view. @param {string} id @param {{message?: string, goes?: boolean}} [how] */
   open(id, { message = "", goes = true } = {}) {
-    this.sought = message;
+    this.seeking.enter(message);
     if (this.left.isOver) this.left.close();
     if (id === this.id && this.chat) {
-      if (message) this.#seek();
+      this.seeking.look();
       return;
     }
     this.id = id;
@@ -134,7 +135,7 @@ class Page {
       this.listed = frame.list;
       void this.chats.refresh();
     }
-    if (this.sought) this.#seek();
+    this.seeking.look();
   }
 
   /** Follow a conversation that was exchanged for another elsewhere, as in a terminal. @param {ChatView} chat */
@@ -160,11 +161,6 @@ class Page {
     const { isUnasked } = this.conversation;
     this.welcome.show(chat, isUnasked);
     keep("unasked", isUnasked ? chat.id : "", sessionStorage);
-  }
-
-  #seek() {
-    this.conversation.reveal(this.sought);
-    this.sought = "";
   }
 
   /** @param {import("./api.js").Fault} fault */

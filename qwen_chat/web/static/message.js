@@ -4,6 +4,7 @@ import { copy } from "./code.js";
 import { rawText } from "./api.js";
 import { element } from "./dom.js";
 import { edited } from "./editing.js";
+import { Fold } from "./folding.js";
 import { draw, Growing } from "./growing.js";
 import { count, moment } from "./numbers.js";
 import { attempt } from "./toasts.js";
@@ -23,7 +24,6 @@ import { say, words } from "./words.js";
  * @property {(message: string) => Promise<void>} show
  */
 
-const FOLDED_HEIGHT = 360;
 const CUT = new Set(["length", "context", "interrupted"]);
 
 export class Message {
@@ -36,6 +36,7 @@ export class Message {
     this.under = element("div", { class: "under" });
     this.node = element("article", { class: `message ${kind(view.role)}`, id: `message-${view.id}` });
     this.node.append(element("h2", { class: "unseen" }, say(nameOf(view.role))), this.text, this.under);
+    this.fold = new Fold(this.text);
     this.growing = new Growing(this.text);
     /** @type {HTMLDetailsElement | null} */
     this.thought = null;
@@ -97,7 +98,7 @@ export class Message {
     this.drawnThought = view.thought;
     this.text.classList.toggle("empty", !view.html && !view.thought);
     if (!view.html && !view.thought) this.text.textContent = say("empty");
-    if (!this.isAnswer) this.#foldIfLong();
+    if (!this.isAnswer) this.fold.settle();
   }
 
   #thoughts() {
@@ -114,20 +115,6 @@ export class Message {
   #nameThought(name) {
     const summary = this.thought?.firstElementChild;
     if (summary && summary.textContent !== name) summary.textContent = name;
-  }
-
-  #foldIfLong() {
-    requestAnimationFrame(() => {
-      if (this.text.scrollHeight <= FOLDED_HEIGHT * 1.2 || this.node.querySelector(".unfold")) return;
-      const button = element("button", { type: "button", class: "unfold", "aria-expanded": "false" }, say("showAll"));
-      button.addEventListener("click", () => {
-        const folded = this.text.classList.toggle("folded");
-        button.textContent = say(folded ? "showAll" : "showLess");
-        button.setAttribute("aria-expanded", String(!folded));
-      });
-      this.text.classList.add("folded");
-      this.text.after(button);
-    });
   }
 
   #showUnder() {

@@ -18,8 +18,8 @@ export class Notes {
     const anew = element("button", { type: "button", class: "solid" }, say("newChat"));
     anew.addEventListener("click", begin);
     const words = element("div", {}, element("h2", {}, say("gone")), this.reason, element("p", {}, say("goneHint")));
-    this.absent = element("div", { class: "gone", role: "alert", hidden: true }, words, anew);
-    this.out = element("div", { class: "gone", role: "alert", hidden: true }, element("div", {}, element("h2", {}, say("loggedOut")), element("p", {}, say("loggedOutHint"))));
+    this.absent = element("div", { class: "halt gone", role: "alert", hidden: true }, words, anew);
+    this.out = element("div", { class: "halt out", role: "alert", hidden: true }, element("div", {}, element("h2", {}, say("loggedOut")), element("p", {}, say("loggedOutHint"))));
     this.enter = element("a", { class: "solid" }, say("logIn"));
     this.out.append(this.enter);
     anchor.append(element("div", { class: "notes" }, this.leftOut, this.fault, this.connection, this.absent, this.out));

@@ -5,6 +5,7 @@ import { icon } from "./icons.js";
 import { say } from "./words.js";
 
 const NEAR = 32;
+const MARKED_SECONDS = 2.5;
 
 export class Scroll {
   /** @param {HTMLElement} box what scrolls @param {HTMLElement} inner what is in it */
@@ -45,12 +46,14 @@ export class Scroll {
     this.follow();
   }
 
-  /** Bring an element into sight, and stay there. @param {HTMLElement | undefined} node */
+  /** Bring an element into sight, stay there, and mark it for a moment; the keyboard goes on from it. @param {HTMLElement} node */
   reveal(node) {
-    if (!node) return;
     this.atEnd = false;
     node.scrollIntoView({ block: "start" });
+    node.tabIndex = -1;
+    node.focus({ preventScroll: true });
     node.classList.add("found");
+    setTimeout(() => node.classList.remove("found"), MARKED_SECONDS * 1000);
   }
 
   /** Do something above what is seen, which stays where it is. @param {() => void} work */

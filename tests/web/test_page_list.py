@@ -1,0 +1,122 @@
+"""The list of conversations in a real browser, with the real model: what is found, and what is marked."""
+
+import re
+from collections.abc import Iterator
+
+import pytest
+from pages import Served, served
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+from windows import Window, chromium, window
+
+from qwen_chat.history import Answer, History
+from qwen_chat.message import Message
+from qwen_chat.model.llamacpp import LlamaCppModel
+from qwen_chat.sampling import SamplingParams
+from qwen_chat.settings import Settings
+from qwen_chat.store import Store
+
+SHORT = Settings(sampling=SamplingParams(max_new_tokens=24, temperature=0.0))
+TURNS = 150
+
+
+@pytest.fixture(scope="module")
+def page(model: LlamaCppModel, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    with served(tmp_path_factory.mktemp("list"), model, settings=SHORT) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def store(page: Served) -> Store:
+    kept = page.people[""].store
+    assert kept is not None
+    return kept
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright, chromium(playwright) as started:
+        yield started
+
+
+@pytest.fixture
+def here(browser: Browser, page: Served) -> Iterator[Window]:
+    with window(browser, page.page.url) as opened:
+        yield opened.open()
+
+
+def talked(store: Store, *questions: str, title: str) -> History:
+    """Keep a conversation in which these were asked."""
+    history = History(title=title)
+    for question in questions:
+        history.add(Message("user", question))
+        history.add(
+            Message("assistant", f"An answer to {question[:40]}"), Answer("smol", finish_reason="stop")
+        )
+    store.add_all([history])
+    return history
+
+
+def find(tab: Page, word: str) -> None:
+    """Search a word, and open what is found first."""
+    tab.keyboard.press("Control+k")
+    tab.keyboard.type(word)
+    expect(tab.locator("#chats mark").first).to_have_text(word)
+    tab.keyboard.press("Enter")
+
+
+# Found
+
+
+@pytest.mark.parametrize("motion", ["no-preference", "reduce"])
+def test_a_hit_far_back_is_scrolled_to_marked_and_focused(
+    browser: Browser, page: Served, store: Store, motion: str
+) -> None:
+    questions = [f"question {number}\n\nof many" for number in range(TURNS)]
+    questions[7] = "Where does the hoopoe live?"
+    chat = talked(store, *questions, title="Many birds").id
+    with window(browser, page.page.url, reduced_motion=motion) as here:
+        find(here.open().page, "hoopoe")
+        hit = here.page.locator(".message.user", has_text="hoopoe")
+        expect(hit).to_be_in_viewport()
+        expect(hit).to_be_focused()
+        shadow = hit.locator(".typed").evaluate("each => getComputedStyle(each).boxShadow")
+        assert "inset" in shadow
+        expect(hit).not_to_have_class(re.compile("found"))
+        shadow = hit.locator(".typed").evaluate("each => getComputedStyle(each).boxShadow")
+        assert shadow == "none"
+        # It stays where it is: nothing that was fetched or drawn since pushed it away.
+        expect(hit).to_be_in_viewport(ratio=1)
+        here.page.keyboard.press("Tab")
+        assert hit.evaluate("each => each.contains(document.activeElement)")
+    store.delete(chat)
+
+
+def test_a_hit_in_the_conversation_in_view_is_scrolled_to(here: Window, store: Store) -> None:
+    chat = talked(store, "Of the dipper.", *map(str, range(TURNS)), title="A stream").id
+    here.open(chat)
+    find(here.page, "dipper")
+    expect(here.page.locator(".message.user", has_text="dipper")).to_be_in_viewport(ratio=1)
+    store.delete(chat)
+
+
+def test_a_hit_in_another_branch_brings_that_branch(here: Window, store: Store) -> None:
+    history = talked(store, "Of the wryneck.", title="Two branches")
+    history.edit(1, "Of the wren.")
+    store.keep_all(history)
+    find(here.page, "wryneck")
+    hit = here.page.locator(".message.user", has_text="wryneck")
+    expect(hit).to_be_focused()
+    expect(hit.locator(".versions")).to_contain_text("1/2")
+    expect(here.page.locator(".message.assistant")).to_contain_text("An answer to Of the wryneck.")
+    store.delete(history.id)
+
+
+def test_a_hit_in_a_folded_message_unfolds_it(here: Window, store: Store) -> None:
+    chat = talked(store, "\n".join([*map(str, range(200)), "the nightjar"]), title="A long one").id
+    here.open(chat)
+    text = here.page.locator(".message.user .typed")
+    expect(text).to_have_class("typed folded")
+    find(here.page, "nightjar")
+    expect(text).to_have_class("typed")
+    expect(here.page.get_by_role("button", name="Show less")).to_be_attached()
+    store.delete(chat)
