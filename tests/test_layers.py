@@ -30,7 +30,7 @@ LAYERS = (
 """Each module may import from the layers above its own, and from its own folder."""
 
 HOMES = {
-    "xllamacpp": {"model/llamacpp.py"},
+    "xllamacpp": {"model/llamacpp/server.py"},
     "huggingface_hub": {"model/huggingface.py"},
     "modelscope_hub": {"model/modelscope.py"},
     "rich": {"terminal/"},

@@ -1,6 +1,9 @@
-"""Who waits for a model: so many answers are written at once, the others begin in the order they came."""
+"""Who waits for a model: all begin in the order they came."""
 
-from collections.abc import Generator
+from abc import ABC, abstractmethod
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from threading import Condition, Event
 
 from qwen_chat.errors import ModelError
@@ -11,29 +14,40 @@ _POLL_SECONDS = 0.05
 _LONGEST = 64
 
 
-class Line:
-    """A line before a model that writes `places` answers at once.
+@dataclass(slots=True, eq=False)
+class Place:
+    """Where somebody stands in a line; `tokens` is what his answer takes of the context so far."""
 
-    Raises: ModelError from `wait` when `longest` wait already.
+    tokens: int = 0
+
+
+class Line(ABC):
+    """Those who wait, behind those who no longer need to; what they wait for, its kinds say.
+
+    Raises: ModelError from `place` when `longest` wait already.
     """
 
-    def __init__(self, places: int, longest: int = _LONGEST) -> None:
-        self._places = places
+    def __init__(self, longest: int = _LONGEST) -> None:
         self._longest = longest
-        self._standing: list[object] = []
-        """Those whose answer is being written, then those who wait."""
+        self._standing: list[Place] = []
         self._moved = Condition()
 
-    def join(self) -> object:
-        """Take a place at the end of the line, to be given to `wait` and `leave`."""
-        place = object()
+    @contextmanager
+    def place(self, tokens: int = 0) -> Iterator[Place]:
+        """Stand at the end of the line, to be given to `wait`; after it, the others move up."""
+        place = Place(tokens)
         with self._moved:
-            if len(self._standing) >= self._places + self._longest:
+            if sum(self._waiting(other) > 0 for other in self._standing) >= self._longest:
                 raise ModelError(f"the model is busy and {self._longest} wait already: try again in a while")
             self._standing.append(place)
-        return place
+        try:
+            yield place
+        finally:
+            with self._moved:
+                self._standing.remove(place)
+                self._moved.notify_all()
 
-    def wait(self, place: object, cancel: Event | None) -> Generator[int, None, None]:
+    def wait(self, place: Place, cancel: Event | None) -> Generator[int, None, None]:
         """Yield how many answers are begun before this one, whenever that changes, until none is."""
         told = 0
         while before := self._before(place, told):
@@ -43,18 +57,24 @@ class Line:
                 told = before
                 yield before
 
-    def leave(self, place: object) -> None:
-        """Give the place to the next."""
-        with self._moved:
-            self._standing.remove(place)
-            self._moved.notify_all()
-
-    def _before(self, place: object, told: int) -> int:
+    def _before(self, place: Place, told: int) -> int:
         """Return how many are before a place, after a moment when there are as many as was told."""
         with self._moved:
             if self._waiting(place) == told != 0:
                 self._moved.wait(_POLL_SECONDS)
             return self._waiting(place)
 
-    def _waiting(self, place: object) -> int:
-        return max(0, self._standing.index(place) + 1 - self._places)
+    @abstractmethod
+    def _waiting(self, place: Place) -> int:
+        """Return how many answers are begun before one of those who stand here; 0 when it may begin."""
+
+
+class Seats(Line):
+    """The line before a model that writes so many answers at once."""
+
+    def __init__(self, seats: int, longest: int = _LONGEST) -> None:
+        super().__init__(longest)
+        self._seats = seats
+
+    def _waiting(self, place: Place) -> int:
+        return max(0, self._standing.index(place) + 1 - self._seats)

@@ -9,7 +9,7 @@ from qwen_chat.changes import Changes
 from qwen_chat.errors import ModelError, ModelLoadError
 from qwen_chat.message import Alternative, Delta, Message, Token
 from qwen_chat.model.base import PLAIN, ChatModel, PromptOptions, TokenizingModel
-from qwen_chat.model.line import Line
+from qwen_chat.model.line import Seats
 from qwen_chat.sampling import SamplingParams
 
 _POLL_SECONDS = 0.05
@@ -39,7 +39,7 @@ class LoadingModel:
         self.changes = Changes()
         """Told when loading ended, well or not."""
         self._load = load
-        self._line = Line(places)
+        self._line = Seats(places)
         self._model: TokenizingModel | None = None
         self._error: ModelLoadError | None = None
         self._loaded = Event()
@@ -106,14 +106,11 @@ class LoadingModel:
     ) -> Generator[Delta, None, None]:
         """Yield the answer to the last message, new text only; first, while others are answered, how many."""
         model = self._get()
-        place = self._line.join()
-        try:
+        with self._line.place() as place:
             for before in self._line.wait(place, cancel):
                 yield Delta(waiting=before)
             if cancel is None or not cancel.is_set():
                 yield from model.stream(messages, params, options, cancel=cancel)
-        finally:
-            self._line.leave(place)
 
     def encode(self, messages: Sequence[Message], options: PromptOptions = PLAIN) -> list[Token]:
         """Return exactly the tokens that `stream` would read."""

@@ -25,7 +25,8 @@ class Worker(Generic[T]):
 
     def events(self, cancel: Event) -> Iterator[T]:
         """Begin the work, and yield its events until it ends or `cancel` is set."""
-        Thread(target=self._run, name=THREAD_NAME, daemon=True).start()
+        if not cancel.is_set():
+            Thread(target=self._run, name=THREAD_NAME, daemon=True).start()
         while not cancel.is_set():
             try:
                 event = self._events.get(timeout=_POLL_SECONDS)

@@ -25,7 +25,8 @@ _IDLE_SECONDS = 0.1
 def show(turn: Turn, stdout: TextIO, *, look: Look, hide_thinking: bool = False, status: str = "") -> None:
     """Print a turn to its end; Ctrl-C stops it, and what there is of the answer stays.
 
-    Markdown has a line about what is waited for: `status` at first, then the reading of a long prompt.
+    Markdown has a line about what is waited for: `status` at first, then those who are answered before, then
+    the reading of a long prompt.
     """
     printer = _Printer(stdout, look, hide_thinking=hide_thinking)
     with stopping(turn):
@@ -59,6 +60,8 @@ class _Printer:
         self._started = time.monotonic()
 
     def add(self, delta: Delta) -> None:
+        if delta.waiting is not None:
+            self.wait_for(f"waiting: {delta.waiting} answer{'s' * (delta.waiting != 1)} before this one")
         if delta.prefill is not None:
             self._progress(delta.prefill)
         if delta.reasoning:

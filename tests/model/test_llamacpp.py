@@ -18,8 +18,8 @@ from qwen_chat.errors import ContextLengthError, ModelError, ModelLoadError
 from qwen_chat.message import Delta, Message, Think
 from qwen_chat.model import embedded, worker
 from qwen_chat.model.base import PromptOptions
-from qwen_chat.model.llama_http import Door, LlamaHttp
 from qwen_chat.model.llamacpp import LlamaCppModel, LlamaCppOptions
+from qwen_chat.model.llamacpp.http import Door, LlamaHttp
 from qwen_chat.sampling import SamplingParams
 
 SYSTEM = Message("system", embedded.SYSTEM_PROMPT)
@@ -175,6 +175,20 @@ def test_cancelling_while_the_prompt_is_read_gives_up_at_once(model: LlamaCppMod
     assert time.monotonic() - started < 0.5
     assert idle_within(10)
     assert answer(model)
+
+
+def test_a_stop_while_the_prompt_is_read_ends_the_work_with_the_batch_under_way(small: LlamaCppModel) -> None:
+    cancel, read, looked = Event(), [], []
+    for delta in small.stream(sized(small, 250), SamplingParams(), cancel=cancel):
+        if delta.prefill is not None:
+            read.append(delta.prefill.done)
+            looked.append(time.monotonic())
+        if len(read) == 3:
+            cancel.set()
+    batch, seconds = read[2] - read[1], looked[2] - looked[1]
+    assert batch <= 64
+    assert delta.finish_reason == "interrupted"
+    assert idle_within(3 * seconds)
 
 
 @pytest.mark.parametrize(("size", "finish"), [(254, "context"), (255, "context")])

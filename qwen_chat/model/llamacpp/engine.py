@@ -1,74 +1,34 @@
-"""GGUF checkpoints on llama.cpp, in this process, through xllamacpp.
+"""A GGUF checkpoint that chats.
 
 The engine is fed token ids only: control tokens are placed by id, text is tokenized with control tokens
 switched off, so nothing that a person, a role or a model wrote can become one.
 """
 
-from collections.abc import Generator, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Generator, Iterable, Sequence
 from functools import lru_cache
 from math import exp
 from pathlib import Path
 from threading import Event
-from typing import Any
 
 from qwen_chat.chatml import Segment
-from qwen_chat.errors import ContextLengthError, ModelError, ModelLoadError
+from qwen_chat.errors import ContextLengthError, ModelError
 from qwen_chat.message import Alternative, Delta, Message, Token
 from qwen_chat.model.alternatives import alternatives, up_to
 from qwen_chat.model.base import PLAIN, PromptOptions, TokenizingModel
-from qwen_chat.model.completion import Completion, Server, likeliest
-from qwen_chat.model.gguf import GgufInfo, parts, read_info
-from qwen_chat.model.llama_http import Door, LlamaHttp
+from qwen_chat.model.gguf import GgufInfo, read_info
+from qwen_chat.model.llamacpp.completion import Completion, Pieces
+from qwen_chat.model.llamacpp.http import Door, LlamaHttp
+from qwen_chat.model.llamacpp.options import LlamaCppOptions
+from qwen_chat.model.llamacpp.run import likeliest
+from qwen_chat.model.llamacpp.sampling import checkpoint_params, request_of
+from qwen_chat.model.llamacpp.server import Server, open_server
+from qwen_chat.model.llamacpp.shared import SharedContext
 from qwen_chat.model.prompt import PromptFormat, Reading, read, switches
 from qwen_chat.model.reasoning import OPEN
 from qwen_chat.model.written import Written
 from qwen_chat.sampling import SamplingParams
 
-DEFAULT_CONTEXT = 8192
-"""Tokens of context where none are asked for; more costs memory whether it is used or not."""
-
-MIN_CONTEXT = 64
-"""With a single token of context, llama.cpp ends the process."""
-
-_CPU_BATCH = 128
-"""Prompt tokens read between two looks at `cancel`; on a CPU larger batches are hardly faster."""
-
 _KNOWN_SEGMENTS = 4096
-
-_LARGE_BYTES = 1 << 29
-"""Files above this size are brought into memory before the engine opens them."""
-
-_PARAMETERS = {
-    "temperature": "temperature",
-    "top_p": "top_p",
-    "top_k": "top_k",
-    "min_p": "min_p",
-    "repetition_penalty": "repeat_penalty",
-    "presence_penalty": "presence_penalty",
-    "frequency_penalty": "frequency_penalty",
-}
-"""Our names -> llama.cpp's, where both mean the same."""
-
-
-@dataclass(frozen=True, slots=True)
-class LlamaCppOptions:
-    """How a GGUF file is opened.
-
-    `ctx_size` 0 is the model's full context, None a moderate one; `cache_ram` is in MiB; `ignore_end` writes
-    on past end tokens.
-    """
-
-    ctx_size: int | None = None
-    threads: int | None = None
-    gpu_layers: int | None = None
-    cpu_only: bool = False
-    kv_cache: str | None = None
-    cache_ram: int = 512
-    raw: bool = False
-    ignore_end: bool = False
-    lora: tuple[str, ...] = ()
-    parallel: int = 4
 
 
 class LlamaCppModel:
@@ -92,7 +52,7 @@ class LlamaCppModel:
         self.name = name
         info, options = info or read_info(path), options or LlamaCppOptions()
         self._door = Door()
-        self._server: Server | None = _open(path, info, options, self._door)
+        self._server: Server | None = open_server(path, info, options, self._door)
         self._http = LlamaHttp(self._server.listening_address, self._door.key)
         self._ids = lru_cache(_KNOWN_SEGMENTS)(self._tokenized)
         self._is_control = lru_cache(_KNOWN_SEGMENTS)(self._named)
@@ -100,8 +60,9 @@ class LlamaCppModel:
         props = self._http.props()
         generation = props["default_generation_settings"]
         self.context_length = int(generation["n_ctx"])
+        self._context = SharedContext(self.context_length)
         self.default_params = (default_params or SamplingParams()).over(
-            _checkpoint_params(generation["params"])
+            checkpoint_params(generation["params"])
         )
         template = self._render if info.chat_template else None
         self._format = PromptFormat(template, self._split_control, default_system, raw=options.raw)
@@ -127,9 +88,9 @@ class LlamaCppModel:
         prompt = [*self._start, *self._all_ids(asked.segments), *before]
         if len(prompt) >= self.context_length:
             raise ContextLengthError(len(prompt), self.context_length)
-        request = {"prompt": prompt, **_request(params.over(self.default_params), self.context_length)}
+        request = {"prompt": prompt, **request_of(params.over(self.default_params), self.context_length)}
         request["ignore_eos"] = self._ignore_end
-        completion = Completion(self._open_server(), request, self.context_length, self._http.tokenize)
+        completion = Completion(self._open_server(), request, self._context, self._exact_ids)
         stream = completion.stream(cancel or Event(), asked.splitter)
         return self._written.following(
             stream, asked.before, asked.splitter, lambda: [*before, *self._exact_ids(completion.written)]
@@ -158,9 +119,13 @@ class LlamaCppModel:
         asked = read(self._format, messages, options, thinks=self.thinks)
         kept = up_to(self._before(asked), position)
         prompt = [*self._start, *self._all_ids(asked.segments), *kept]
+        with self._context.place(len(prompt)) as place:
+            for _ in self._context.wait(place, None):
+                """Others are answered first."""
+            found = likeliest(self._open_server(), prompt, number)
         choices = [
             (Token(id, bytes(choice["bytes"]), self._is_control(id)), exp(choice["logprob"]))
-            for choice in likeliest(self._open_server(), prompt, number)
+            for choice in found
             for id in [choice["id"]]
         ]
         return alternatives(choices, [Token(*piece) for piece in self._pieces(kept)], asked, self._written)
@@ -193,7 +158,7 @@ class LlamaCppModel:
         known = self._written.find(asked.before)
         return self._all_ids(asked.begun) if known is None else known
 
-    def _exact_ids(self, written: Sequence[tuple[str, list[int]]]) -> list[int]:
+    def _exact_ids(self, written: Pieces) -> list[int]:
         """Return the ids of an answer: of a character in several tokens the engine tells the last alone."""
         last = [tokens[-1] if tokens else 0 for _, tokens in written]
         pieces = dict(self._pieces(last))
@@ -227,122 +192,6 @@ def _rejoined(text: str, segments: Sequence[Segment]) -> list[Segment]:
         before, _, text = text.partition(control.text)
         parts += [Segment(before), control] if before else [control]
     return [*parts, Segment(text)] if text else parts
-
-
-def _open(path: Path, info: GgufInfo, options: LlamaCppOptions, door: Door) -> Server:
-    if info.file_bytes > _LARGE_BYTES:
-        _read_ahead(path)
-    try:
-        return _server(path, info, options, door)
-    except ModelLoadError:
-        door.close()
-        raise
-    except RuntimeError as error:
-        door.close()
-        raise ModelLoadError(
-            f"llama.cpp cannot open {path} ({info.architecture}): {error} "
-            "Too little memory, or a model newer than this llama.cpp: try --ctx-size 2048, "
-            "or pip install --upgrade xllamacpp"
-        ) from None
-
-
-def _read_ahead(path: Path) -> None:
-    """Bring the files into memory: llama.cpp holds Python's lock while it waits for a disk, files do not."""
-    for part in parts(path):
-        with part.open("rb", buffering=0) as file:
-            while file.read(1 << 24):
-                pass
-
-
-def _server(path: Path, info: GgufInfo, options: LlamaCppOptions, door: Door) -> Server:
-    import xllamacpp
-
-    has_gpu = not options.cpu_only and any(
-        device["type"] != xllamacpp.ggml_backend_dev_type.GGML_BACKEND_DEVICE_TYPE_CPU
-        for device in xllamacpp.get_device_info()
-    )
-    params = xllamacpp.CommonParams()
-    params.model.path = str(path)
-    params.n_ctx = _context(info, options)
-    params.n_parallel = options.parallel
-    params.kv_unified = True
-    params.cpuparams.n_threads = options.threads or -1
-    params.n_gpu_layers = 0 if options.cpu_only else -1 if options.gpu_layers is None else options.gpu_layers
-    # Fitting to the memory of a GPU opens the model twice.
-    params.fit_params = has_gpu and options.gpu_layers is None
-    params.no_kv_offload = options.cpu_only
-    params.n_batch = params.n_batch if has_gpu else _CPU_BATCH
-    params.cache_type_k = params.cache_type_v = _kv_type(xllamacpp, options.kv_cache or "f16")
-    params.cache_ram_mib = options.cache_ram
-    params.lora_adapters = [_lora(xllamacpp, text) for text in options.lora]
-    params.warmup = False
-    params.ui = False
-    params.n_threads_http = 2
-    params.hostnames = [door.host]
-    params.api_keys = [door.key]
-    params.verbosity = -1
-    server: Server = xllamacpp.Server(params)
-    return server
-
-
-def _context(info: GgufInfo, options: LlamaCppOptions) -> int:
-    trained = info.context_length or DEFAULT_CONTEXT
-    if options.ctx_size is None:
-        return min(trained, DEFAULT_CONTEXT)
-    if 0 < options.ctx_size < MIN_CONTEXT:
-        raise ModelLoadError(
-            f"--ctx-size {options.ctx_size}: use {MIN_CONTEXT} or more, or 0 for all there is"
-        )
-    if options.ctx_size > trained:
-        raise ModelLoadError(
-            f"--ctx-size {options.ctx_size}: this model was made for {trained}, use that or less"
-        )
-    return options.ctx_size
-
-
-def _kv_type(xllamacpp: Any, name: str) -> Any:  # noqa: ANN401
-    return getattr(xllamacpp.ggml_type, f"GGML_TYPE_{name.upper()}")
-
-
-def _lora(xllamacpp: Any, text: str) -> Any:  # noqa: ANN401
-    path, scale = _lora_path(text)
-    if not path.is_file():
-        raise ModelLoadError(f"--lora {text}: no such file")
-    adapter = xllamacpp.CommonAdapterLoraInfo()
-    adapter.path, adapter.scale = str(path), scale
-    return adapter
-
-
-def _lora_path(text: str) -> tuple[Path, float]:
-    """Read PATH or PATH:SCALE."""
-    path, colon, scale = text.rpartition(":")
-    if not colon or Path(text).exists():
-        return Path(text), 1.0
-    try:
-        return Path(path), float(scale)
-    except ValueError:
-        return Path(text), 1.0
-
-
-def _checkpoint_params(served: Mapping[str, Any]) -> SamplingParams:
-    """Return the sampling that llama.cpp took from the checkpoint, or its own defaults."""
-    values = {ours: round(served[theirs], 6) for ours, theirs in _PARAMETERS.items()}
-    return SamplingParams.from_mapping(values)
-
-
-def _request(params: SamplingParams, context_length: int) -> dict[str, Any]:
-    """Return llama.cpp's names and values of sampling parameters."""
-    request = {
-        theirs: value for ours, theirs in _PARAMETERS.items() if (value := getattr(params, ours)) is not None
-    }
-    if params.repetition_penalty not in (None, 1.0):
-        # Like Qwen's own code, penalize repeating anything in the context, not the last 64 tokens alone.
-        request["repeat_last_n"] = context_length
-    request["n_predict"] = params.max_new_tokens or -1
-    request["stop"] = list(params.stop or ())
-    if params.seed is not None:
-        request["seed"] = params.seed
-    return request
 
 
 def _conforms(model: LlamaCppModel) -> TokenizingModel:

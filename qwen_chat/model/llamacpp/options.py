@@ -1,0 +1,73 @@
+"""How a GGUF file is opened; known without the engine."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from qwen_chat.errors import ModelLoadError
+from qwen_chat.model.gguf import GgufInfo
+
+DEFAULT_CONTEXT = 8192
+"""Tokens of context where none are asked for; more costs memory whether it is used or not."""
+
+MIN_CONTEXT = 64
+"""With a single token of context, llama.cpp ends the process."""
+
+
+@dataclass(frozen=True, slots=True)
+class LlamaCppOptions:
+    """How a GGUF file is opened.
+
+    `ctx_size` 0 is the model's full context, None a moderate one; `cache_ram` is in MiB; `ignore_end` writes
+    on past end tokens.
+    """
+
+    ctx_size: int | None = None
+    threads: int | None = None
+    gpu_layers: int | None = None
+    cpu_only: bool = False
+    kv_cache: str | None = None
+    cache_ram: int = 512
+    raw: bool = False
+    ignore_end: bool = False
+    lora: tuple[str, ...] = ()
+    parallel: int = 4
+
+    def context(self, info: GgufInfo) -> int:
+        """Return the tokens of context to open a file with.
+
+        Raises: ModelLoadError for less than is possible, or more than the model was made for.
+        """
+        trained = info.context_length or DEFAULT_CONTEXT
+        if self.ctx_size is None:
+            return min(trained, DEFAULT_CONTEXT)
+        if 0 < self.ctx_size < MIN_CONTEXT:
+            raise ModelLoadError(
+                f"--ctx-size {self.ctx_size}: use {MIN_CONTEXT} or more, or 0 for all there is"
+            )
+        if self.ctx_size > trained:
+            raise ModelLoadError(
+                f"--ctx-size {self.ctx_size}: this model was made for {trained}, use that or less"
+            )
+        return self.ctx_size
+
+    def adapters(self) -> list[tuple[Path, float]]:
+        """Return the files of the LoRA adapters, each with its scale.
+
+        Raises: ModelLoadError for one that is not there.
+        """
+        adapters = [_adapter(text) for text in self.lora]
+        for text, (path, _) in zip(self.lora, adapters, strict=True):
+            if not path.is_file():
+                raise ModelLoadError(f"--lora {text}: no such file")
+        return adapters
+
+
+def _adapter(text: str) -> tuple[Path, float]:
+    """Read PATH or PATH:SCALE."""
+    path, colon, scale = text.rpartition(":")
+    if not colon or Path(text).exists():
+        return Path(text), 1.0
+    try:
+        return Path(path), float(scale)
+    except ValueError:
+        return Path(text), 1.0

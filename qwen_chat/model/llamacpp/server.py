@@ -1,0 +1,104 @@
+"""A GGUF file opened by llama.cpp's server, in this process."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Protocol
+
+from qwen_chat.errors import ModelLoadError
+from qwen_chat.model.gguf import GgufInfo, parts
+from qwen_chat.model.llamacpp.http import Door
+from qwen_chat.model.llamacpp.options import LlamaCppOptions
+
+_LARGE_BYTES = 1 << 29
+"""Files above this size are brought into memory before the engine opens them."""
+
+_CPU_BATCHES = ((1 << 29, 64), (1 << 31, 32))
+_SMALLEST_CPU_BATCH = 16
+"""Prompt tokens read at once, by the size of the file: nothing stops llama.cpp in between.
+
+On a CPU that takes a quarter to a half of a second; smaller batches would read a tenth slower or worse.
+"""
+
+
+class Server(Protocol):
+    """What is used of xllamacpp.Server."""
+
+    listening_address: str
+
+    def handle_completions(self, request: dict[str, Any], callback: Callable[[Any], bool], /) -> None:
+        """Answer a request, event by event, until the callback returns True; blocks."""
+
+
+def open_server(path: Path, info: GgufInfo, options: LlamaCppOptions, door: Door) -> Server:
+    """Open a file, and return the server that answers from it and listens at the door.
+
+    Raises: ModelLoadError.
+    """
+    if info.file_bytes > _LARGE_BYTES:
+        _read_ahead(path)
+    try:
+        return _server(path, info, options, door)
+    except ModelLoadError:
+        door.close()
+        raise
+    except RuntimeError as error:
+        door.close()
+        raise ModelLoadError(
+            f"llama.cpp cannot open {path} ({info.architecture}): {error} "
+            "Too little memory, or a model newer than this llama.cpp: try --ctx-size 2048, "
+            "or pip install --upgrade xllamacpp"
+        ) from None
+
+
+def _read_ahead(path: Path) -> None:
+    """Bring the files into memory: llama.cpp holds Python's lock while it waits for a disk, files do not."""
+    for part in parts(path):
+        with part.open("rb", buffering=0) as file:
+            while file.read(1 << 24):
+                pass
+
+
+def _server(path: Path, info: GgufInfo, options: LlamaCppOptions, door: Door) -> Server:
+    import xllamacpp
+
+    has_gpu = not options.cpu_only and any(
+        device["type"] != xllamacpp.ggml_backend_dev_type.GGML_BACKEND_DEVICE_TYPE_CPU
+        for device in xllamacpp.get_device_info()
+    )
+    params = xllamacpp.CommonParams()
+    params.model.path = str(path)
+    params.n_ctx = options.context(info)
+    params.n_parallel = options.parallel
+    # All answers share one context: each may have the whole of it while the others are short.
+    params.kv_unified = True
+    params.cpuparams.n_threads = options.threads or -1
+    params.n_gpu_layers = 0 if options.cpu_only else -1 if options.gpu_layers is None else options.gpu_layers
+    # Fitting to the memory of a GPU opens the model twice.
+    params.fit_params = has_gpu and options.gpu_layers is None
+    params.no_kv_offload = options.cpu_only
+    params.n_batch = params.n_batch if has_gpu else max(_cpu_batch(info.file_bytes), options.parallel)
+    params.cache_type_k = params.cache_type_v = _kv_type(xllamacpp, options.kv_cache or "f16")
+    params.cache_ram_mib = options.cache_ram
+    params.lora_adapters = [_lora(xllamacpp, *adapter) for adapter in options.adapters()]
+    params.warmup = False
+    params.ui = False
+    params.n_threads_http = 2
+    params.hostnames = [door.host]
+    params.api_keys = [door.key]
+    params.verbosity = -1
+    server: Server = xllamacpp.Server(params)
+    return server
+
+
+def _cpu_batch(file_bytes: int) -> int:
+    return next((batch for limit, batch in _CPU_BATCHES if file_bytes < limit), _SMALLEST_CPU_BATCH)
+
+
+def _kv_type(xllamacpp: Any, name: str) -> Any:  # noqa: ANN401
+    return getattr(xllamacpp.ggml_type, f"GGML_TYPE_{name.upper()}")
+
+
+def _lora(xllamacpp: Any, path: Path, scale: float) -> Any:  # noqa: ANN401
+    adapter = xllamacpp.CommonAdapterLoraInfo()
+    adapter.path, adapter.scale = str(path), scale
+    return adapter
