@@ -12,6 +12,7 @@ _PARTS = (
     "controls",
     "head",
     "messages",
+    "files",
     "written",
     "composer",
     "output",

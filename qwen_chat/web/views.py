@@ -9,17 +9,31 @@ from qwen_chat.export.controls import visible
 from qwen_chat.history import History, Node
 from qwen_chat.model.loading import LoadingModel
 from qwen_chat.session import ChatSession
+from qwen_chat.web.attached import parted
 
 JSON = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
+class FileView:
+    """A file that came with a question; its text is text, whatever it looks like."""
+
+    name: str
+    text: str
+    lines: int
+
+
+@dataclass(frozen=True, slots=True)
 class MessageView:
-    """A message; `html` is drawn from Markdown for an answer, from the typed text for a question."""
+    """A message; `html` is drawn from Markdown for an answer, from the typed text for a question.
+
+    The files that came with a question are not in its `html`.
+    """
 
     id: str
     role: str
     html: str
+    files: tuple[FileView, ...]
     thought: str
     thought_seconds: float
     siblings: tuple[str, ...]
@@ -40,11 +54,13 @@ class MessageView:
 def message_view(history: History, node: Node, *, writing: bool) -> MessageView:
     """Return what a page shows of a message; one that is being written comes without its text."""
     message, answer = node.message, node.answer
+    files, text = parted(message.content) if message.role == "user" else ((), message.content)
     usage = answer.usage if answer else None
     return MessageView(
         id=node.id,
         role=message.role,
-        html="" if writing else _drawn(message.role, message.content),
+        html="" if writing else _drawn(message.role, text),
+        files=tuple(FileView(visible(file.name), visible(file.text), file.lines) for file in files),
         thought="" if writing or not message.reasoning else _drawn("assistant", message.reasoning),
         thought_seconds=usage.reasoning_seconds if usage else 0.0,
         siblings=tuple(each.id for each in history.siblings(node.id)),

@@ -9,6 +9,7 @@ from pages import Served, served
 from playwright.sync_api import Browser, Page, sync_playwright
 from windows import chromium, window
 
+from qwen_chat.attachments import Attachment, composed
 from qwen_chat.history import Answer, History
 from qwen_chat.message import Message, Usage
 
@@ -58,7 +59,8 @@ def talk() -> History:
     history = History("talk", title="Tides")
     system = history.set_system("You know the sea.")
     usage = Usage(prompt_tokens=20, completion_tokens=40, decode_seconds=2.0, reasoning_seconds=1.5)
-    history.add(Message("user", "How do tides work?"))
+    files = [Attachment("sea.md", "# The sea\n"), Attachment("tides.py", "high = 2\n" * 50)]
+    history.add(Message("user", composed("How do tides work?", files)))
     history.add(Message("assistant", ANSWER, "The moon …"), Answer("demo", system.id, 1, "stop", usage))
     history.ask_again()
     history.add(Message("assistant", ANSWER), Answer("demo", system.id, 2, "length", usage))

@@ -111,6 +111,7 @@ export const chinese = {
   send: "发送",
   saveHint: "Ctrl-Enter 保存，Esc 放弃修改",
   editText: "换一种说法",
+  lines: (n) => `${count(n)} 行`,
   tokens: (n) => `${count(n)} 个词元`,
   speed: (n) => `${amount(n)} 词元/秒`,
   seconds: (n) => `${amount(n)} 秒`,

@@ -161,6 +161,7 @@ export class Composer {
       event.preventDefault();
       this.form.classList.remove("dropping");
       this.attachments.add(event.dataTransfer?.files ?? []);
+      this.area.focus();
     });
   }
 

@@ -117,6 +117,7 @@ export const english = {
   send: "Send",
   saveHint: "Ctrl-Enter saves, Esc leaves it as it was",
   editText: "Say it differently",
+  lines: (/** @type {number} */ n) => s(n, "line"),
   tokens: (/** @type {number} */ n) => s(n, "token"),
   speed: (/** @type {number} */ n) => `${amount(n)} tokens/s`,
   seconds: (/** @type {number} */ n) => `${amount(n)} s`,

@@ -7,6 +7,7 @@ import { edited } from "./editing.js";
 import { Fold } from "./folding.js";
 import { draw, Growing } from "./growing.js";
 import { count, moment } from "./numbers.js";
+import { sentFiles } from "./sent-files.js";
 import { attempt } from "./toasts.js";
 import { labelled, tool } from "./tools.js";
 import { say, words } from "./words.js";
@@ -38,6 +39,8 @@ export class Message {
     this.node.append(element("h2", { class: "unseen" }, say(nameOf(view.role))), this.text, this.under);
     this.fold = new Fold(this.text);
     this.growing = new Growing(this.text);
+    // What was said does not change: another text is another message.
+    if (view.files.length) this.text.before(sentFiles(view.files));
     /** @type {HTMLDetailsElement | null} */
     this.thought = null;
     /** @type {Growing | null} */
@@ -96,8 +99,10 @@ export class Message {
     }
     this.drawn = view.html;
     this.drawnThought = view.thought;
-    this.text.classList.toggle("empty", !view.html && !view.thought);
-    if (!view.html && !view.thought) this.text.textContent = say("empty");
+    const isEmpty = !view.html && !view.thought && !view.files.length;
+    this.text.classList.toggle("empty", isEmpty);
+    if (isEmpty) this.text.textContent = say("empty");
+    this.text.hidden = !view.html && view.files.length > 0;
     if (!this.isAnswer) this.fold.settle();
   }
 

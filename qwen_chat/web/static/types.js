@@ -1,10 +1,13 @@
 /**
  * What the server sends, as types; there is nothing to run here.
  *
+ * @typedef {{name: string, text: string, lines: number}} SentFile
+ *
  * @typedef {object} MessageView
  * @property {string} id
  * @property {string} role
  * @property {string} html sanitised on the server; empty while the message is written
+ * @property {SentFile[]} files
  * @property {string} thought
  * @property {number} thought_seconds
  * @property {string[]} siblings
