@@ -1,7 +1,7 @@
 """What a turn asks a model: the part of the conversation that fits, and the answer as it comes."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from threading import Event
 
 from qwen_chat.errors import ContextLengthError
@@ -9,6 +9,7 @@ from qwen_chat.history import Node
 from qwen_chat.message import Delta, Message
 from qwen_chat.model.base import ChatModel, PromptOptions
 from qwen_chat.model.loading import LoadingModel
+from qwen_chat.presets import Preset
 from qwen_chat.sampling import SamplingParams
 from qwen_chat.thinking import soft_switch_notice
 from qwen_chat.window import ContextWindow
@@ -66,6 +67,14 @@ class Asker:
                 if fewer is None:
                     raise
                 messages = fewer + _begun(request)
+
+
+def with_lore(role: Preset | None, system: Node | None, path: Sequence[Node]) -> Node | None:
+    """Return a system prompt with what the lorebook of a role adds to it at the end of a branch."""
+    if system is None or role is None or not role.lorebook.entries:
+        return system
+    said = [node.message.content for node in path]
+    return replace(system, message=Message("system", role.lorebook.added_to(system.message.content, said)))
 
 
 def _begun(request: Request) -> list[Message]:

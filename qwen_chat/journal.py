@@ -21,12 +21,17 @@ _HASTE_SECONDS = 0.1
 
 
 class Journal:
-    """Writes the events of conversations into a store; without a store it forgets them."""
+    """Writes the events of conversations into a store; without a store it forgets them.
+
+    A conversation in which nothing was said leaves no trace: what happens in it waits for `begin`.
+    """
 
     def __init__(self, store: Store | None) -> None:
         self.store = store
         self.paused = False
         """Whether what happens now is to be forgotten; what waits from before is still written."""
+        self._begun = False
+        self._unspoken: list[Node] = []
         self._waiting: deque[tuple[History, Callable[[Store], None]]] = deque()
         self._lock = RLock()
         self._fault: StoreError | None = None
@@ -36,9 +41,27 @@ class Journal:
         """Why events wait, or None when all are written."""
         return self._fault
 
+    @property
+    def saved(self) -> bool:
+        """Whether something was said and all of it is written."""
+        return self._begun and self.store is not None and not self.paused and self._fault is None
+
+    def turn_to(self, *, begun: bool = False, paused: bool = False) -> None:
+        """Another conversation is written from now on: one that is `begun`, or one that has yet to be."""
+        self._begun, self.paused, self._unspoken = begun, paused, []
+
+    def begin(self, history: History) -> None:
+        """Something is said: write what waited for it."""
+        self._begun, unspoken, self._unspoken = True, self._unspoken, []
+        for node in unspoken:
+            self.keep(history, node)
+
     def keep(self, history: History, node: Node | None = None) -> None:
         """Write where the conversation stands, and `node` where one is new."""
-        self._write(history, lambda store: store.keep(history, node))
+        if self._begun:
+            self._write(history, lambda store: store.keep(history, node))
+        elif node is not None:
+            self._unspoken.append(node)
 
     def keep_all(self, history: History) -> None:
         """Write a whole conversation."""

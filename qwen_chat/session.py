@@ -7,14 +7,14 @@ from dataclasses import replace
 from pathlib import Path
 from threading import RLock
 
-from qwen_chat.asking import Asker, Request
+from qwen_chat.asking import Asker, Request, with_lore
 from qwen_chat.attachments import question_in
 from qwen_chat.changes import Changes
 from qwen_chat.errors import ContextLengthError, SessionBusyError, UsageError
 from qwen_chat.history import Answer, History, Node, title_from
 from qwen_chat.journal import Journal
 from qwen_chat.message import Alternative, Message, Think, Token
-from qwen_chat.model.base import ChatModel, PromptOptions, TokenizingModel
+from qwen_chat.model.base import ChatModel, PromptOptions, tokenizing
 from qwen_chat.presets import Preset, played_under
 from qwen_chat.sampling import MAX_SEED, SamplingParams
 from qwen_chat.settings import Settings
@@ -52,8 +52,6 @@ class ChatSession:
         """Another number after each change but those of an answer that goes on being written."""
         self._journal = Journal(store)
         self._asker = Asker()
-        self._unspoken: list[Node] = []
-        self._begun = False
         self._lock = RLock()
         self._enter(self.settings.system_prompt(self.role))
 
@@ -76,8 +74,7 @@ class ChatSession:
     @property
     def saved(self) -> bool:
         """Whether something was said and all of it is in the store, from where it can be opened again."""
-        journal = self._journal
-        return self._begun and journal.store is not None and not journal.paused and journal.fault is None
+        return self._journal.saved
 
     @property
     def effective_params(self) -> SamplingParams:
@@ -105,7 +102,7 @@ class ChatSession:
             question = Message("user", _checked(text))
             if not self.history.title:
                 self.history.title = title_from(question_in(text))
-            self._begin()
+            self._journal.begin(self.history)
             self._journal.keep(self.history, self.history.add(question))
             return self._start()
 
@@ -128,7 +125,7 @@ class ChatSession:
         """
         with self._idle():
             node = self.history.edit(number, _checked(text))
-            self._begin()
+            self._journal.begin(self.history)
             self._journal.keep(self.history, node)
             return self._start() if node.message.role == "user" else None
 
@@ -167,8 +164,7 @@ class ChatSession:
         """Take all turns out of view; the saved tree keeps them."""
         with self._idle():
             self.history.move(None)
-            if self._begun:
-                self._journal.keep(self.history)
+            self._journal.keep(self.history)
 
     def new(self) -> None:
         """Begin another conversation, in the same role or under the same system prompt."""
@@ -181,23 +177,20 @@ class ChatSession:
     def _renew(self, *, incognito: bool) -> None:
         with self._idle():
             system = self.history.system
-            self._fresh()
-            self._journal.paused = incognito
+            self._fresh(incognito=incognito)
             self._enter(system.message.content if system else None)
 
     def rename(self, title: str) -> None:
         """Give the conversation another title."""
         with self._idle():
             self.history.title = _checked(" ".join(title.split()))
-            if self._begun:
-                self._journal.keep(self.history)
+            self._journal.keep(self.history)
 
     def open(self, history: History) -> None:
         """Go on with another conversation, one that the store has."""
         with self._idle():
-            self._fresh()
-            self._journal.paused = False
-            self.history, self.role, self._begun = history, self._role_of(history), True
+            self._fresh(begun=True)
+            self.history, self.role = history, self._role_of(history)
 
     def adopt(self, history: History) -> None:
         """Go on with a conversation from elsewhere, and keep it."""
@@ -207,16 +200,12 @@ class ChatSession:
     def set_system(self, text: str) -> None:
         """Replace the system prompt from the next answer on."""
         with self._idle():
-            node = self.history.set_system(_checked(text, empty=True))
-            if self._begun:
-                self._journal.keep(self.history, node)
-            else:
-                self._unspoken.append(node)
+            self._journal.keep(self.history, self.history.set_system(_checked(text, empty=True)))
 
     def take_role(self, role: Preset) -> None:
         """Begin a conversation in a role, with its system prompt, greeting and sampling."""
         with self._idle():
-            self._fresh()
+            self._fresh(incognito=self._journal.paused)
             self.role, self.params = self._addressed(role), self.settings.params(role)
             self._enter(self.role.system)
 
@@ -265,7 +254,7 @@ class ChatSession:
 
         Raises: UsageError when there is none, or the model runs elsewhere.
         """
-        messages, model = self._answered(), self._tokenizing()
+        messages, model = self._answered(), tokenizing(self.model)
         before = len(model.encode(messages[:-1], self.prompt_options))
         return model.encode(messages, self.prompt_options)[before:]
 
@@ -275,7 +264,7 @@ class ChatSession:
         Raises: SessionBusyError, UsageError, ModelError.
         """
         with self._idle():
-            model = self._tokenizing()
+            model = tokenizing(self.model)
             return model.alternatives(self._answered(), position, number, self.prompt_options)
 
     def take_alternative(self, chosen: Alternative, *, ends: bool) -> Turn | None:
@@ -303,11 +292,6 @@ class ChatSession:
         """Return the system prompt that an answer was given under."""
         return self.history[node.answer.system] if node.answer and node.answer.system else None
 
-    def _tokenizing(self) -> TokenizingModel:
-        if not isinstance(self.model, TokenizingModel):
-            raise UsageError(f"{self.model.name} runs elsewhere: its tokens cannot be seen from here")
-        return self.model
-
     # Inside a turn
 
     def _start(self) -> Turn:
@@ -326,15 +310,7 @@ class ChatSession:
         return self._run(node, replace(request, params=params, begun=node.message))
 
     def _request(self, path: list[Node], system: Node | None) -> Request:
-        return Request(path, self._with_lore(path, system), self.params, self.prompt_options)
-
-    def _with_lore(self, path: list[Node], system: Node | None) -> Node | None:
-        """Return the system prompt with what the role's lorebook adds to it at the end of a branch."""
-        if system is None or self.role is None or not self.role.lorebook.entries:
-            return system
-        said = [node.message.content for node in path]
-        text = self.role.lorebook.added_to(system.message.content, said)
-        return replace(system, message=Message("system", text))
+        return Request(path, with_lore(self.role, system, path), self.params, self.prompt_options)
 
     def _run(self, node: Node, request: Request) -> Turn:
         self._journal.keep(self.history, node)
@@ -349,13 +325,6 @@ class ChatSession:
         self.running = self.latest = turn
         self.revision += 1  # before its first word is told of
         return turn.start()
-
-    def _begin(self) -> None:
-        """Write down what waited for the first words: a chat nobody spoke in leaves no trace."""
-        for node in self._unspoken:
-            self._journal.keep(self.history, node)
-        self._unspoken = []
-        self._begun = True
 
     def _seeded(self, question: Node) -> SamplingParams:
         """Return what the next answer is made with; each retry under a fixed seed has another, known one."""
@@ -383,7 +352,9 @@ class ChatSession:
             self.set_system(system)
         if self.role is not None and self.role.greeting:
             greeting = Answer(self.model.name, finish_reason="stop")
-            self._unspoken.append(self.history.add(Message("assistant", self.role.greeting), greeting))
+            self._journal.keep(
+                self.history, self.history.add(Message("assistant", self.role.greeting), greeting)
+            )
 
     def _role_of(self, history: History) -> Preset | None:
         """Return the role of a conversation, whose lore it goes on with; only its system prompt is kept."""
@@ -394,9 +365,9 @@ class ChatSession:
         """Return a role with the names of who talks filled in."""
         return role.addressed_to(self.settings.user_name)
 
-    def _fresh(self) -> None:
+    def _fresh(self, *, begun: bool = False, incognito: bool = False) -> None:
         self.history, self._asker, self.latest = History(), Asker(), None
-        self._unspoken, self._begun = [], False
+        self._journal.turn_to(begun=begun, paused=incognito)
 
     @contextmanager
     def _idle(self) -> Iterator[None]:

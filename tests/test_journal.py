@@ -268,6 +268,7 @@ def test_every_conversation_that_waits_is_rescued(model: LlamaCppModel, store: S
 def test_no_room_for_a_rescue_either(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tempfile, "tempdir", "/proc/nowhere")
     waiting, history = Journal(store), History(title="t")
+    waiting.begin(history)
     fill(store)
     waiting.keep(history, history.add(Message("user", "q")))
     assert waiting.fault is not None

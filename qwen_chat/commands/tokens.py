@@ -8,7 +8,7 @@ from qwen_chat.commands.table import Outcome, TokenView, command, whole_number
 from qwen_chat.errors import UsageError
 from qwen_chat.message import Alternative, Message, Token
 from qwen_chat.model.alternatives import ends
-from qwen_chat.model.base import TokenizingModel
+from qwen_chat.model.base import tokenizing
 from qwen_chat.session import ChatSession
 
 _ALTERNATIVES = 8
@@ -23,7 +23,7 @@ _ALTERNATIVES = 8
 )
 def prompt(session: ChatSession, argument: str) -> Outcome:
     """Show the tokens the model reads to answer the last question, message by message."""
-    tokens = _tokenizing(session).encode(session.prompt(), session.prompt_options)
+    tokens = tokenizing(session.model).encode(session.prompt(), session.prompt_options)
     control, left_out = sum(token.control for token in tokens), session.left_out
     limit = session.model.context_length
     lines = [f"{len(tokens):,} of {limit:,} tokens, {control} of them control tokens"]
@@ -38,7 +38,7 @@ def tokens(session: ChatSession, argument: str) -> Outcome:
     """Show the tokens of a text."""
     if not argument:
         raise UsageError("write the text: /tokens Hello")
-    model = _tokenizing(session)
+    model = tokenizing(session.model)
     # What a message adds to the prompt of an empty one is its text.
     whole, empty = (model.encode([Message("user", text)]) for text in (argument, ""))
     shared = next((n for n, (a, b) in enumerate(zip(whole, empty, strict=False)) if a != b), len(empty))
@@ -105,9 +105,3 @@ def _detailed(argument: str) -> bool:
     if argument not in ("", "ids"):
         raise UsageError(f"/prompt {argument}: write /prompt, or /prompt ids for ids and bytes")
     return argument == "ids"
-
-
-def _tokenizing(session: ChatSession) -> TokenizingModel:
-    if not isinstance(session.model, TokenizingModel):
-        raise UsageError(f"{session.model.name} runs elsewhere: its prompt cannot be seen from here")
-    return session.model

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from threading import Event
 from typing import Protocol, runtime_checkable
 
-from qwen_chat.errors import ModelError
+from qwen_chat.errors import ModelError, UsageError
 from qwen_chat.message import Alternative, Delta, FinishReason, Message, Think, Token, Tool, Usage
 from qwen_chat.sampling import SamplingParams
 
@@ -118,3 +118,13 @@ class TokenizingModel(ChatModel, Protocol):
 
         Raises: UsageError for a position that the answer does not have; ModelError.
         """
+
+
+def tokenizing(model: ChatModel) -> TokenizingModel:
+    """Return a model as one that can show its tokens.
+
+    Raises: UsageError when it cannot.
+    """
+    if not isinstance(model, TokenizingModel):
+        raise UsageError(f"{model.name} runs elsewhere: its tokens cannot be seen from here")
+    return model
