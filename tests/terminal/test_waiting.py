@@ -1,0 +1,41 @@
+"""Who asks a model that answers somebody else sees how many are before."""
+
+from io import StringIO
+from threading import Event, Thread
+
+from qwen_chat.message import Message
+from qwen_chat.model.llamacpp import LlamaCppModel
+from qwen_chat.model.loading import LoadingModel
+from qwen_chat.sampling import SamplingParams
+from qwen_chat.session import ChatSession
+from qwen_chat.terminal.stream import show
+
+
+class Screen(StringIO):
+    """What is written, and when a text was in it."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.text, self.seen = text, Event()
+
+    def write(self, text: str) -> int:
+        """Look for the text, too."""
+        if self.text in text:
+            self.seen.set()
+        return super().write(text)
+
+
+def test_the_line_says_how_many_are_answered_before(model: LlamaCppModel) -> None:
+    busy = LoadingModel("busy", lambda: model, places=1)
+    other = busy.stream([Message("user", "Count to ten.")], SamplingParams())
+    next(other)
+    session = ChatSession(busy)
+    session.configure(SamplingParams(max_new_tokens=4))
+    screen = Screen("waiting: 1 answer before this one")
+    watching = Thread(target=lambda: show(session.send("Hello."), screen, look="markdown"))
+    watching.start()
+    assert screen.seen.wait(10)
+    other.close()
+    watching.join(30)
+    assert not watching.is_alive()
+    assert session.history.last_answer().message.content.strip() in screen.getvalue()
