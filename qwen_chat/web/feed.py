@@ -1,6 +1,6 @@
 """What one page is sent: at each call what changed since the last, so that nothing is sent twice."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 
 from qwen_chat.errors import StoreError
@@ -15,10 +15,13 @@ RECENT = 60
 
 
 class Feed:
-    """Follows a conversation for one page; a page that comes anew has a feed of its own."""
+    """Follows a conversation for one page; a page that comes anew has a feed of its own.
 
-    def __init__(self, session: ChatSession) -> None:
-        self._session = session
+    `answering` names the conversations that the page is to mark in its list.
+    """
+
+    def __init__(self, session: ChatSession, answering: Callable[[], list[str]] = list) -> None:
+        self._session, self._answering = session, answering
         self._seen: object = None
         latest = session.latest
         self._told = latest if latest is not None and latest.done and latest.error is None else None
@@ -36,6 +39,7 @@ class Feed:
         if turn is not None:
             self._put_live(frame, turn, writing_of(turn))
         self._put_end(frame, session.latest)
+        self._put(frame, "answering", self._answering())
         return frame
 
     def _put_conversation(self, frame: JSON, turn: Turn | None) -> None:

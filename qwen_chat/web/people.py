@@ -1,8 +1,8 @@
 """Who talks: each person's own store, and the conversations that are open in it."""
 
 from collections.abc import Callable, Iterator
-from contextlib import suppress
-from dataclasses import dataclass
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass, field
 from threading import RLock
 
 from qwen_chat import presets
@@ -26,6 +26,8 @@ class Open:
 
     session: ChatSession
     watchers: int = 0
+    told: ExitStack = field(default_factory=ExitStack)
+    """Ends the telling of what happens in it."""
 
     @property
     def idle(self) -> bool:
@@ -42,7 +44,7 @@ class Person:
         self.settings = settings
         self.store = store
         self.changes = Changes()
-        """Told when the list of conversations is another one."""
+        """Told when the list of conversations is another one, or another one of them is answering."""
         self._open: list[Open] = []
         self._lock = RLock()
 
@@ -57,8 +59,10 @@ class Person:
 
     def join(self, session: ChatSession) -> ChatSession:
         """Take in a conversation that is led elsewhere too, as in a terminal."""
+        opened = Open(session)
+        opened.told.enter_context(session.changes.telling(_turns(session, self.changes.tell)))
         with self._lock:
-            self._open.append(Open(session))
+            self._open.append(opened)
             self._close_unused()
         return session
 
@@ -97,7 +101,13 @@ class Person:
         with self._lock:
             if self.store is not None:
                 self.store.delete(id)
-            self._open = [each for each in self._open if each.session is not session]
+            for each in [each for each in self._open if each.session is session]:
+                self._close(each)
+
+    @property
+    def answering(self) -> list[str]:
+        """The conversations in which an answer is being written, by their ids."""
+        return [each.history.id for each in self.sessions if each.running is not None]
 
     @property
     def sessions(self) -> list[ChatSession]:
@@ -135,7 +145,25 @@ class Person:
         # What is not saved is nowhere else.
         unused = [each for each in self._open if each.idle and each.session.saved]
         for each in unused[: max(0, len(self._open) - _MOST_OPEN)]:
-            self._open.remove(each)
+            self._close(each)
+
+    def _close(self, opened: Open) -> None:
+        self._open.remove(opened)
+        opened.told.close()
+
+
+def _turns(session: ChatSession, tell: Callable[[], None]) -> Callable[[], None]:
+    """Return what hears of every change in a conversation, and tells when an answer begins or ends."""
+    was = session.running
+
+    def heard() -> None:
+        nonlocal was
+        now = session.running
+        if now is not was:
+            was = now
+            tell()
+
+    return heard
 
 
 class People:
@@ -155,7 +183,7 @@ class People:
 
     def answering(self) -> int:
         """Return how many answers are being written."""
-        return sum(session.running is not None for person in self for session in person.sessions)
+        return sum(len(person.answering) for person in self)
 
     def __iter__(self) -> Iterator[Person]:
         """Iterate over those who have come."""

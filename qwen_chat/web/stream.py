@@ -44,7 +44,7 @@ async def frames(person: Person, session: ChatSession, answering: Callable[[], i
         if not changed.is_set():
             loop.call_soon_threadsafe(changed.set)
 
-    feed = Feed(session)
+    feed = Feed(session, lambda: person.answering)
     with ExitStack() as stack:
         stack.enter_context(session.changes.telling(tell))
         stack.enter_context(person.changes.telling(tell))

@@ -32,10 +32,14 @@ def test_the_line_says_how_many_are_answered_before(model: LlamaCppModel) -> Non
     session = ChatSession(busy)
     session.configure(SamplingParams(max_new_tokens=4))
     screen = Screen("waiting: 1 answer before this one")
-    watching = Thread(target=lambda: show(session.send("Hello."), screen, look="markdown"))
-    watching.start()
-    assert screen.seen.wait(10)
-    other.close()
-    watching.join(30)
-    assert not watching.is_alive()
+
+    def free() -> None:
+        screen.seen.wait(10)
+        other.close()
+
+    freeing = Thread(target=free)
+    freeing.start()
+    show(session.send("Hello."), screen, look="markdown")
+    freeing.join()
+    assert screen.seen.is_set()
     assert session.history.last_answer().message.content.strip() in screen.getvalue()

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 from pages import Served, served
@@ -120,3 +121,44 @@ def test_a_hit_in_a_folded_message_unfolds_it(here: Window, store: Store) -> Non
     expect(text).to_have_class("typed")
     expect(here.page.get_by_role("button", name="Show less")).to_be_attached()
     store.delete(chat)
+
+
+# Answering
+
+
+def test_a_conversation_that_is_answering_is_marked_in_every_tab_until_it_ends(
+    here: Window, page: Served, store: Store
+) -> None:
+    elsewhere = talked(store, "Elsewhere", title="Elsewhere").id
+    tab = here.beside(elsewhere)
+    page.people[""].settings = replace(SHORT, sampling=SamplingParams(max_new_tokens=3000, temperature=0.0))
+    here.page.keyboard.press("Control+Shift+O")
+    here.page.wait_for_function("before => !location.search.includes(before)", arg=here.chat)
+    page.people[""].settings = SHORT
+    for each in (here.page, tab):
+        each.keyboard.press("Control+b")
+        expect(each.locator("#chats .chat").first).to_be_visible()
+        assert each.get_by_role("img", name="is answering").count() == 0
+
+    here.ask("Write a very long story about a lighthouse keeper, with many chapters.")
+    for each in (here.page, tab):
+        row = each.locator(f"#chats a[data-chat='{here.chat}']")
+        expect(row.get_by_role("img", name="is answering")).to_be_visible()
+        expect(each.get_by_role("link", name="lighthouse").and_(row)).to_have_accessible_name(
+            re.compile("Write a very long story.* is answering")
+        )
+        assert each.get_by_role("img", name="is answering").count() == 1
+    tab.reload()
+    expect(tab.get_by_role("img", name="is answering")).to_be_visible()
+    # Who looks for something else meanwhile, and comes back, sees it still.
+    here.page.keyboard.press("Control+k")
+    here.page.keyboard.type("Elsewhere")
+    expect(here.page.locator("#chats .excerpt")).to_be_visible()
+    expect(here.page.get_by_role("img", name="is answering")).to_have_count(0)
+    here.page.keyboard.press("Escape")
+    expect(here.page.get_by_role("img", name="is answering")).to_be_visible()
+
+    here.page.click("#composer button.stops")
+    for each in (here.page, tab):
+        expect(each.get_by_role("img", name="is answering")).to_have_count(0)
+    store.delete(elsewhere)

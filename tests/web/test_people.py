@@ -2,10 +2,13 @@
 
 from collections.abc import Iterator
 from contextlib import closing
+from itertools import groupby
 from pathlib import Path
+from threading import Event
 
 import pytest
-from pages import Parrot
+from pages import Parrot, until
+from scripted import ScriptedModel
 
 from qwen_chat.errors import UsageError
 from qwen_chat.settings import Settings
@@ -97,3 +100,17 @@ def test_people_are_who_they_are(tmp_path: Path) -> None:
     assert [person.name for person in people] == ["ann", "bob"]
     with pytest.raises(UsageError, match="gone"):
         people["bob"].find(said(people["ann"], "a secret"))
+
+
+def test_who_lists_conversations_is_told_when_an_answer_begins_and_when_it_ends(person: Person) -> None:
+    go = Event()
+    person.model = ScriptedModel("one ", go, *["more "] * 100)
+    session = person.begin()
+    told: list[list[str]] = []
+    with person.changes.telling(lambda: told.append(person.answering)):
+        session.send("count")
+        go.set()
+        until(lambda: told[-1:] == [[]])
+    assert [names for names, _ in groupby(told)] == [[session.history.id], []]
+    # Each piece of an answer is told of in its conversation alone; two threads may hear of its beginning.
+    assert len(told) <= 4

@@ -41,6 +41,13 @@ export function row(chat, deeds) {
   return element("li", {}, link, more);
 }
 
+/** Mark a conversation as one that is answering, or no longer. @param {Element} link @param {boolean} answers */
+export function markAnswering(link, answers) {
+  const mark = link.querySelector(".answering");
+  if (!answers) mark?.remove();
+  else if (!mark) link.querySelector(".name")?.after(element("span", { class: "answering", role: "img", "aria-label": say("answering"), title: say("answering") }));
+}
+
 /** @param {ListedChat} chat @param {HTMLElement} link @param {RowDeeds} deeds @returns {import("./menu.js").Item[]} */
 function items(chat, link, deeds) {
   const pin = async () => {

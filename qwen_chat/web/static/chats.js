@@ -1,7 +1,7 @@
 /** The list of conversations: newest first, those pinned before them, all of them found by their words. */
 
 import { get, post, postFile } from "./api.js";
-import { row } from "./chat-row.js";
+import { markAnswering, row } from "./chat-row.js";
 import { element } from "./dom.js";
 import { attempt, tell, warn } from "./toasts.js";
 import { labelled, tool } from "./tools.js";
@@ -24,6 +24,8 @@ export class Chats {
   constructor(anchor, deeds) {
     this.deeds = deeds;
     this.current = "";
+    /** @type {string[]} */
+    this.answering = [];
     this.asked = 0;
     this.timer = 0;
     this.search = element("input", { type: "search", class: "field", placeholder: say("search"), "aria-label": say("searchKeys"), title: say("searchKeys"), maxlength: 200 });
@@ -57,6 +59,15 @@ export class Chats {
     }
   }
 
+  /** Mark the conversations in which an answer is being written. @param {string[]} chats */
+  markAnswering(chats) {
+    this.answering = chats;
+    for (const link of this.#links()) markAnswering(link, chats.includes(link.dataset.chat ?? ""));
+    const listed = this.#links().map((link) => link.dataset.chat ?? "");
+    // One that was begun just now is not listed yet.
+    if (!this.search.value && chats.some((chat) => !listed.includes(chat))) void this.refresh();
+  }
+
   /** Ask the server for the list, or for what is searched. */
   async refresh() {
     const asked = ++this.asked;
@@ -79,6 +90,7 @@ export class Chats {
     );
     if (!chats.length) this.list.append(element("p", { class: "hint" }, say(found ? "nothingFound" : "noChats")));
     this.mark(this.current);
+    for (const link of this.#links()) markAnswering(link, this.answering.includes(link.dataset.chat ?? ""));
     if (focused) this.list.querySelector(`a[data-chat="${CSS.escape(focused)}"]`)?.dispatchEvent(new Event("refocus"));
   }
 

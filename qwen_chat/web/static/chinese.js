@@ -52,6 +52,7 @@ export const chinese = {
   older: "更早",
   nothingFound: "没有找到。",
   noChats: "说过话的对话会出现在这里。",
+  answering: "正在回答",
   untitled: "无标题",
   moreFor: (title) => `“${title}”的更多操作`,
   rename: "重命名",

@@ -53,6 +53,7 @@ export const english = {
   older: "Older",
   nothingFound: "Nothing found.",
   noChats: "Conversations appear here once something was said.",
+  answering: "is answering",
   untitled: "Untitled",
   moreFor: (/** @type {string} */ title) => `More for “${title}”`,
   rename: "Rename",

@@ -131,6 +131,7 @@ class Page {
     if (this.chat && (frame.order || frame.chat)) this.#welcome(this.chat);
     if (frame.order) this.composer.settle();
     frame.notices?.forEach(tell);
+    if (frame.answering) this.chats.markAnswering(frame.answering);
     if (frame.list !== undefined && frame.list !== this.listed) {
       this.listed = frame.list;
       void this.chats.refresh();

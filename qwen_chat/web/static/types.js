@@ -58,6 +58,7 @@
  * @property {Live} [live]
  * @property {string[]} [notices]
  * @property {number} [list]
+ * @property {string[]} [answering] conversations in which an answer is being written
  *
  * @typedef {object} Role
  * @property {string} name
