@@ -1,5 +1,6 @@
 /** What the page asks of the server; every address is relative, as the page may stand anywhere. */
 
+import { told } from "./told.js";
 import { say } from "./words.js";
 
 /** The status of what is asked by someone who is not logged in, or no longer. */
@@ -36,7 +37,7 @@ async function fetched(path, options) {
 async function reason(response) {
   if (response.status === LOGGED_OUT) return say("loggedOut");
   try {
-    return String((await response.json()).error);
+    return told(String((await response.json()).error));
   } catch {
     return response.status === 413 ? say("tooLarge") : say("failed", response.status);
   }

@@ -4,6 +4,7 @@ import { postFile } from "./api.js";
 import { element } from "./dom.js";
 import { icon } from "./icons.js";
 import { warn } from "./toasts.js";
+import { told } from "./told.js";
 import { tool } from "./tools.js";
 import { say } from "./words.js";
 
@@ -60,7 +61,7 @@ export class Attachments {
       const read = await postFile("file", file);
       if (!this.chips.has(chip)) return;
       this.chips.set(chip, read);
-      label.textContent = read.size;
+      label.textContent = told(read.size);
       chip.classList.remove("reading");
       this.changed();
     } catch (fault) {

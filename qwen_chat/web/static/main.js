@@ -20,6 +20,7 @@ import { Sidebar } from "./sidebars.js";
 import { Stream } from "./stream.js";
 import { SystemPrompt } from "./system.js";
 import { attempt, mountToasts, tell } from "./toasts.js";
+import { told } from "./told.js";
 import { labelled } from "./tools.js";
 import { Welcome } from "./welcome.js";
 import { say } from "./words.js";
@@ -130,7 +131,7 @@ class Page {
     if (frame.chat) this.#show(frame.chat);
     if (this.chat && (frame.order || frame.chat)) this.#welcome(this.chat);
     if (frame.order) this.composer.settle();
-    frame.notices?.forEach(tell);
+    frame.notices?.forEach((notice) => tell(told(notice)));
     if (frame.answering) this.chats.markAnswering(frame.answering);
     if (frame.list !== undefined && frame.list !== this.listed) {
       this.listed = frame.list;

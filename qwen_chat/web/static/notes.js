@@ -2,6 +2,7 @@
 
 import { element } from "./dom.js";
 import { icon } from "./icons.js";
+import { told } from "./told.js";
 import { say } from "./words.js";
 
 /** A connection that comes back at once is not worth a word. */
@@ -28,7 +29,7 @@ export class Notes {
   /** @param {import("./types.js").ChatView} chat */
   show(chat) {
     put(this.leftOut, chat.left_out ? say("leftOut", chat.left_out) : "");
-    put(this.fault, chat.model.fault);
+    put(this.fault, told(chat.model.fault));
   }
 
   lost() {
