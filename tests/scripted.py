@@ -1,6 +1,6 @@
 """A model that says what it is told, for failures that a real one cannot be made to have."""
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from threading import Event
 
 from qwen_chat.errors import ContextLengthError
@@ -49,6 +49,32 @@ class ScriptedModel:
 
     def close(self) -> None:
         """Do nothing."""
+
+
+class AnsweringModel(ScriptedModel):
+    """Answers what it is told, whatever its length, with a pause before each piece; how, its kinds say."""
+
+    pause = 0.0
+
+    def answer(self, told: str) -> Iterator[Delta]:
+        """Yield the pieces of an answer, but for its end."""
+        raise NotImplementedError
+
+    def stream(
+        self,
+        messages: Sequence[Message],
+        params: SamplingParams,
+        options: PromptOptions = PLAIN,
+        *,
+        cancel: Event | None = None,
+    ) -> Generator[Delta, None, None]:
+        """Yield the answer to the last message."""
+        self.prompts.append(list(messages))
+        for delta in self.answer(messages[-1].content):
+            if cancel is not None and cancel.wait(self.pause):
+                return
+            yield delta
+        yield Delta(finish_reason="stop")
 
 
 def _conforms(model: ScriptedModel) -> ChatModel:

@@ -2,19 +2,17 @@
 
 import json
 import time
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from threading import Event
 from typing import Any
 
 import httpx
-from scripted import ScriptedModel
+from scripted import AnsweringModel
 
-from qwen_chat.message import Delta, Message
-from qwen_chat.model.base import PLAIN, ChatModel, PromptOptions
-from qwen_chat.sampling import SamplingParams
+from qwen_chat.message import Delta
+from qwen_chat.model.base import ChatModel
 from qwen_chat.settings import Settings
 from qwen_chat.store import Store
 from qwen_chat.web.accounts import Accounts
@@ -25,28 +23,17 @@ LONGEST = 60.0
 """Seconds that anything may take."""
 
 
-class Parrot(ScriptedModel):
+class Parrot(AnsweringModel):
     """Says the last message again, word by word, as often as `times`."""
 
     def __init__(self, times: int = 1, pause: float = 0.0) -> None:
         super().__init__(context_length=1_000_000)
         self.times, self.pause = times, pause
 
-    def stream(
-        self,
-        messages: Sequence[Message],
-        params: SamplingParams,
-        options: PromptOptions = PLAIN,
-        *,
-        cancel: Event | None = None,
-    ) -> Generator[Delta, None, None]:
-        """Yield the words of the last message."""
-        self.prompts.append(list(messages))
-        for word in messages[-1].content.split() * self.times:
-            if cancel is not None and cancel.wait(self.pause):
-                return
+    def answer(self, told: str) -> Iterator[Delta]:
+        """Yield the words of the message."""
+        for word in told.split() * self.times:
             yield Delta(f"{word} ")
-        yield Delta(finish_reason="stop")
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,20 +1,17 @@
 """What is pasted and what is answered stays as it is, byte for byte: kept, shown and sent on."""
 
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Iterator
 from functools import partial
-from threading import Event
 
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from pages import Served, Visitor, served, until
 from playwright.sync_api import Page, sync_playwright
-from scripted import ScriptedModel
+from scripted import AnsweringModel
 from windows import Window, chromium, window
 
-from qwen_chat.message import Delta, Message
-from qwen_chat.model.base import PLAIN, PromptOptions
-from qwen_chat.sampling import SamplingParams
+from qwen_chat.message import Delta
 
 LETTERS = st.characters(exclude_categories=["Cs", "Cc"], include_characters="\t\n")
 NAMES = st.sampled_from(["f", "__init__", "größe", "计算", "x_1"])
@@ -43,23 +40,14 @@ SCROLLED_BACK = """number => {
 CODE = """() => [...document.querySelectorAll(".message.assistant code")].map(each => each.textContent)"""
 
 
-class Fenced(ScriptedModel):
-    """Answers with what it was told, as code."""
+class Fenced(AnsweringModel):
+    """Answers with what it was told, as code, in pieces that no token respects."""
 
-    def stream(
-        self,
-        messages: Sequence[Message],
-        params: SamplingParams,
-        options: PromptOptions = PLAIN,
-        *,
-        cancel: Event | None = None,
-    ) -> Generator[Delta, None, None]:
-        """Yield it in pieces that no token respects."""
-        self.prompts.append(list(messages))
-        answer = fenced(messages[-1].content)
-        for at in range(0, len(answer), 5):
-            yield Delta(answer[at : at + 5])
-        yield Delta(finish_reason="stop")
+    def answer(self, told: str) -> Iterator[Delta]:
+        """Yield it."""
+        text = fenced(told)
+        for at in range(0, len(text), 5):
+            yield Delta(text[at : at + 5])
 
 
 def fenced(text: str) -> str:

@@ -1,6 +1,5 @@
 """`qwen-chat web` as a process of its own, with the real demo model."""
 
-import json
 import os
 import re
 import signal
@@ -326,8 +325,29 @@ def test_a_page_that_nobody_talks_on_costs_nothing(model_path: Path) -> None:
         assert (after.user + after.system - before.user - before.system) / 5 <= 0.03
 
 
-def test_the_page_comes_while_the_model_still_loads(model_path: Path) -> None:
-    with command() as running, running.visitor() as visitor:
+WAITS = """
+import os, time
+from qwen_chat.model.loading import LoadingModel
+load = LoadingModel._run
+def run_when_told(model):
+    while not os.path.exists(os.environ["GO"]):
+        time.sleep(0.01)
+    load(model)
+LoadingModel._run = run_when_told
+from qwen_chat.cli import run
+run()
+"""
+"""The command, whose model begins to load once a file is there."""
+
+
+def test_the_page_comes_while_the_model_still_loads(model_path: Path, tmp_path: Path) -> None:
+    go = tmp_path / "go"
+    with command(code=WAITS, environ={"GO": str(go)}) as running, running.visitor() as visitor:
         assert visitor.http.get("./").status_code == 200
-        frame = next(visitor.frames(visitor.begin()))
-        assert json.dumps(frame["chat"]["model"]["ready"]) == "false"
+        chat = visitor.begin()
+        frames = visitor.frames(chat)
+        assert next(frames)["chat"]["model"]["ready"] is False
+        assert visitor.send(chat, "hello").status_code == 200
+        go.touch()
+        assert any(frame.get("chat", {}).get("model", {}).get("ready") for frame in frames)
+        assert visitor.answer(chat)

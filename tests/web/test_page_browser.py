@@ -2,19 +2,19 @@
 
 import json
 import re
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from threading import Event, Semaphore
+from threading import Semaphore
 
 import pytest
-from pages import LONGEST, Parrot, served
+from pages import LONGEST, served
 from playwright.sync_api import Browser, expect, sync_playwright
+from scripted import AnsweringModel
 from windows import Window, chromium, window
 
 from qwen_chat.history import Answer, History
 from qwen_chat.message import Delta, Message, Usage
-from qwen_chat.model.base import PLAIN, PromptOptions
 from qwen_chat.model.llamacpp import LlamaCppModel
 from qwen_chat.sampling import SamplingParams
 from qwen_chat.settings import Settings
@@ -173,7 +173,7 @@ def test_stop_ends_the_reading_of_a_long_question(at_length: Window, person: Per
     assert at_length.answered() == "No text."
 
 
-class Thinker(Parrot):
+class Thinker(AnsweringModel):
     """Reasons, waits for `go`, answers, and waits for it again: the demo model cannot reason."""
 
     thinks = True
@@ -182,21 +182,14 @@ class Thinker(Parrot):
         super().__init__()
         self.go = Semaphore(0)
 
-    def stream(
-        self,
-        messages: Sequence[Message],
-        params: SamplingParams,
-        options: PromptOptions = PLAIN,
-        *,
-        cancel: Event | None = None,
-    ) -> Generator[Delta, None, None]:
+    def answer(self, told: str) -> Iterator[Delta]:
         """Yield a thought and an answer."""
         yield Delta(reasoning="First **this**, then that.")
         self.go.acquire(timeout=LONGEST)
         yield Delta(reasoning=" Done.")
         yield Delta("So: *yes*.")
         self.go.acquire(timeout=LONGEST)
-        yield Delta(finish_reason="stop", usage=Usage(5, completion_tokens=9, decode_seconds=4.0))
+        yield Delta(usage=Usage(5, completion_tokens=9, decode_seconds=4.0))
 
 
 def test_a_thought_is_folded_and_says_how_long_it_took(browser: Browser, tmp_path: Path) -> None:

@@ -1,23 +1,20 @@
 """Whatever a model, a person, a role or a file says: on the page nothing runs, and nothing leaves."""
 
 import json
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
-from threading import Event
 from urllib.parse import urlsplit
 
 import pytest
 from browser import OUTSIDE, Browser, browser
 from pages import Served, served
 from playwright.sync_api import sync_playwright
-from scripted import ScriptedModel
+from scripted import AnsweringModel
 
 from qwen_chat.history import Answer, History
 from qwen_chat.message import Delta, Message
-from qwen_chat.model.base import PLAIN, ChatModel, PromptOptions
 from qwen_chat.presets import Preset, own_dir
 from qwen_chat.presets.writing import to_toml
-from qwen_chat.sampling import SamplingParams
 
 CORPUS = (Path(__file__).parents[1] / "data" / "xss.txt").read_text(encoding="utf-8").splitlines()
 ATTACKS = [line.replace("RUN", "document.documentElement.dataset.ran = 1") for line in CORPUS]
@@ -25,30 +22,17 @@ EVENTS = ["error", "load", "focus", "mouseover", "toggle", "animationstart", "be
 FORMS = "{0}\n\n- {0}\n\n| {0} |\n|---|\n| x |\n\n> {0}\n\n```html {0}\n{0}\n```\n\n[{0}]({0}) ![{0}]({0})"
 
 
-class Echo(ScriptedModel):
+class Echo(AnsweringModel):
     """Thinks and says what it was told, in pieces of a few characters and in every form of Markdown."""
 
     thinks = True
 
-    def stream(
-        self,
-        messages: Sequence[Message],
-        params: SamplingParams,
-        options: PromptOptions = PLAIN,
-        *,
-        cancel: Event | None = None,
-    ) -> Generator[Delta, None, None]:
+    def answer(self, told: str) -> Iterator[Delta]:
         """Yield it."""
-        told = messages[-1].content
         yield Delta(reasoning=told)
-        answer = FORMS.format(told)
-        for at in range(0, len(answer), 7):
-            yield Delta(answer[at : at + 7])
-        yield Delta(finish_reason="stop")
-
-
-def _conforms(model: Echo) -> ChatModel:
-    return model
+        text = FORMS.format(told)
+        for at in range(0, len(text), 7):
+            yield Delta(text[at : at + 7])
 
 
 @pytest.fixture
@@ -108,7 +92,11 @@ def test_nothing_runs_and_nothing_leaves(page: Served, tmp_path: Path) -> None:
         for number, attack in enumerate(ATTACKS):
             tab.set_input_files(
                 "#composer input[type=file]",
-                {"name": attack.replace("/", "∕")[:200], "mimeType": "text/plain", "buffer": attack.encode()},
+                {
+                    "name": f"{attack.replace('/', '∕')[:190]}.txt",
+                    "mimeType": "text/plain",
+                    "buffer": attack.encode(),
+                },
             )
             tab.locator("#composer").get_by_text(": 1 line").wait_for()
             tab.fill("#composer textarea", attack)
