@@ -141,6 +141,7 @@ def test_stop_ends_an_answer_at_once(at_length: Window, person: Person) -> None:
     page.click(STOP)
     expect(page.locator(SEND)).to_be_visible()
     assert page.evaluate("() => window.took") < 300
+    expect(page.locator("#composer textarea")).to_be_focused()
     ended(person, at_length.chat)
     at_length.answered()
     expect(page.locator(".message.assistant .facts")).to_contain_text("stopped")

@@ -132,8 +132,9 @@ def test_a_conversation_that_is_answering_is_marked_in_every_tab_until_it_ends(
     elsewhere = talked(store, "Elsewhere", title="Elsewhere").id
     tab = here.beside(elsewhere)
     page.people[""].settings = replace(SHORT, sampling=SamplingParams(max_new_tokens=3000, temperature=0.0))
+    before = here.chat
     here.page.keyboard.press("Control+Shift+O")
-    here.page.wait_for_function("before => !location.search.includes(before)", arg=here.chat)
+    here.page.wait_for_function("before => !location.search.includes(before)", arg=before)
     page.people[""].settings = SHORT
     for each in (here.page, tab):
         each.keyboard.press("Control+b")

@@ -3,7 +3,9 @@
 import { Attachments } from "./attachments.js";
 import { element, fit } from "./dom.js";
 import { draftOf, forgetDraft, keepDraft } from "./drafts.js";
+import { takeFiles } from "./drops.js";
 import { icon } from "./icons.js";
+import { ThinkChoice } from "./thinking.js";
 import { warn } from "./toasts.js";
 import { tool } from "./tools.js";
 import { say } from "./words.js";
@@ -44,8 +46,8 @@ export class Composer {
     this.area = element("textarea", { rows: 1, placeholder: say("ask"), "aria-label": say("message"), dir: "auto", enterkeyhint: "send" });
     this.picker = element("input", { type: "file", multiple: true, hidden: true, tabindex: "-1" });
     this.button = element("button", { type: "submit", class: "send" });
-    this.think = this.#thinkChoice();
-    this.row = element("div", { class: "row" }, tool("clip", say("attach"), () => this.picker.click()), this.think, element("span", { class: "keys-hint" }, say("keysHint")), this.button);
+    this.think = new ThinkChoice(deeds.think);
+    this.row = element("div", { class: "row" }, tool("clip", say("attach"), () => this.picker.click()), this.think.node, element("span", { class: "keys-hint" }, say("keysHint")), this.button);
     this.form = element("form", { class: "composer", "aria-label": say("message"), "data-drop": say("dropHere") }, this.attachments.node, this.area, this.row, this.picker);
     anchor.append(this.form);
     this.#listen();
@@ -61,8 +63,7 @@ export class Composer {
       this.stopped = "";
       this.waiting.splice(0).forEach((go) => go());
     }
-    this.think.hidden = !chat.thinks;
-    this.think.value = chat.think;
+    this.think.show(chat);
     this.#showButton();
   }
 
@@ -130,12 +131,13 @@ export class Composer {
     const { area, form, picker } = this;
     form.addEventListener("submit", (event) => {
       event.preventDefault();
-      if (this.isBusy) void this.stop();
-      else this.#send();
+      if (!this.isBusy) return this.#send();
+      void this.stop();
+      // The button is of no use now, and would take the focus with it.
+      this.focus();
     });
     area.addEventListener("input", () => this.#typed());
     area.addEventListener("keydown", (event) => this.#key(event));
-    area.addEventListener("paste", (event) => this.#pasted(event));
     picker.addEventListener("change", () => {
       this.attachments.add(picker.files ?? []);
       picker.value = "";
@@ -143,26 +145,7 @@ export class Composer {
     });
     window.addEventListener("pagehide", () => this.#keepNow());
     window.addEventListener("resize", () => fit(area));
-    this.#listenToDrops();
-  }
-
-  #listenToDrops() {
-    const holds = (/** @type {DragEvent} */ event) => event.dataTransfer?.types.includes("Files") ?? false;
-    window.addEventListener("dragover", (event) => {
-      if (!holds(event)) return;
-      event.preventDefault();
-      this.form.classList.add("dropping");
-    });
-    window.addEventListener("dragleave", (event) => {
-      if (!event.relatedTarget) this.form.classList.remove("dropping");
-    });
-    window.addEventListener("drop", (event) => {
-      if (!holds(event)) return;
-      event.preventDefault();
-      this.form.classList.remove("dropping");
-      this.attachments.add(event.dataTransfer?.files ?? []);
-      this.area.focus();
-    });
+    takeFiles(form, area, (files) => this.attachments.add(files));
   }
 
   /** @param {KeyboardEvent} event */
@@ -175,14 +158,6 @@ export class Composer {
     } else if (event.key === "ArrowUp" && this.isEmpty && !this.isBusy && this.deeds.editLast()) {
       event.preventDefault();
     }
-  }
-
-  /** @param {ClipboardEvent} event */
-  #pasted(event) {
-    const files = event.clipboardData?.files;
-    if (!files?.length) return;
-    event.preventDefault();
-    this.attachments.add(files);
   }
 
   #send() {
@@ -248,18 +223,5 @@ export class Composer {
     this.button.classList.toggle("stops", stops);
     this.button.title = label;
     this.button.replaceChildren(icon(stops ? "stop" : "up"), element("span", { class: "unseen" }, say(stops ? "stop" : "send")));
-  }
-
-  #thinkChoice() {
-    const choices = { auto: say("thinkAuto"), on: say("thinkOn"), off: say("thinkOff") };
-    const options = Object.entries(choices).map(([value, label]) => element("option", { value }, label));
-    const select = element("select", { class: "think", "aria-label": say("think"), hidden: true }, ...options);
-    select.addEventListener("change", () => {
-      this.deeds.think(select.value).catch((fault) => {
-        warn(fault);
-        select.value = this.chat?.think ?? "auto";
-      });
-    });
-    return select;
   }
 }

@@ -1,0 +1,230 @@
+/** The page: its parts are put into their places, and each is told what it needs to know. */
+
+import { LOGGED_OUT, post } from "./api.js";
+import { Chats } from "./chats.js";
+import { Composer } from "./composer.js";
+import { Conversation } from "./conversation.js";
+import { confirmed } from "./dialogs.js";
+import { takeDraft } from "./drafts.js";
+import { foot } from "./foot.js";
+import { Header } from "./header.js";
+import { keep, kept } from "./keeping.js";
+import { listenToKeys } from "./keyboard.js";
+import { Notes } from "./notes.js";
+import { chatInView, putInView, tellSettings } from "./place.js";
+import { Output } from "./output.js";
+import { Seeking } from "./seeking.js";
+import { Sidebar } from "./sidebars.js";
+import { Stream } from "./stream.js";
+import { SystemPrompt } from "./system.js";
+import { attempt, tell } from "./toasts.js";
+import { told } from "./told.js";
+import { Welcome } from "./welcome.js";
+import { say } from "./words.js";
+
+/** @typedef {import("./types.js").Frame} Frame */
+/** @typedef {import("./types.js").ChatView} ChatView */
+
+export class Page {
+  /** @param {Record<"left" | "right" | "chats" | "head" | "conversation" | "composer", HTMLElement>} anchors */
+  constructor(anchors) {
+    this.id = "";
+    this.listed = 0;
+    /** @type {ChatView | null} */
+    this.chat = null;
+    /** @type {Stream | null} */
+    this.stream = null;
+    this.left = new Sidebar(anchors.left, say("conversations"), () => this.header.list);
+    this.right = new Sidebar(anchors.right, say("settings"), () => this.header.settings);
+    this.right.addHead();
+    this.header = new Header(anchors.head, {
+      rename: (text) => this.#do("rename", { text }),
+      toggleList: () => this.left.toggle(),
+      toggleSettings: () => this.right.toggle(),
+      begin: () => void this.begin({}),
+    });
+    this.notes = new Notes(anchors.head, () => void this.begin({}));
+    this.conversation = new Conversation(anchors.conversation, {
+      chat: () => this.id,
+      edit: (message, text) => this.#do("edit", { message, text }),
+      retry: (message) => this.#do("retry", { message }),
+      goOn: () => this.#do("continue"),
+      takeOut: (message) => this.#takeOut(message),
+      show: (message) => this.#do("show", { message }),
+    });
+    this.seeking = new Seeking(this.conversation, (message) => this.#do("show", { message }));
+    this.system = new SystemPrompt(this.conversation.above, {
+      save: (text) => this.#do("system", { text }),
+      answers: () => this.conversation.answers,
+    });
+    this.welcome = new Welcome(this.conversation.inner, {
+      fill: (text) => this.composer.fill(text),
+      begin: (role) => void this.begin({ role }),
+    });
+    this.composer = new Composer(anchors.composer, {
+      send: (chat, text, files) => this.#send(chat, text, files),
+      stop: () => this.#do("stop"),
+      think: (think) => this.#do("think", { think }),
+      editLast: () => this.conversation.editLast(),
+    });
+    this.output = new Output(anchors.composer);
+    this.chats = new Chats(anchors.chats, {
+      open: (chat, message) => this.open(chat, { message }),
+      begin: (options) => void this.begin(options),
+      deleted: (chat) => this.#deleted(chat),
+    });
+    anchors.chats.append(foot());
+    this.#listen();
+  }
+
+  /** Begin a conversation. @param {{role?: string, incognito?: boolean}} options */
+  async begin(options) {
+    const made = await attempt(post("chat/new", options));
+    if (made) this.open(made.chat);
+  }
+
+  /** Bring a conversation into view. @param {string} id @param {{message?: string, goes?: boolean}} [how] */
+  open(id, { message = "", goes = true } = {}) {
+    this.seeking.enter(message);
+    if (this.left.isOver) this.left.close();
+    if (id === this.id && this.chat) {
+      this.seeking.look();
+      return;
+    }
+    this.id = id;
+    putInView(id, goes);
+    this.chats.mark(id);
+    this.composer.enter(id);
+    this.output.hide();
+    this.#follow(id);
+    this.composer.focus();
+  }
+
+  /** Open what the address names, or begin anew. */
+  async start() {
+    void this.chats.refresh();
+    const id = chatInView();
+    if (id) this.open(id, { goes: false });
+    else await this.begin({});
+  }
+
+  /** @param {string} id */
+  #follow(id) {
+    this.stream?.close();
+    this.chat = null;
+    this.notes.calm();
+    this.stream = new Stream(id, {
+      frame: (frame, anew) => this.#take(frame, anew),
+      lost: () => this.notes.lost(),
+      joined: () => this.notes.joined(),
+      gone: (fault) => this.#gone(fault),
+    });
+  }
+
+  /** @param {Frame} frame @param {boolean} anew */
+  #take(frame, anew) {
+    if (frame.chat) this.#moved(frame.chat);
+    this.conversation.take(frame, anew);
+    if (frame.chat) this.#show(frame.chat);
+    if (this.chat && (frame.order || frame.chat)) this.#welcome(this.chat);
+    if (frame.order) this.composer.settle();
+    frame.notices?.forEach((notice) => tell(told(notice)));
+    if (frame.answering) this.chats.markAnswering(frame.answering);
+    if (frame.list !== undefined && frame.list !== this.listed) {
+      this.listed = frame.list;
+      void this.chats.refresh();
+    }
+    this.seeking.look();
+  }
+
+  /** Follow a conversation that was exchanged for another elsewhere, as in a terminal. @param {ChatView} chat */
+  #moved(chat) {
+    if (chat.id === this.id || !this.stream) return;
+    this.id = this.stream.chat = chat.id;
+    putInView(chat.id, false);
+    this.chats.mark(chat.id);
+  }
+
+  /** @param {ChatView} chat */
+  #show(chat) {
+    if (this.chat) tellSettings(chat.id);
+    this.chat = chat;
+    this.header.show(chat);
+    this.notes.show(chat);
+    this.system.show(chat.system);
+    this.composer.show(chat);
+  }
+
+  /** @param {ChatView} chat */
+  #welcome(chat) {
+    const { isUnasked } = this.conversation;
+    this.welcome.show(chat, isUnasked);
+    keep("unasked", isUnasked ? chat.id : "", sessionStorage);
+  }
+
+  /** @param {import("./api.js").Fault} fault */
+  #gone(fault) {
+    const { id } = this;
+    if (fault.status === LOGGED_OUT) {
+      this.notes.loggedOut(id);
+    } else if (this.chat) {
+      this.notes.gone(fault.message);
+    } else if (kept("unasked", sessionStorage) === id) {
+      // One in which nothing was said leaves no trace when the server starts again.
+      void this.begin({}).then(() => this.composer.fill(takeDraft(id)));
+    } else {
+      this.conversation.forget(id);
+      this.welcome.node.hidden = true;
+      this.notes.gone(fault.message);
+    }
+  }
+
+  /** @param {string} chat */
+  #deleted(chat) {
+    if (chat === this.id) void this.begin({});
+  }
+
+  /** @param {string} deed @param {object} [body] */
+  async #do(deed, body) {
+    await post(`chat/${this.id}/${deed}`, body);
+  }
+
+  /** @param {string} chat @param {string} text @param {{name: string, text: string}[]} files */
+  async #send(chat, text, files) {
+    const { begun, said, compose, message } = await post(`chat/${chat}/send`, { text, files });
+    this.output.show(said);
+    if (message) this.conversation.edit(message);
+    else if (compose) setTimeout(() => this.composer.fill(compose));
+    if (begun) this.conversation.scroll.toEnd();
+    return begun;
+  }
+
+  /** @param {string} message */
+  async #takeOut(message) {
+    if (await confirmed(say("takeTitle"), say("takeText"), say("take"))) await this.#do("take-out", { message });
+  }
+
+  #listen() {
+    listenToKeys({
+      search: () => {
+        this.left.open();
+        this.chats.search.focus();
+        this.chats.search.select();
+      },
+      toggleList: () => this.left.toggle(),
+      begin: () => void this.begin({}),
+      escape: () => this.#escape(),
+    });
+    window.addEventListener("popstate", () => {
+      const id = chatInView();
+      if (id && id !== this.id) this.open(id, { goes: false });
+    });
+  }
+
+  #escape() {
+    const over = [this.left, this.right].find((each) => each.isOver);
+    if (over) over.close();
+    else if (this.composer.isBusy) void this.composer.stop();
+    else this.composer.focus();
+  }
+}
