@@ -25,7 +25,7 @@ def ending(turn: Turn) -> str:
     """Say how an answer ended, where it did not end by itself."""
     node = turn.wait()
     finish = node.answer.finish_reason if node.answer else None
-    if finish == "interrupted" and not node.message.content:
+    if finish == "interrupted" and not (node.message.content or node.message.reasoning):
         return "interrupted before it answered"
     return _ENDINGS.get(finish or "", "")
 
