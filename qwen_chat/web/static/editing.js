@@ -24,6 +24,8 @@ export function edited(node, raw, yes, save) {
   node.prepend(form);
   fit(area);
   area.focus();
+  // What is typed and what is pressed next are to be seen together.
+  form.scrollIntoView({ block: "nearest" });
   return new Promise((resolve) => {
     const end = () => {
       form.remove();
