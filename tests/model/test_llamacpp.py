@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Event
+from typing import get_args
 
 import pytest
 import tiny
@@ -315,18 +316,32 @@ def test_a_closed_model_says_so(model_path: Path) -> None:
         answer(opened)
 
 
-def test_reasoning_is_switched_as_the_template_says(model_path: Path, tmp_path: Path) -> None:
+SWITCHED = {
+    "{% if enable_thinking is defined and not enable_thinking %}{{ '<think>\n\n</think>' }}{% endif %}": {
+        "auto": b"", "on": b"", "off": b"<think>\n\n</think>"
+    },
+    "{% if enable_thinking is defined and enable_thinking is true %}{{ '<think>\n' }}{% endif %}": {
+        "auto": b"", "on": b"<think>\n", "off": b""
+    },
+    "{% if enable_thinking is not defined or enable_thinking %}{{ '<think>\n' }}{% endif %}": {
+        "auto": b"<think>\n", "on": b"<think>\n", "off": b""
+    },
+    "{{ '<think>\n' }}": {"auto": b"<think>\n", "on": b"<think>\n", "off": b"<think>\n"},
+}  # fmt: skip
+"""Ends of templates, and what each makes of the switch."""
+
+
+@pytest.mark.parametrize("end", SWITCHED)
+def test_reasoning_is_switched_as_the_template_says(model_path: Path, tmp_path: Path, end: str) -> None:
     template = (
         "{% for message in messages %}{{ '<|im_start|>' + message.role + '\n' + message.content }}"
         "{{ '<|im_end|>\n' }}{% endfor %}{{ '<|im_start|>assistant\n' }}"
-        "{% if enable_thinking is false %}{{ '<think>\n\n</think>\n\n' }}{% endif %}"
     )
-    path = tiny.write_model(tmp_path / "switched.gguf", model_path, template)
+    path = tiny.write_model(tmp_path / "switched.gguf", model_path, template + end)
     opened = LlamaCppModel(path, "switched", LlamaCppOptions(threads=1))
-    thoughts: dict[Think, bytes] = {"on": b"assistant\n", "off": b"assistant\n<think>\n\n</think>\n\n"}
-    for think, ends_with in thoughts.items():
+    for think in get_args(Think):
         tokens = opened.encode([Message("user", "hi")], PromptOptions(think=think))
-        assert b"".join(token.bytes for token in tokens).endswith(ends_with)
+        assert b"".join(token.bytes for token in tokens).partition(b"assistant\n")[2] == SWITCHED[end][think]
     opened.close()
 
 

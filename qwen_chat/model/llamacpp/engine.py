@@ -23,7 +23,8 @@ from qwen_chat.model.llamacpp.run import likeliest
 from qwen_chat.model.llamacpp.sampling import checkpoint_params, request_of
 from qwen_chat.model.llamacpp.server import Server, open_server
 from qwen_chat.model.llamacpp.shared import SharedContext
-from qwen_chat.model.prompt import PromptFormat, Reading, read, switches
+from qwen_chat.model.llamacpp.template import told
+from qwen_chat.model.prompt import PromptFormat, Reading, read
 from qwen_chat.model.reasoning import OPEN
 from qwen_chat.model.written import Written
 from qwen_chat.sampling import SamplingParams
@@ -143,7 +144,7 @@ class LlamaCppModel:
 
     def _render(self, messages: list[dict[str, str]], options: PromptOptions) -> str:
         tools = [tool.as_json() for tool in options.tools]
-        return self._http.apply_template(messages, switches(options), tools)
+        return self._http.apply_template(messages, told(options), tools)
 
     def _tokenized(self, segment: Segment) -> list[int]:
         return self._http.tokenize(segment.text, control=segment.control)

@@ -8,6 +8,7 @@ from qwen_chat.errors import ModelLoadError
 from qwen_chat.model.gguf import GgufInfo, parts
 from qwen_chat.model.llamacpp.http import Door
 from qwen_chat.model.llamacpp.options import LlamaCppOptions
+from qwen_chat.model.llamacpp.template import openable
 
 _LARGE_BYTES = 1 << 29
 """Files above this size are brought into memory before the engine opens them."""
@@ -67,6 +68,8 @@ def _server(path: Path, info: GgufInfo, options: LlamaCppOptions, door: Door) ->
     )
     params = xllamacpp.CommonParams()
     params.model.path = str(path)
+    if (template := openable(info.chat_template)) is not None:
+        params.chat_template = template
     params.n_ctx = options.context(info)
     params.n_parallel = options.parallel
     # All answers share one context: each may have the whole of it while the others are short.
