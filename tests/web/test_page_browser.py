@@ -555,7 +555,7 @@ def test_at_the_width_of_a_phone_nothing_leads_sideways(browser: Browser, url: s
 def test_on_a_phone_a_long_message_is_edited_with_its_buttons_in_sight(
     browser: Browser, url: str, store: Store
 ) -> None:
-    chat = said(store, "line\n" * 200, "Yes.")
+    chat = said(store, "line\n" * 200, "word " * 600)
     phone = {"viewport": {"width": 360, "height": 640}, "has_touch": True, "is_mobile": True}
     with window(browser, url, **phone) as here:
         here.open(chat)
@@ -563,7 +563,6 @@ def test_on_a_phone_a_long_message_is_edited_with_its_buttons_in_sight(
         for each in ("Cancel", "Send"):
             button = here.page.locator(".editor").get_by_role("button", name=each)
             expect(button).to_be_in_viewport(ratio=1)
-            button.click(trial=True)
 
 
 def sideways(here: Window) -> int:
