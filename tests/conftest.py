@@ -17,6 +17,8 @@ from qwen_chat.model.hf.options import TransformersOptions
 from qwen_chat.model.llamacpp import LlamaCppModel, LlamaCppOptions
 
 if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
     from qwen_chat.model.hf.engine import TransformersModel
 
 # A shell that runs the tests in the background lets them ignore Ctrl-C, and all that they start.
@@ -70,6 +72,16 @@ def smol_model(smol_path: Path) -> Iterator["TransformersModel"]:
     opened = TransformersModel(read_checkpoint(smol_path), "smol", TransformersOptions(dtype="float32"))
     yield opened
     opened.close()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator["Browser"]:
+    """A real browser without a window."""
+    from playwright.sync_api import sync_playwright
+    from windows import chromium
+
+    with sync_playwright() as playwright, chromium(playwright) as started:
+        yield started
 
 
 class RunCommand(Protocol):

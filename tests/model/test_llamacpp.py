@@ -4,7 +4,6 @@ import socket
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -14,10 +13,11 @@ from typing import get_args
 
 import pytest
 import tiny
+from engine import idle_within
 
 from qwen_chat.errors import ContextLengthError, ModelError, ModelLoadError
 from qwen_chat.message import Delta, Message, Think
-from qwen_chat.model import embedded, worker
+from qwen_chat.model import embedded
 from qwen_chat.model.base import PromptOptions
 from qwen_chat.model.llamacpp import LlamaCppModel, LlamaCppOptions
 from qwen_chat.model.llamacpp.http import Door, LlamaHttp
@@ -47,17 +47,6 @@ def last(model: LlamaCppModel, messages: list[Message], **params: object) -> Del
 
 def words(count: int) -> list[Message]:
     return [Message("user", "yes" + " yes" * (count - 1))]
-
-
-def working() -> bool:
-    return any(thread.name == worker.THREAD_NAME for thread in threading.enumerate())
-
-
-def idle_within(seconds: float) -> bool:
-    end = time.monotonic() + seconds
-    while working() and time.monotonic() < end:
-        time.sleep(0.01)
-    return not working()
 
 
 def test_the_capital_of_france_is_right_20_times_of_20(model_path: Path) -> None:

@@ -43,6 +43,13 @@ class Served:
     page: Page
     people: People
 
+    @property
+    def store(self) -> Store:
+        """The conversations of the one person, where nobody logs in."""
+        kept = self.people[""].store
+        assert kept is not None
+        return kept
+
     @contextmanager
     def visitor(self, **options: Any) -> Iterator["Visitor"]:
         """Open a browser without a window, or a script, as one may see it."""

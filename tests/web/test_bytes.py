@@ -105,8 +105,7 @@ def test_a_thousand_texts(page: Served, model: Fenced, here: Window) -> None:
             assert [message.content for message in model.prompts[-1] if message.role == "user"] == texts
             told = [message.content for message in model.prompts[-1] if message.role == "assistant"]
             assert told == [fenced(text) for text in texts[:-1]]
-            store = page.people[""].store
-            assert store is not None
+            store = page.store
             kept = [node.message.content for node in store.load(chat).path()]
             assert kept == [each for text in texts for each in (text, fenced(text))]
             copied = [

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from pages import Served, served
-from playwright.sync_api import Browser, Page, sync_playwright
-from windows import chromium, window
+from playwright.sync_api import Browser, Page
+from windows import window
 
 from qwen_chat.attachments import Attachment, composed
 from qwen_chat.history import Answer, History
@@ -40,17 +40,10 @@ OPEN_ALL = """() => {
 SERIOUS = ("serious", "critical")
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright, chromium(playwright) as started:
-        yield started
-
-
 @pytest.fixture
 def page(home: Path, tmp_path: Path) -> Iterator[Served]:
     with served(tmp_path) as opened:
-        store = opened.people[""].store
-        assert store is not None
+        store = opened.store
         store.keep_all(talk())
         yield opened
 

@@ -8,10 +8,11 @@ from pathlib import Path
 from threading import Semaphore
 
 import pytest
+from engine import idle_within
 from pages import LONGEST, served
-from playwright.sync_api import Browser, expect, sync_playwright
+from playwright.sync_api import Browser, expect
 from scripted import AnsweringModel
-from windows import Window, chromium, window
+from windows import Window, window
 
 from qwen_chat.history import Answer, History
 from qwen_chat.message import Delta, Message, Usage
@@ -25,6 +26,8 @@ from qwen_chat.web.serving import Page
 STORY = "Write a very long story about a lighthouse keeper, with many chapters."
 LONG = "\n".join(f"Line {number} says nothing that was not said before." for number in range(400))
 SHORT = Settings(sampling=SamplingParams(max_new_tokens=24, temperature=0.0))
+ONE_STEP = 2.0
+"""Seconds in which the engine is through with a token, or with the part of a prompt that it reads at once."""
 STOP = "#composer button.stops"
 SEND = "#composer button.send:not(.stops)"
 TIMED = """() => {
@@ -58,12 +61,6 @@ def url(person: Person) -> Iterator[str]:
     served.start()
     yield served.url
     served.stop()
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright, chromium(playwright) as started:
-        yield started
 
 
 @pytest.fixture
@@ -169,6 +166,7 @@ def test_stop_ends_the_reading_of_a_long_question(at_length: Window, person: Per
     page.click(STOP)
     expect(page.locator(SEND)).to_be_visible()
     assert page.evaluate("() => window.took") < 300
+    assert idle_within(ONE_STEP)
     ended(person, at_length.chat)
     expect(page.locator(".message.assistant .facts")).to_contain_text("stopped")
     assert at_length.answered() == "No text."

@@ -5,16 +5,10 @@ from pathlib import Path
 
 import pytest
 from pages import Served, served
-from playwright.sync_api import Browser, expect, sync_playwright
-from windows import Window, chromium, window
+from playwright.sync_api import Browser, expect
+from windows import Window, window
 
 from qwen_chat.web.accounts import Accounts
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright, chromium(playwright) as started:
-        yield started
 
 
 @pytest.fixture

@@ -1,25 +1,17 @@
 """What goes wrong is said on the page, in words, and nobody else notices."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from threading import Event
 from typing import cast
 
-import pytest
 from pages import Parrot, served, until
-from playwright.sync_api import Browser, expect, sync_playwright
+from playwright.sync_api import Browser, expect
 from scripted import ScriptedModel
-from windows import chromium, window
+from windows import window
 
 from qwen_chat.errors import ModelLoadError
 from qwen_chat.model.base import TokenizingModel
 from qwen_chat.model.loading import LoadingModel
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright, chromium(playwright) as started:
-        yield started
 
 
 def test_a_model_that_cannot_be_loaded_while_people_wait(browser: Browser, tmp_path: Path) -> None:

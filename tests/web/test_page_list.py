@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 from pages import Served, served
-from playwright.sync_api import Browser, Page, expect, sync_playwright
-from windows import Window, chromium, window
+from playwright.sync_api import Browser, Page, expect
+from windows import Window, window
 
 from qwen_chat.history import Answer, History
 from qwen_chat.message import Message
@@ -28,15 +28,7 @@ def page(model: LlamaCppModel, tmp_path_factory: pytest.TempPathFactory) -> Iter
 
 @pytest.fixture(scope="module")
 def store(page: Served) -> Store:
-    kept = page.people[""].store
-    assert kept is not None
-    return kept
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright, chromium(playwright) as started:
-        yield started
+    return page.store
 
 
 @pytest.fixture

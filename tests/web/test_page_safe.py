@@ -43,8 +43,7 @@ def page(home: Path, tmp_path: Path) -> Iterator[Served]:
         role = Preset(f"r{number}", attack, attack, language="en", greeting=attack, examples=(attack,))
         (own_dir() / f"r{number}.toml").write_text(to_toml(role), encoding="utf-8")
     with served(tmp_path, Echo(context_length=10**7)) as opened:
-        store = opened.people[""].store
-        assert store is not None
+        store = opened.store
         for attack in ATTACKS:
             store.keep_all(conversation(attack))
         yield opened
@@ -83,8 +82,7 @@ def test_nothing_runs_and_nothing_leaves(page: Served, tmp_path: Path) -> None:
         tab.goto(page.page.url)
         tab.locator("#conversation .welcome").wait_for()
         provoke(opened)
-        store = page.people[""].store
-        assert store is not None
+        store = page.store
         for summary in store.recent(len(ATTACKS)):
             tab.goto(f"{page.page.url}?chat={summary.id}")
             tab.locator(".message.assistant").first.wait_for()

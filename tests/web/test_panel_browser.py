@@ -9,8 +9,8 @@ from pathlib import Path
 import pdfs
 import pytest
 from pages import Served, served, until
-from playwright.sync_api import Browser, FilePayload, Playwright, expect, sync_playwright
-from windows import LONGEST, Window, chromium, window
+from playwright.sync_api import Browser, FilePayload, expect
+from windows import LONGEST, Window, window
 
 from qwen_chat import presets
 from qwen_chat.model.llamacpp import LlamaCppModel
@@ -19,18 +19,6 @@ from qwen_chat.session import ChatSession
 from qwen_chat.settings import Settings
 
 expect.set_options(timeout=LONGEST)
-
-
-@pytest.fixture(scope="module")
-def playwright() -> Iterator[Playwright]:
-    with sync_playwright() as started:
-        yield started
-
-
-@pytest.fixture(scope="module")
-def browser(playwright: Playwright) -> Iterator[Browser]:
-    with chromium(playwright) as started:
-        yield started
 
 
 @pytest.fixture

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 from pages import Served, served
-from playwright.sync_api import Browser, expect, sync_playwright
+from playwright.sync_api import Browser, expect
 from scripted import ScriptedModel
-from windows import Window, chromium, window
+from windows import Window, window
 
 import qwen_chat
 from qwen_chat import asking, attachments
@@ -42,12 +42,6 @@ REFUSED = [
 def page(model: LlamaCppModel, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     with served(tmp_path_factory.mktemp("told"), model, settings=SHORT) as opened:
         yield opened
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright, chromium(playwright) as started:
-        yield started
 
 
 @pytest.fixture
