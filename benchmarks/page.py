@@ -1,15 +1,17 @@
 """What the page costs: until it is served, idle, with eight people at once, and during a long answer."""
 
 import json
+import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from statistics import mean
 from threading import Thread
+from typing import BinaryIO
 
 import httpx
 import psutil
@@ -23,7 +25,7 @@ from benchmarks.quiet import quietly
 PEOPLE, TOKENS = 8, 128
 QUESTION = "Write a long story about number {}, with many chapters."
 IDLE_SECONDS = 10.0
-PAIRS = 3
+PAIRS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,27 +84,24 @@ def _page(*flags: str) -> Iterator[tuple[str, int]]:
 
 
 def _idle_share() -> float:
-    with _page() as (url, pid), httpx.Client(base_url=url, timeout=60) as http:
-        _answer(http, "Say hello.", 0.0)
-        chat = http.post("chat/new", json={}).json()["chat"]
-        with http.stream("GET", f"chat/{chat}/events") as events:
-            next(events.iter_lines())
-            time.sleep(2)
-            server = psutil.Process(pid)
-            before = sum(server.cpu_times()[:2])
-            time.sleep(IDLE_SECONDS)
-            return (sum(server.cpu_times()[:2]) - before) / IDLE_SECONDS
+    with _page() as (url, pid), _someone(url) as someone:
+        someone.ask("Say hello.", 0.0)
+        time.sleep(2)
+        server = psutil.Process(pid)
+        before = sum(server.cpu_times()[:2])
+        time.sleep(IDLE_SECONDS)
+        return (sum(server.cpu_times()[:2]) - before) / IDLE_SECONDS
 
 
 def _eight_on_the_page() -> Eight:
     flags = ("--concurrency", str(PEOPLE), "--max-new-tokens", str(TOKENS), "--seed", "7")
-    with _page(*flags) as (url, _), ThreadPoolExecutor(PEOPLE) as pool:
-        clients = [httpx.Client(base_url=url, timeout=300) for _ in range(PEOPLE)]
-        _answer(clients[0], "Say hello.", 0.0)
+    with _page(*flags) as (url, _), ExitStack() as stack, ThreadPoolExecutor(PEOPLE) as pool:
+        people = [stack.enter_context(_someone(url)) for _ in range(PEOPLE + 1)]
+        people.pop().ask("Say hello.", 0.0)
         started = time.perf_counter()
         asked = [
-            pool.submit(_answer, client, QUESTION.format(number), started)
-            for number, client in enumerate(clients)
+            pool.submit(someone.ask, QUESTION.format(number), started)
+            for number, someone in enumerate(people)
         ]
         answers = [each.result() for each in asked]
         seconds = time.perf_counter() - started
@@ -110,23 +109,42 @@ def _eight_on_the_page() -> Eight:
     return Eight(sum(tokens for _, tokens in answers) / seconds, max(firsts) / mean(firsts))
 
 
-def _answer(http: httpx.Client, question: str, started: float) -> tuple[float, int]:
-    """Ask, follow the answer as a page does, and return when its first token came and how many it has."""
-    chat = http.post("chat/new", json={}).json()["chat"]
-    first = 0.0
-    with http.stream("GET", f"chat/{chat}/events") as events:
-        with httpx.Client(base_url=http.base_url, timeout=300) as other:
-            other.post(f"chat/{chat}/send", json={"text": question}).raise_for_status()
-        for line in events.iter_lines():
-            if not line.startswith("data: "):
-                continue
-            frame = json.loads(line.removeprefix("data: "))
-            if not first and frame.get("live", {}).get("answer"):
+@dataclass(frozen=True, slots=True)
+class Someone:
+    """Who has a fresh conversation open, and follows it."""
+
+    http: httpx.Client
+    chat: str
+    events: BinaryIO
+
+    def ask(self, question: str, started: float) -> tuple[float, int]:
+        """Ask, and return when the answer's first token came and how many it has."""
+        first = 0.0
+        self.http.post(f"chat/{self.chat}/send", json={"text": question}).raise_for_status()
+        for line in self.events:
+            if not first and b'"answer":{' in line:
                 first = time.perf_counter() - started
-            for message in frame.get("messages", {}).values():
+            if b'"writing":false' not in line:
+                continue
+            for message in json.loads(line.removeprefix(b"data: "))["messages"].values():
                 if message["role"] == "assistant" and not message["writing"]:
                     return first, message["tokens"]
-    raise RuntimeError("the page ended before the answer did")
+        raise RuntimeError("the page ended before the answer did")
+
+
+@contextmanager
+def _someone(url: str) -> Iterator[Someone]:
+    """Open a conversation with no more work than must be: who looks shares two cores with the engine here."""
+    with httpx.Client(base_url=url, timeout=300) as http:
+        chat = http.post("chat/new", json={}).json()["chat"]
+        host = http.base_url.netloc.decode()
+        request = f"GET /chat/{chat}/events HTTP/1.0\r\nHost: {host}\r\n\r\n"
+        with (
+            socket.create_connection((http.base_url.host, http.base_url.port)) as connection,
+            connection.makefile("rb") as events,
+        ):
+            connection.sendall(request.encode())
+            yield Someone(http, chat, events)
 
 
 def eight_on_the_engine() -> Eight:

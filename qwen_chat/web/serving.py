@@ -1,6 +1,7 @@
 """The page's server, in a thread of its own: the terminal and the command line open it alike."""
 
 import asyncio
+import gc
 import os
 from collections.abc import Callable
 from contextlib import suppress
@@ -104,6 +105,8 @@ class Page:
     async def _serve(self) -> None:
         # Made in the loop that it is served from: elsewhere, Gradio would make loops of its own.
         walls = self._made()
+        # What was imported stays: to look through it for garbage holds up the page for a tenth of a second.
+        gc.freeze()
         self._end = partial(asyncio.get_running_loop().call_soon_threadsafe, walls.close)
         self._server = self._server_of(walls)
         await self._server.serve(sockets=[self._listening])

@@ -19,7 +19,7 @@ from qwen_chat.web.people import Person
 _PAUSE_SECONDS = 0.05
 """Between frames: as often as an eye can follow."""
 
-_PAUSE_SECONDS_EACH = 0.02
+_PAUSE_SECONDS_EACH = 0.03
 """For each answer that is being written: together they are to leave the engine its time."""
 
 _DRAWING_SHARE = 0.1
