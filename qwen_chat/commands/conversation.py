@@ -90,7 +90,8 @@ def _last_question(session: ChatSession) -> int:
 def _shown(number: int, node: Node) -> str:
     finish = node.answer.finish_reason if node.answer else None
     mark = f" ({finish})" if finish not in (None, "stop") else ""
-    return f"[{number}] {_NAMES[node.message.role]}{mark}: {node.message.content}"
+    said = node.message.content or ("(reasoning alone)" if node.message.reasoning else "")
+    return f"[{number}] {_NAMES[node.message.role]}{mark}: {said}"
 
 
 def brief(text: str) -> str:

@@ -206,6 +206,7 @@ def test_ctrl_c_within_the_reasoning(terminal: Open) -> None:
     shown = chat.wait_for("interrupted, what there is of it is kept")
     chat.ready()
     assert len(FOLDED.findall(shown)) == 1
+    assert "Assistant (interrupted): (reasoning alone)" in chat.say("/history")
     chat.say("/continue")
     chat.say("/retry")
     assert FOLDED.search(chat.say(QUESTION))
