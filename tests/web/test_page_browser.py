@@ -5,17 +5,14 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from threading import Semaphore
 
 import pytest
 from engine import idle_within
-from pages import LONGEST, served
 from playwright.sync_api import Browser, expect
-from scripted import AnsweringModel
 from windows import Window, window
 
 from qwen_chat.history import Answer, History
-from qwen_chat.message import Delta, Message, Usage
+from qwen_chat.message import Message, Usage
 from qwen_chat.model.llamacpp import LlamaCppModel
 from qwen_chat.sampling import SamplingParams
 from qwen_chat.settings import Settings
@@ -170,44 +167,6 @@ def test_stop_ends_the_reading_of_a_long_question(at_length: Window, person: Per
     ended(person, at_length.chat)
     expect(page.locator(".message.assistant .facts")).to_contain_text("stopped")
     assert at_length.answered() == "No text."
-
-
-class Thinker(AnsweringModel):
-    """Reasons, waits for `go`, answers, and waits for it again: the demo model cannot reason."""
-
-    thinks = True
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.go = Semaphore(0)
-
-    def answer(self, told: str) -> Iterator[Delta]:
-        """Yield a thought and an answer."""
-        yield Delta(reasoning="First **this**, then that.")
-        self.go.acquire(timeout=LONGEST)
-        yield Delta(reasoning=" Done.")
-        yield Delta("So: *yes*.")
-        self.go.acquire(timeout=LONGEST)
-        yield Delta(usage=Usage(5, completion_tokens=9, decode_seconds=4.0))
-
-
-def test_a_thought_is_folded_and_says_how_long_it_took(browser: Browser, tmp_path: Path) -> None:
-    model = Thinker()
-    with served(tmp_path, model) as page, window(browser, page.page.url) as here:
-        here.open().ask("Is it so?")
-        summary, thought = here.page.locator(".thought summary"), here.page.locator(".thought strong")
-        expect(summary).to_have_text("Thinking…")
-        expect(thought).to_be_hidden()
-        summary.click()
-        expect(thought).to_have_text("this")
-        model.go.release()
-        expect(here.page.locator(".message.assistant > .written em")).to_have_text("yes")
-        expect(summary).to_have_text("Thought")
-        expect(thought).to_be_visible()
-        model.go.release()
-        expect(summary).to_have_text(re.compile(r"Thought for \d+\.\d s"))
-        expect(here.page.locator(".facts").last).to_contain_text("9 tokens · 2.3 tokens/s")
-        expect(here.page.get_by_label("Thinking", exact=True)).to_be_visible()
 
 
 # Rejoining
