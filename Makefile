@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check
 ARGS   ?=
 
-.PHONY: chat web test lint browser bench clean
+.PHONY: chat web test lint tools bench clean
 
 chat: $(VENV)/chat.stamp
 	@$(BIN)/qwen-chat $(ARGS)
@@ -13,7 +13,7 @@ chat: $(VENV)/chat.stamp
 web: $(VENV)/web.stamp
 	@$(BIN)/qwen-chat web --inbrowser $(ARGS)
 
-test: lint browser
+test: lint tools
 	$(BIN)/python -m pytest $(ARGS)
 
 lint: $(VENV)/dev.stamp
@@ -24,12 +24,12 @@ lint: $(VENV)/dev.stamp
 bench: $(VENV)/dev.stamp
 	$(BIN)/python -m benchmarks
 
-# Exported pages are tested in a real browser; where it cannot be installed, those tests say what is missing.
-browser:
-	@command -v chromium >/dev/null || command -v google-chrome >/dev/null || \
+# Tests use a real browser and tmux; where they cannot be installed, those tests say what is missing.
+tools:
+	@{ command -v tmux && { command -v chromium || command -v google-chrome; }; } >/dev/null || \
 	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
-		echo "installing chromium (once) ..." >&2; \
-		{ apt-get update -qq && apt-get install -y -qq chromium; } </dev/null >/dev/null 2>&1 || true; \
+		echo "installing chromium and tmux (once) ..." >&2; \
+		{ apt-get update -qq && apt-get install -y -qq chromium tmux; } </dev/null >/dev/null 2>&1 || true; \
 	fi
 
 clean:

@@ -92,8 +92,9 @@ def test_reasoning_is_dim_while_it_comes_and_folded_when_it_is_done(terminal: Op
     assert "user asks" not in chat.text()
 
 
-@pytest.mark.skipif(shutil.which("tmux") is None, reason="needs tmux")
 def test_a_window_resized_meanwhile_is_not_torn(reasoners: dict[Kind, Path], tmp_path: Path) -> None:
+    assert shutil.which("tmux"), "tmux is missing: install it"
+
     def tmux(*arguments: str) -> str:
         command = ["tmux", "-S", str(tmp_path / "tmux"), "-f", "/dev/null", *arguments]
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout
