@@ -16,7 +16,7 @@ _LONGEST = 64
 
 @dataclass(slots=True, eq=False)
 class Place:
-    """Where somebody stands in a line; `tokens` is what his answer takes of the context so far."""
+    """Where somebody stands in a line; `tokens` is what the answer takes of the context so far."""
 
     tokens: int = 0
 

@@ -67,10 +67,12 @@ def test_an_answer_that_gives_way_goes_on_from_its_very_tokens(
 ) -> None:
     whole = text(ask(narrow, PEOPLE[0]))
     begun = prompt_tokens(narrow, PEOPLE[0])
-    monkeypatch.setattr(
-        SharedContext, "crowded", lambda _self, place: place.tokens in (begun + 20, begun + 50)
-    )
-    assert text(ask(narrow, PEOPLE[0])) == whole
+    full = {begun + tokens for tokens in (20, 50, ANSWER)}
+    monkeypatch.setattr(SharedContext, "crowded", lambda _self, place: place.tokens in full)
+    deltas = ask(narrow, PEOPLE[0])
+    assert text(deltas) == whole
+    assert deltas[-1].usage is not None
+    assert deltas[-1].usage.completion_tokens == ANSWER
 
 
 def test_the_engine_itself_may_find_the_context_full(

@@ -62,14 +62,15 @@ class Completion:
     def _run(self, place: Place) -> Run:
         """Return the request for what is left to be written."""
         before = self._spent.context_tokens
-
-        def crowded(tokens: int) -> bool:
-            place.tokens = before + tokens
-            return self._context.crowded(place)
-
         request = {**self._request, "prompt": [*self._request["prompt"], *self._exact_ids(self.written)]}
         if request["n_predict"] > 0:
             request["n_predict"] -= self._spent.completion_tokens
+
+        def crowded(tokens: int) -> bool:
+            place.tokens = before + tokens
+            # After its last token nothing is left to go on with.
+            return tokens != request["n_predict"] and self._context.crowded(place)
+
         return Run(self._server, request, crowded)
 
     def _deltas(self, run: Run, cancel: Event, splitter: ReasoningSplitter) -> Iterator[Delta]:
