@@ -178,6 +178,8 @@ def test_a_stop_while_the_prompt_is_read_ends_the_work_with_the_batch_under_way(
     batch, seconds = read[2] - read[1], looked[2] - looked[1]
     assert batch <= 64
     assert delta.finish_reason == "interrupted"
+    assert delta.usage is not None
+    assert read[2] <= delta.usage.prompt_tokens < 250
     assert idle_within(3 * seconds)
 
 

@@ -61,7 +61,7 @@ class Completion:
 
     def _run(self, place: Place) -> Run:
         """Return the request for what is left to be written."""
-        before = self._spent.context_tokens
+        before = len(self._request["prompt"]) + self._spent.completion_tokens
         request = {**self._request, "prompt": [*self._request["prompt"], *self._exact_ids(self.written)]}
         if request["n_predict"] > 0:
             request["n_predict"] -= self._spent.completion_tokens
@@ -92,11 +92,12 @@ class Completion:
         return "context" if usage.context_tokens >= self._context.size else "length"
 
     def _with(self, run: Usage) -> Usage:
-        """Return the cost of the answer with a run's; of the prompt, the first run tells what was cached."""
+        """Return the cost of the answer with a run's; what was read of the prompt, the first one tells."""
         spent = self._spent
+        first = spent if spent.completion_tokens else run
         return Usage(
-            spent.prompt_tokens,
-            spent.cached_tokens if spent.completion_tokens else run.cached_tokens,
+            first.prompt_tokens,
+            first.cached_tokens,
             spent.completion_tokens + run.completion_tokens,
             spent.prefill_seconds + run.prefill_seconds,
             spent.decode_seconds + run.decode_seconds,

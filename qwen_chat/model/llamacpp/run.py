@@ -27,7 +27,7 @@ class Run:
         self._worker = Worker[dict[str, Any]](self._work)
         self.gave_way = False
         """Whether it was ended for want of room, not by itself."""
-        self._cached = self._tokens = 0
+        self._cached = self._read = self._tokens = 0
         self._started = time.monotonic()
         self._first: float | None = None
 
@@ -47,13 +47,14 @@ class Run:
 
     def cost(self) -> Usage:
         """Return what it cost so far, by the clock: of what is stopped the engine tells nothing."""
-        now, prompt = time.monotonic(), len(self._request["prompt"])
+        now = time.monotonic()
         first = self._first or now
+        prompt = len(self._request["prompt"]) if self._first else self._read
         return Usage(prompt, self._cached, self._tokens, first - self._started, now - first)
 
     def _note(self, event: dict[str, Any]) -> None:
         if (progress := event.get("prompt_progress")) is not None:
-            self._cached = progress["cache"]
+            self._cached, self._read = progress["cache"], progress["processed"]
         if event["choices"][0]["text"]:
             self._first = self._first or time.monotonic()
             self._tokens = _written(event)
