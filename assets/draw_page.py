@@ -9,13 +9,13 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from qwen_chat.model import embedded
+from qwen_chat.model.catalog import embedded
+from qwen_chat.model.factory import open_model
 from qwen_chat.model.loading import LoadingModel
-from qwen_chat.model.opening import open_model
 from qwen_chat.sampling import SamplingParams
+from qwen_chat.session.users import People, Person
 from qwen_chat.settings import Settings
-from qwen_chat.store import Store
-from qwen_chat.web.people import People, Person
+from qwen_chat.storage.store import Store
 from qwen_chat.web.serving import Page as Served
 
 HERE = Path(__file__).parent

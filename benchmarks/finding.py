@@ -9,10 +9,10 @@ from statistics import median
 
 from benchmarks.measure import Result, compared, in_turn
 from benchmarks.terminal import leave, talk
-from qwen_chat import finding
 from qwen_chat.history import Answer, History
 from qwen_chat.message import Message
-from qwen_chat.store import Store, default_path
+from qwen_chat.storage import search as finding
+from qwen_chat.storage.store import Store, default_path
 
 CHATS, MESSAGES_EACH, RESUMED = 180, 50, 1_000
 MESSAGES = CHATS * MESSAGES_EACH + RESUMED

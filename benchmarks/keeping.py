@@ -11,7 +11,7 @@ from benchmarks.measure import Result, apart
 from benchmarks.ours import OurChat
 from benchmarks.process import QUESTION
 from benchmarks.quiet import quietly
-from qwen_chat.journal import Journal
+from qwen_chat.storage.journal import Journal
 
 TOKENS = 1000
 ANSWERS = 5

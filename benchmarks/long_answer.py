@@ -16,9 +16,9 @@ from playwright.sync_api import sync_playwright
 from qwen_chat.message import Delta, Message
 from qwen_chat.model.base import PLAIN, ChatModel, PromptOptions
 from qwen_chat.sampling import SamplingParams
+from qwen_chat.session.users import People, Person
 from qwen_chat.settings import Settings
-from qwen_chat.store import Store
-from qwen_chat.web.people import People, Person
+from qwen_chat.storage.store import Store
 from qwen_chat.web.serving import Page
 
 LONG, SHORT = 10_000, 5_000

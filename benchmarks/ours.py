@@ -7,15 +7,15 @@ from pathlib import Path
 from benchmarks import bare
 from benchmarks.smol import checkpoint
 from benchmarks.watch import Watched
-from qwen_chat.model import embedded
 from qwen_chat.model.base import ChatModel
-from qwen_chat.model.checkpoint import read_checkpoint
+from qwen_chat.model.catalog import embedded
+from qwen_chat.model.formats.checkpoint import read_checkpoint
 from qwen_chat.model.hf.options import TransformersOptions
 from qwen_chat.model.llamacpp import LlamaCppModel
 from qwen_chat.sampling import SamplingParams
-from qwen_chat.session import ChatSession
+from qwen_chat.session.session import ChatSession
 from qwen_chat.settings import Settings
-from qwen_chat.store import Store, default_path
+from qwen_chat.storage.store import Store, default_path
 
 COMMAND = [sys.executable, "-m", "qwen_chat", "--seed", str(bare.SAMPLING["seed"])]
 """The command as people run it; sampling and system prompt are the demo model's own."""

@@ -11,9 +11,9 @@ from rich.console import Console
 from rich.markdown import Markdown
 
 from benchmarks.measure import Result, compared, in_turn
-from qwen_chat.terminal import tail
-from qwen_chat.terminal.render import Rendered
-from qwen_chat.terminal.tail import Tail
+from qwen_chat.terminal.output import live_region as tail
+from qwen_chat.terminal.output.live_region import Tail
+from qwen_chat.terminal.output.render import Rendered
 
 PIECE = """## A heading
 

@@ -6,8 +6,8 @@ import sys
 from pathlib import Path
 from tempfile import mkdtemp
 
-from qwen_chat.directories import cache_dir
-from qwen_chat.model import embedded
+from qwen_chat.files.paths import cache_dir
+from qwen_chat.model.catalog import embedded
 
 FOLDER = "SmolLM2-135M-Instruct"
 

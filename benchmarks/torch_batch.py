@@ -9,7 +9,7 @@ from benchmarks.smol import checkpoint
 from qwen_chat.errors import ModelError
 from qwen_chat.message import Message
 from qwen_chat.model.base import Answered, Request
-from qwen_chat.model.checkpoint import read_checkpoint
+from qwen_chat.model.formats.checkpoint import read_checkpoint
 from qwen_chat.model.hf.options import TransformersOptions
 from qwen_chat.sampling import SamplingParams
 

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Protocol
 import pytest
 
 from benchmarks import smol
-from qwen_chat.model import embedded
-from qwen_chat.model.checkpoint import read_checkpoint
+from qwen_chat.model.catalog import embedded
+from qwen_chat.model.formats.checkpoint import read_checkpoint
 from qwen_chat.model.hf.options import TransformersOptions
 from qwen_chat.model.llamacpp import LlamaCppModel, LlamaCppOptions
 

@@ -8,11 +8,19 @@ from hypothesis import strategies as st
 from scripted import ScriptedModel
 
 from qwen_chat import commands
-from qwen_chat.attachments import Attachment, composed, from_bytes, from_path, gathered, question_in, sizes
 from qwen_chat.errors import RefusedError
+from qwen_chat.files.text import MAX_BYTES
 from qwen_chat.model.llamacpp import LlamaCppModel
-from qwen_chat.session import ChatSession
-from qwen_chat.text_file import MAX_BYTES
+from qwen_chat.session.attachments import (
+    Attachment,
+    composed,
+    from_bytes,
+    from_path,
+    gathered,
+    question_in,
+    sizes,
+)
+from qwen_chat.session.session import ChatSession
 
 
 @pytest.fixture(autouse=True)

@@ -14,9 +14,9 @@ from qwen_chat.history import Answer, History
 from qwen_chat.message import Message
 from qwen_chat.model.llamacpp import LlamaCppModel
 from qwen_chat.sampling import SamplingParams
-from qwen_chat.session import ChatSession
+from qwen_chat.session.session import ChatSession
 from qwen_chat.settings import Settings
-from qwen_chat.store import Store
+from qwen_chat.storage.store import Store
 
 SKY = "Name three colours of the sky, please."
 

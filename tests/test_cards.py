@@ -11,11 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pictures import SIGNATURE, chunk, embedded, picture
 
-from qwen_chat import presets
+from qwen_chat import roles as presets
 from qwen_chat.errors import UsageError
-from qwen_chat.presets import Preset, importing
-from qwen_chat.presets.cards import Card
-from qwen_chat.presets.importing import import_card
+from qwen_chat.roles import Preset
+from qwen_chat.roles import card_import as importing
+from qwen_chat.roles.card_import import import_card
+from qwen_chat.roles.character_card import Card
 
 CARDS = Path(__file__).parent / "data" / "cards"
 
@@ -344,9 +345,9 @@ CARD = st.fixed_dictionaries(
 @settings(max_examples=300, deadline=None, database=None)
 @given(value=CARD | DATA | ANY)
 def test_any_json_is_a_role_that_its_file_can_hold_or_a_usage_error(value: object) -> None:
-    from qwen_chat import toml_file
-    from qwen_chat.presets import files
-    from qwen_chat.presets.writing import to_toml
+    from qwen_chat.files import toml as toml_file
+    from qwen_chat.roles import role_file as files
+    from qwen_chat.roles.role_writer import to_toml
 
     try:
         read = importing.parse(json.dumps(value).encode())

@@ -2,7 +2,7 @@
 
 from contextlib import AbstractContextManager
 
-from qwen_chat.changes import Changes
+from qwen_chat.observer import Changes
 
 
 def test_who_wants_to_know_is_told_inside_the_block_only() -> None:

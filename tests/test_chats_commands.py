@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 from scripted import ScriptedModel
 
-from qwen_chat import commands, presets
+from qwen_chat import commands
+from qwen_chat import roles as presets
 from qwen_chat.errors import UsageError
-from qwen_chat.session import ChatSession
+from qwen_chat.session.session import ChatSession
 from qwen_chat.settings import Settings
-from qwen_chat.store import Store
+from qwen_chat.storage.store import Store
 
 DATA = Path(__file__).parent / "data"
 

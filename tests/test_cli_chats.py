@@ -13,7 +13,7 @@ import pytest
 from qwen_chat.export import from_json
 from qwen_chat.history import Answer, History
 from qwen_chat.message import Message
-from qwen_chat.store import Store, default_path
+from qwen_chat.storage.store import Store, default_path
 
 DATA = Path(__file__).parent / "data"
 COMMAND = [sys.executable, "-m", "qwen_chat", "chats"]

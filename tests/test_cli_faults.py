@@ -20,7 +20,7 @@ from driver import Terminal
 from qwen_chat import cli
 from qwen_chat.history import History
 from qwen_chat.message import Message
-from qwen_chat.store import Store, default_path
+from qwen_chat.storage.store import Store, default_path
 
 MODULE = [sys.executable, "-m", "qwen_chat"]
 ASK = ("-p", "hi", "--max-new-tokens", "3")

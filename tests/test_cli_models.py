@@ -12,11 +12,11 @@ import tiny
 import tiny_hf
 from conftest import RunCommand
 
-from qwen_chat import inventory
-from qwen_chat.inventory import Entry
-from qwen_chat.model.machine import Machine, this_machine
-from qwen_chat.model.stored import Stored
-from qwen_chat.model.survey import Survey
+from qwen_chat.model.catalog import inventory
+from qwen_chat.model.catalog.cache import Stored
+from qwen_chat.model.catalog.inventory import Entry
+from qwen_chat.model.catalog.machine import Machine, this_machine
+from qwen_chat.model.catalog.survey import Survey
 
 List = Callable[..., dict[str, dict[str, Any]]]
 

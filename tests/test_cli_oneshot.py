@@ -16,11 +16,12 @@ import pytest
 from conftest import RunCommand
 from driver import Terminal
 
-from qwen_chat import __version__, cli, presets, sampling
+from qwen_chat import __version__, cli, sampling
+from qwen_chat import roles as presets
 from qwen_chat.cli.main import COMMANDS
 from qwen_chat.history import History, Node
 from qwen_chat.settings import SPECS
-from qwen_chat.store import Store, Summary, default_path
+from qwen_chat.storage.store import Store, Summary, default_path
 
 MODULE = [sys.executable, "-m", "qwen_chat"]
 SCRIPT = [str(Path(sys.executable).with_name("qwen-chat"))]

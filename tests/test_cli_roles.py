@@ -7,7 +7,7 @@ import pytest
 from conftest import RunCommand
 from pictures import embedded, picture
 
-from qwen_chat import presets
+from qwen_chat import roles as presets
 from qwen_chat.cli.main import main
 
 CARDS = Path(__file__).parent / "data" / "cards"

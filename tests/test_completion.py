@@ -10,7 +10,7 @@ import pytest
 from conftest import RunCommand
 from driver import Terminal
 
-from qwen_chat import presets
+from qwen_chat import roles as presets
 
 _SHELLS = {
     "bash": ["bash", "--norc", "--noprofile", "-i"],

@@ -16,11 +16,11 @@ from hypothesis import strategies as st
 
 from qwen_chat.errors import UsageError
 from qwen_chat.export import FORMAT, WRITERS, from_json, to_html, to_json, to_markdown, to_qwen
-from qwen_chat.export.writing import file_name, write_new
+from qwen_chat.export.output_file import file_name, write_new
 from qwen_chat.history import Answer, History
 from qwen_chat.message import Message, Usage
-from qwen_chat.model.hf.calibration import read_conversations
-from qwen_chat.store import Store
+from qwen_chat.storage.store import Store
+from qwen_chat.training.calibration import read_conversations
 
 UNICODE = st.text(st.characters(exclude_categories=["Cs"]), max_size=60)
 USAGE = Usage(11, 3, 7, 0.25, 1.5)

@@ -12,13 +12,14 @@ from typing import Any
 
 import pytest
 
-from qwen_chat import importing
+from qwen_chat import importers as importing
 from qwen_chat.errors import StoreError, UsageError
 from qwen_chat.export import from_json, to_json, to_qwen
 from qwen_chat.history import History, Node
-from qwen_chat.importing import parse_chats, read_chats, reading
+from qwen_chat.importers import parse_chats, read_chats
+from qwen_chat.importers import source_file as reading
 from qwen_chat.message import Message, Usage
-from qwen_chat.store import Store
+from qwen_chat.storage.store import Store
 
 DATA = Path(__file__).parent / "data"
 CHATGPT, OPENWEBUI, SHAREGPT = (DATA / name for name in ("chatgpt.json", "openwebui.json", "sharegpt.jsonl"))

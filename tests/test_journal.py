@@ -15,21 +15,21 @@ from typing import NoReturn
 
 import pytest
 
-from qwen_chat import journal
-from qwen_chat.database import BUSY_SECONDS
 from qwen_chat.errors import StoreError
 from qwen_chat.export import from_json
 from qwen_chat.history import History, Node
-from qwen_chat.journal import Journal
 from qwen_chat.message import Delta, Message
 from qwen_chat.model.base import PLAIN, ChatModel, PromptOptions
 from qwen_chat.model.llamacpp import LlamaCppModel
-from qwen_chat.presets import Preset
+from qwen_chat.roles import Preset
 from qwen_chat.sampling import SamplingParams
-from qwen_chat.session import ChatSession
+from qwen_chat.session.session import ChatSession
+from qwen_chat.session.turn import Turn
 from qwen_chat.settings import Settings
-from qwen_chat.store import Store, default_path
-from qwen_chat.turn import Turn
+from qwen_chat.storage import journal
+from qwen_chat.storage.database import BUSY_SECONDS
+from qwen_chat.storage.journal import Journal
+from qwen_chat.storage.store import Store, default_path
 
 NOT_SAVED = "not saved yet, will try again: cannot use "
 

@@ -17,7 +17,7 @@ from typing import Any
 
 from qwen_chat.export import from_json, to_json
 from qwen_chat.history import Node
-from qwen_chat.store import Store
+from qwen_chat.storage.store import Store
 
 DRIVER = Path(__file__).parent / "data" / "killed_chat.py"
 

@@ -8,14 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scripted import ScriptedModel
 
-from qwen_chat import presets
+from qwen_chat import roles as presets
 from qwen_chat.message import Message
-from qwen_chat.presets import Preset
-from qwen_chat.presets.lorebook import Lore, Lorebook, estimated_tokens
-from qwen_chat.presets.writing import to_toml
-from qwen_chat.session import ChatSession
+from qwen_chat.roles import Preset
+from qwen_chat.roles.lorebook import Lore, Lorebook, estimated_tokens
+from qwen_chat.roles.role_writer import to_toml
+from qwen_chat.session.session import ChatSession
 from qwen_chat.settings import Settings
-from qwen_chat.store import Store
+from qwen_chat.storage.store import Store
 
 
 def texts(book: Lorebook, *messages: str) -> list[str]:

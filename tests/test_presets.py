@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from qwen_chat import presets
+from qwen_chat import roles as presets
 from qwen_chat.errors import UsageError
-from qwen_chat.presets import Preset
+from qwen_chat.roles import Preset
 from qwen_chat.sampling import SamplingParams
 
 BUILT_IN = sorted(path.stem for path in Path(presets.__file__).parent.glob("*.toml"))

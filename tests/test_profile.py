@@ -18,15 +18,15 @@ import pytest
 import tiny_hf
 from conftest import RunCommand
 
-from qwen_chat import profiling
 from qwen_chat.errors import MissingExtraError
+from qwen_chat.evaluation import speed as profiling
+from qwen_chat.evaluation.speed import Point
 from qwen_chat.message import Message
+from qwen_chat.model.factory import open_model
 from qwen_chat.model.llamacpp import LlamaCppModel
-from qwen_chat.model.opening import open_model
-from qwen_chat.profiling import Point
 from qwen_chat.sampling import SamplingParams
 from qwen_chat.settings import Settings
-from qwen_chat.terminal import plot
+from qwen_chat.terminal.output import speed_plot as plot
 
 
 @pytest.fixture(autouse=True)

@@ -6,12 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qwen_chat import presets, toml_file
+from qwen_chat import roles as presets
 from qwen_chat.errors import UsageError
-from qwen_chat.presets import Preset, files
-from qwen_chat.presets.lorebook import Lore, Lorebook
-from qwen_chat.presets.probes import Probe
-from qwen_chat.presets.writing import to_toml
+from qwen_chat.files import toml as toml_file
+from qwen_chat.roles import Preset
+from qwen_chat.roles import role_file as files
+from qwen_chat.roles.lorebook import Lore, Lorebook
+from qwen_chat.roles.probes import Probe
+from qwen_chat.roles.role_writer import to_toml
 from qwen_chat.sampling import SamplingParams
 
 VALID = '''title = "Ada Quill"

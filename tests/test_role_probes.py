@@ -7,11 +7,11 @@ import pytest
 from scripted import ScriptedModel
 
 from qwen_chat.errors import ModelError, UsageError
+from qwen_chat.evaluation.role_probes import Run, run_probes
 from qwen_chat.message import Message
-from qwen_chat.presets import Preset
-from qwen_chat.presets.lorebook import Lore, Lorebook
-from qwen_chat.presets.probes import Probe, check_pattern, chinese_share
-from qwen_chat.role_tests import Run, run_probes
+from qwen_chat.roles import Preset
+from qwen_chat.roles.lorebook import Lore, Lorebook
+from qwen_chat.roles.probes import Probe, check_pattern, chinese_share
 from qwen_chat.sampling import SamplingParams
 
 

@@ -8,16 +8,16 @@ import pytest
 import tiny
 from scripted import ScriptedModel
 
-from qwen_chat import presets
+from qwen_chat import roles as presets
 from qwen_chat.errors import ContextLengthError, ModelError, SessionBusyError, UsageError
 from qwen_chat.history import History
 from qwen_chat.message import Delta
 from qwen_chat.model.llamacpp import LlamaCppModel, LlamaCppOptions
 from qwen_chat.sampling import SamplingParams
-from qwen_chat.session import ChatSession
+from qwen_chat.session.session import ChatSession
+from qwen_chat.session.turn import Turn
 from qwen_chat.settings import Settings
-from qwen_chat.store import Store
-from qwen_chat.turn import Turn
+from qwen_chat.storage.store import Store
 
 
 @pytest.fixture

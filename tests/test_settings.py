@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from qwen_chat import sampling
-from qwen_chat.presets import Preset
+from qwen_chat.roles import Preset
 from qwen_chat.sampling import SamplingParams
 from qwen_chat.settings import SPECS, VARIABLES, Settings, load
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from conftest import RunCommand
 
-from qwen_chat import speeds
 from qwen_chat.message import Usage
+from qwen_chat.model.catalog import speeds
 
 FAST = Usage(100, 20, 50, prefill_seconds=0.5, decode_seconds=2.0)
 

@@ -17,12 +17,12 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from qwen_chat.database import MIGRATIONS
 from qwen_chat.errors import StoreError, UsageError
 from qwen_chat.export import from_json, to_json
 from qwen_chat.history import Answer, History, Node
 from qwen_chat.message import Message, Usage
-from qwen_chat.store import Store, default_path
+from qwen_chat.storage.database import MIGRATIONS
+from qwen_chat.storage.store import Store, default_path
 
 UNICODE = st.text(
     st.one_of(
@@ -440,7 +440,7 @@ def test_a_store_that_is_closed(path: Path) -> None:
 OPEN = """
 import sys, time
 from pathlib import Path
-from qwen_chat.store import Store
+from qwen_chat.storage.store import Store
 folder, start = Path(sys.argv[1]), float(sys.argv[2])
 for number in range(80):
     while time.time() < start + number * 0.015:
@@ -455,7 +455,7 @@ import sys, time
 from pathlib import Path
 from qwen_chat.history import History
 from qwen_chat.message import Message
-from qwen_chat.store import Store
+from qwen_chat.storage.store import Store
 path, start, name = Path(sys.argv[1]), float(sys.argv[2]), sys.argv[3]
 while time.time() < start:
     pass

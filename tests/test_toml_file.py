@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from qwen_chat import toml_file
 from qwen_chat.errors import UsageError
+from qwen_chat.files import toml as toml_file
 
 KNOWN = {"": ("title", "system", "sampling"), "sampling": ("temperature", "top_p")}
 

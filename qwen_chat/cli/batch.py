@@ -15,15 +15,15 @@ from typing import IO, TYPE_CHECKING, Any
 import click
 
 from qwen_chat import batch as core
-from qwen_chat import presets
+from qwen_chat import roles as presets
 from qwen_chat.cli.flags import read_settings, setting_flags
 from qwen_chat.errors import ModelError, UsageError
 from qwen_chat.model.base import ChatModel, PromptOptions
-from qwen_chat.model.opening import open_model
+from qwen_chat.model.factory import open_model
 from qwen_chat.settings import Settings
 
 if TYPE_CHECKING:
-    from qwen_chat.terminal.progress import Bar
+    from qwen_chat.terminal.output.progress import Bar
 
 _SYNC_SECONDS = 1.0
 
@@ -77,7 +77,7 @@ def _model(chosen: Settings, stack: ExitStack) -> ChatModel:
 
 
 def _bar(total: int | None, chosen: Settings, tally: "_Tally") -> "Bar":
-    from qwen_chat.terminal.progress import Bar
+    from qwen_chat.terminal.output.progress import Bar
 
     return Bar(total, tally.all_lines, shown=not (chosen.quiet or chosen.plain))
 

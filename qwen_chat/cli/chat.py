@@ -6,16 +6,18 @@ from typing import Any
 
 import click
 
-from qwen_chat import __version__, presets, text_file
+from qwen_chat import __version__
+from qwen_chat import roles as presets
 from qwen_chat.cli.flags import read_settings, setting_flags
 from qwen_chat.cli.shared_page import SharedPage
 from qwen_chat.errors import UsageError
+from qwen_chat.files import text as text_file
 from qwen_chat.history import History
+from qwen_chat.model.factory import open_model
 from qwen_chat.model.loading import LoadingModel
-from qwen_chat.model.opening import open_model
-from qwen_chat.session import ChatSession
+from qwen_chat.session.session import ChatSession
 from qwen_chat.settings import Settings
-from qwen_chat.store import Store, default_path
+from qwen_chat.storage.store import Store, default_path
 
 
 class _Chat(click.Command):
@@ -126,7 +128,7 @@ def _go_on(session: ChatSession, history: History) -> None:
 
 
 def _talk(session: ChatSession, model: LoadingModel, *, embedded: bool) -> int:
-    from qwen_chat.terminal.reader import Reader
+    from qwen_chat.terminal.input.reader import Reader
     from qwen_chat.terminal.repl import Repl, banner
 
     chosen = session.settings

@@ -10,13 +10,13 @@ from pathlib import Path
 
 import click
 
-from qwen_chat import finding
 from qwen_chat.errors import UsageError
 from qwen_chat.export import SUFFIXES, WRITERS, to_json, to_markdown
-from qwen_chat.export.writing import write_new
+from qwen_chat.export.output_file import write_new
 from qwen_chat.history import History
-from qwen_chat.importing import imported_lines, read_chats
-from qwen_chat.store import Store, default_path
+from qwen_chat.importers import imported_lines, read_chats
+from qwen_chat.storage import search as finding
+from qwen_chat.storage.store import Store, default_path
 from qwen_chat.terminal.text import printable
 
 _CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}

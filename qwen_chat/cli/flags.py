@@ -6,9 +6,10 @@ from typing import Any
 
 import click
 
-from qwen_chat import sampling, settings, text_file
-from qwen_chat.cli import completing
+from qwen_chat import sampling, settings
+from qwen_chat.cli import value_completion as completing
 from qwen_chat.errors import UsageError
+from qwen_chat.files import text as text_file
 from qwen_chat.sampling import SamplingParams
 from qwen_chat.settings import SPECS, Settings
 

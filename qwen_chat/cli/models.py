@@ -8,10 +8,10 @@ from typing import Any
 
 import click
 
-from qwen_chat.inventory import Entry, inventory
-from qwen_chat.model import embedded
-from qwen_chat.model.machine import Machine, this_machine
-from qwen_chat.terminal.model_table import lines
+from qwen_chat.model.catalog import embedded
+from qwen_chat.model.catalog.inventory import Entry, inventory
+from qwen_chat.model.catalog.machine import Machine, this_machine
+from qwen_chat.terminal.output.model_table import lines
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})

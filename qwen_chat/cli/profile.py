@@ -9,10 +9,10 @@ from typing import Any, TypeVar
 
 import click
 
-from qwen_chat import profiling
 from qwen_chat.cli.flags import read_settings, setting_flags
 from qwen_chat.errors import UsageError
-from qwen_chat.model.locate import locate
+from qwen_chat.evaluation import speed as profiling
+from qwen_chat.model.catalog.locate import locate
 from qwen_chat.settings import SPECS
 
 T = TypeVar("T")
@@ -51,7 +51,7 @@ def profile(
     )
     located = locate(chosen.checkpoint_path, sys.stderr, hub=chosen.hub, revision=chosen.revision)
     if plot is not None:
-        from qwen_chat.terminal.plot import check
+        from qwen_chat.terminal.output.speed_plot import check
 
         check(Path(plot))
     rows: list[profiling.Measured] = []
@@ -81,14 +81,14 @@ def _keep(rows: list[profiling.Measured], output: str | None) -> None:
 
 
 def _show(rows: list[profiling.Measured], title: str, plot: str | None) -> None:
-    from qwen_chat.terminal.table import show
+    from qwen_chat.terminal.output.speed_table import show
 
     if not rows:
         return
     show(rows)
     if plot is None:
         return
-    from qwen_chat.terminal.plot import draw
+    from qwen_chat.terminal.output.speed_plot import draw
 
     try:
         draw(rows, title, Path(plot))

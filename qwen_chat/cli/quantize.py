@@ -8,10 +8,10 @@ import click
 
 from qwen_chat import settings
 from qwen_chat.errors import MissingExtraError, UsageError
-from qwen_chat.model.checkpoint import read_checkpoint
-from qwen_chat.model.hf.calibration import read_conversations
-from qwen_chat.model.hf.quiet import hush
-from qwen_chat.model.locate import locate
+from qwen_chat.model.catalog.locate import locate
+from qwen_chat.model.formats.checkpoint import read_checkpoint
+from qwen_chat.model.hf.library_logging import hush
+from qwen_chat.training.calibration import read_conversations
 
 _PACKAGES = ("torch", "transformers", "gptqmodel", "optimum")
 
@@ -68,7 +68,7 @@ def quantize(
     if not all(map(find_spec, _PACKAGES)):
         raise MissingExtraError("Quantizing", "gptq")
     hush()
-    from qwen_chat.model.hf import quantizing
+    from qwen_chat.training import gptq as quantizing
 
     recipe = quantizing.Recipe(bits, group_size, samples, max_len, cpu_only=chosen.cpu_only)
     quantizing.quantize(info, chats, out, recipe, _report)

@@ -10,14 +10,15 @@ from typing import Any
 
 import click
 
-from qwen_chat import presets, role_tests
-from qwen_chat.cli import completing
+from qwen_chat import roles as presets
+from qwen_chat.cli import value_completion as completing
 from qwen_chat.cli.flags import read_settings, setting_flags
 from qwen_chat.errors import UsageError
+from qwen_chat.evaluation import role_probes as role_tests
+from qwen_chat.evaluation.role_probes import Verdict
 from qwen_chat.model.base import PromptOptions
-from qwen_chat.model.opening import open_model
-from qwen_chat.presets import Preset
-from qwen_chat.role_tests import Verdict
+from qwen_chat.model.factory import open_model
+from qwen_chat.roles import Preset
 from qwen_chat.settings import Settings
 from qwen_chat.terminal.text import printable
 
@@ -68,7 +69,7 @@ def show(name: str) -> int:
 @click.option("--overwrite", is_flag=True, help="replace a role of that name")
 def import_role(card: str, name: str | None, *, overwrite: bool) -> int:
     """Make a role of a character card: version 1, 2 or 3, as JSON or PNG."""
-    from qwen_chat.presets.importing import import_card
+    from qwen_chat.roles.card_import import import_card
 
     _say(import_card(Path(card).expanduser(), name, overwrite=overwrite).report)
     return 0
@@ -95,7 +96,7 @@ def test(names: tuple[str, ...], *, as_json: bool, **flags: Any) -> int:  # noqa
     except KeyboardInterrupt:
         stopped = True
     if not as_json and verdicts:
-        from qwen_chat.terminal.role_table import show as show_table
+        from qwen_chat.terminal.output.role_table import show as show_table
 
         show_table(verdicts, plain=chosen.plain)
     if stopped:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from qwen_chat.errors import MissingExtraError, UsageError
 from qwen_chat.model.loading import LoadingModel
-from qwen_chat.session import ChatSession
+from qwen_chat.session.session import ChatSession
 
 if TYPE_CHECKING:
     from qwen_chat.web.serving import Page
@@ -39,7 +39,7 @@ class SharedPage:
             self._page.stop()
 
     def _served(self) -> "Page":
-        from qwen_chat.web.people import People, Person
+        from qwen_chat.session.users import People, Person
         from qwen_chat.web.serving import Page
 
         person = Person("", self._model, self._session.settings, self._session.store)

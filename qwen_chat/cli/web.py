@@ -13,20 +13,20 @@ from typing import Any
 
 import click
 
-from qwen_chat import presets
+from qwen_chat import roles as presets
 from qwen_chat.cli.flags import read_settings, setting_flags
 from qwen_chat.cli.shared_page import show
 from qwen_chat.cli.web_flags import WebFlags, split, web_flags
-from qwen_chat.directories import data_dir
+from qwen_chat.files.paths import data_dir
+from qwen_chat.http import accounts
+from qwen_chat.model.factory import open_model
 from qwen_chat.model.loading import LoadingModel
-from qwen_chat.model.opening import open_model
+from qwen_chat.session.users import People, Person
 from qwen_chat.settings import Settings
-from qwen_chat.store import Store, default_path
+from qwen_chat.storage.store import Store, default_path
 from qwen_chat.terminal.text import printable
-from qwen_chat.web import accounts
-from qwen_chat.web.people import People, Person
 from qwen_chat.web.serving import Page
-from qwen_chat.web.sharing import shared
+from qwen_chat.web.tunnel import shared
 
 _STOPPING = [number for name in ("SIGINT", "SIGTERM", "SIGHUP") if (number := getattr(signal, name, None))]
 _LOOK_SECONDS = 0.5

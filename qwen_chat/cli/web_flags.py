@@ -9,10 +9,10 @@ from typing import Any
 import click
 
 from qwen_chat.errors import UsageError
-from qwen_chat.web import accounts
-from qwen_chat.web.accounts import Accounts
-from qwen_chat.web.hosts import is_loopback
-from qwen_chat.web.listening import Certificate
+from qwen_chat.http import accounts
+from qwen_chat.http.accounts import Accounts
+from qwen_chat.http.hosts import is_loopback
+from qwen_chat.http.listen import Certificate
 
 _FOR_TERMINALS = ("vi", "plain", "screen_reader", "hide_thinking", "verbose", "quiet")
 _ROOT_PATH = re.compile(r"(https?://[\w.:\[\]-]+)?(/[\w.~/-]*)?", re.ASCII)

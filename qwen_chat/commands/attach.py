@@ -3,12 +3,12 @@
 import shlex
 from collections.abc import Sequence
 
-from qwen_chat import attachments
-from qwen_chat.attachments import Attachment
 from qwen_chat.commands.table import Outcome, command
 from qwen_chat.errors import RefusedError
 from qwen_chat.message import Message
-from qwen_chat.session import ChatSession
+from qwen_chat.session import attachments
+from qwen_chat.session.attachments import Attachment
+from qwen_chat.session.session import ChatSession
 
 
 def say(session: ChatSession, text: str) -> Outcome:

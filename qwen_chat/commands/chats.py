@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from weakref import WeakKeyDictionary
 
-from qwen_chat import finding
 from qwen_chat.commands.conversation import standing
 from qwen_chat.commands.table import Outcome, command, whole_number
 from qwen_chat.commands.tree import branch_of
 from qwen_chat.errors import UsageError
-from qwen_chat.session import ChatSession
-from qwen_chat.store import Store
+from qwen_chat.session.session import ChatSession
+from qwen_chat.storage import search as finding
+from qwen_chat.storage.store import Store
 
 
 @dataclass(frozen=True, slots=True)

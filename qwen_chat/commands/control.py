@@ -2,7 +2,7 @@
 
 from qwen_chat.commands.table import COMMANDS, Command, Outcome, command, find
 from qwen_chat.message import Usage
-from qwen_chat.session import ChatSession
+from qwen_chat.session.session import ChatSession
 
 _CALL_WIDTH = 30
 

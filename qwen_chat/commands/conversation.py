@@ -4,7 +4,7 @@ from qwen_chat.commands.attach import with_files
 from qwen_chat.commands.table import Outcome, command, whole_number
 from qwen_chat.errors import UsageError
 from qwen_chat.history import Node
-from qwen_chat.session import ChatSession
+from qwen_chat.session.session import ChatSession
 
 _BRIEF = 60
 _NAMES = {"system": "System", "user": "You", "assistant": "Assistant"}

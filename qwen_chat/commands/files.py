@@ -7,11 +7,11 @@ from qwen_chat.commands.conversation import standing
 from qwen_chat.commands.table import Outcome, command
 from qwen_chat.errors import UsageError
 from qwen_chat.export import SUFFIXES, WRITERS, from_json
-from qwen_chat.export.writing import file_name, write_new
+from qwen_chat.export.output_file import file_name, write_new
+from qwen_chat.files.text import read_text
 from qwen_chat.history import History
-from qwen_chat.importing import imported_lines, read_chats
-from qwen_chat.session import ChatSession
-from qwen_chat.text_file import read_text
+from qwen_chat.importers import imported_lines, read_chats
+from qwen_chat.session.session import ChatSession
 
 
 @command(

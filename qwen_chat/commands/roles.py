@@ -6,11 +6,11 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
-from qwen_chat import presets
+from qwen_chat import roles as presets
 from qwen_chat.commands.table import Choice, Outcome, Picking, command, whole_number
 from qwen_chat.errors import UsageError
-from qwen_chat.presets import Preset
-from qwen_chat.session import ChatSession
+from qwen_chat.roles import Preset
+from qwen_chat.session.session import ChatSession
 
 _PREVIEW_LENGTH = 240
 
@@ -76,7 +76,7 @@ def _entered(session: ChatSession) -> str:
 
 
 def _import(argument: str) -> Outcome:
-    from qwen_chat.presets.importing import import_card
+    from qwen_chat.roles.card_import import import_card
 
     path, name, overwrite = _import_words(argument)
     imported = import_card(Path(path).expanduser(), name, overwrite=overwrite)

@@ -7,9 +7,9 @@ from typing import Literal
 
 from qwen_chat.errors import UsageError
 from qwen_chat.message import Token
-from qwen_chat.session import ChatSession
-from qwen_chat.thinking import soft_switch
-from qwen_chat.turn import Turn
+from qwen_chat.session.session import ChatSession
+from qwen_chat.session.soft_switch import soft_switch
+from qwen_chat.session.turn import Turn
 
 
 @dataclass(frozen=True, slots=True)

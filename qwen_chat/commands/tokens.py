@@ -3,13 +3,13 @@
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
-from qwen_chat.chatml import IM_START
 from qwen_chat.commands.table import Outcome, TokenView, command, whole_number
 from qwen_chat.errors import UsageError
 from qwen_chat.message import Alternative, Message, Token
 from qwen_chat.model.alternatives import ends
 from qwen_chat.model.base import tokenizing
-from qwen_chat.session import ChatSession
+from qwen_chat.model.chatml import IM_START
+from qwen_chat.session.session import ChatSession
 
 _ALTERNATIVES = 8
 

@@ -4,7 +4,7 @@ from qwen_chat.commands.conversation import brief, standing
 from qwen_chat.commands.table import Outcome, command, whole_number
 from qwen_chat.errors import UsageError
 from qwen_chat.history import History, Node
-from qwen_chat.session import ChatSession
+from qwen_chat.session.session import ChatSession
 
 _RUN = 6
 """Messages that follow each other without a fork, beyond which the middle of them is not drawn."""

@@ -2,10 +2,10 @@
 
 from collections.abc import Callable
 
+from qwen_chat.export.finetune_sample import to_qwen
 from qwen_chat.export.html import to_html
+from qwen_chat.export.json_tree import FORMAT, from_document, from_json, to_document, to_json
 from qwen_chat.export.markdown import to_markdown
-from qwen_chat.export.qwen import to_qwen
-from qwen_chat.export.tree import FORMAT, from_document, from_json, to_document, to_json
 from qwen_chat.history import History
 
 WRITERS: dict[str, Callable[[History], str]] = {

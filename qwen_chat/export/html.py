@@ -11,7 +11,7 @@ from html import escape
 from importlib.resources import files
 
 from qwen_chat.export.controls import visible
-from qwen_chat.export.speakers import NAMES, ending, moment
+from qwen_chat.export.labels import NAMES, ending, moment
 from qwen_chat.history import History, Node
 
 _LIGHT, _DARK = "xcode", "github-dark"
@@ -99,7 +99,7 @@ def _written(node: Node) -> str:
 
 
 def _rendered(markdown: str) -> str:
-    from qwen_chat.export.rendered import to_body
+    from qwen_chat.export.markdown_html import to_body
 
     return f'<div class="written" dir="auto">{to_body(visible(markdown))}</div>'
 
@@ -117,7 +117,7 @@ def _text(text: str) -> str:
 
 @cache
 def _style() -> str:
-    from qwen_chat.export.rendered import code_styles
+    from qwen_chat.export.markdown_html import code_styles
 
     page = (files("qwen_chat.export") / "page.css").read_text(encoding="utf-8")
     return f"\n{page}{code_styles({'': _LIGHT, '@media (prefers-color-scheme: dark)': _DARK})}\n"

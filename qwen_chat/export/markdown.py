@@ -1,6 +1,6 @@
 """A branch of a conversation as Markdown, to read and to paste elsewhere."""
 
-from qwen_chat.export.speakers import NAMES, ending, moment
+from qwen_chat.export.labels import NAMES, ending, moment
 from qwen_chat.history import History, Node
 
 

@@ -6,7 +6,7 @@ from qwen_chat.errors import UsageError
 from qwen_chat.message import Alternative, Message, Token
 from qwen_chat.model.prompt import Reading
 from qwen_chat.model.reasoning import CLOSE, OPEN, ReasoningSplitter
-from qwen_chat.model.written import Written
+from qwen_chat.model.token_cache import Written
 
 
 def up_to(answer: Sequence[int], position: int) -> list[int]:

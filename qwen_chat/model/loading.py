@@ -5,11 +5,11 @@ from collections.abc import Callable, Generator, Sequence
 from pathlib import Path
 from threading import Event, Lock, Thread
 
-from qwen_chat.changes import Changes
 from qwen_chat.errors import ModelError, ModelLoadError
 from qwen_chat.message import Alternative, Delta, Message, Token
 from qwen_chat.model.base import PLAIN, ChatModel, PromptOptions, TokenizingModel
-from qwen_chat.model.line import Seats
+from qwen_chat.model.queue import Seats
+from qwen_chat.observer import Changes
 from qwen_chat.sampling import SamplingParams
 
 _POLL_SECONDS = 0.05

@@ -11,11 +11,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from qwen_chat import chatml
-from qwen_chat.chatml import Segment, joined
 from qwen_chat.errors import ModelError
 from qwen_chat.message import Message
+from qwen_chat.model import chatml
 from qwen_chat.model.base import PLAIN, PromptOptions
+from qwen_chat.model.chatml import Segment, joined
 from qwen_chat.model.reasoning import CLOSE, OPEN, ReasoningSplitter, splitter
 
 Template = Callable[[list[dict[str, str]], PromptOptions], str]

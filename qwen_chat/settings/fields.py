@@ -4,8 +4,8 @@ from dataclasses import dataclass, field, fields
 from typing import get_args
 
 from qwen_chat.message import Think
-from qwen_chat.presets import Preset
-from qwen_chat.presets.macros import DEFAULT_USER
+from qwen_chat.roles import Preset
+from qwen_chat.roles.macros import DEFAULT_USER
 from qwen_chat.sampling import SamplingParams
 from qwen_chat.settings.spec import Spec, spec
 

@@ -7,10 +7,11 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal
 
-from qwen_chat import sampling, toml_file
-from qwen_chat.directories import config_dir
+from qwen_chat import sampling
 from qwen_chat.errors import UsageError
-from qwen_chat.presets import read_sampling
+from qwen_chat.files import toml as toml_file
+from qwen_chat.files.paths import config_dir
+from qwen_chat.roles import read_sampling
 from qwen_chat.sampling import SamplingParams
 from qwen_chat.settings.fields import SPECS, Settings
 

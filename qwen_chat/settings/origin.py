@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 from typing import Any
 
-from qwen_chat import presets, sampling
-from qwen_chat.presets import Preset
+from qwen_chat import roles as presets
+from qwen_chat import sampling
+from qwen_chat.roles import Preset
 from qwen_chat.settings.fields import SPECS, Settings
 from qwen_chat.settings.layers import Layer, Layers, Place
 

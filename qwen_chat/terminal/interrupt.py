@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from threading import Event
 from types import FrameType
 
-from qwen_chat.turn import Turn
+from qwen_chat.session.turn import Turn
 
 
 @contextmanager

@@ -10,14 +10,14 @@ from rich.text import Text
 from qwen_chat import __version__, commands
 from qwen_chat.errors import ModelLoadError, QwenChatError, RefusedError
 from qwen_chat.model.loading import LoadingModel
-from qwen_chat.session import ChatSession
-from qwen_chat.terminal.reader import LeftError, Reader
-from qwen_chat.terminal.stream import Look, show
+from qwen_chat.session.session import ChatSession
+from qwen_chat.session.turn import Turn
+from qwen_chat.terminal.input.reader import LeftError, Reader
+from qwen_chat.terminal.input.typeahead import quiet_terminal
+from qwen_chat.terminal.output.stream import Look, show
+from qwen_chat.terminal.output.timings import costs, note_speed
+from qwen_chat.terminal.output.tokens import draw
 from qwen_chat.terminal.text import printable
-from qwen_chat.terminal.timings import costs, note_speed
-from qwen_chat.terminal.tokens import draw
-from qwen_chat.terminal.typeahead import quiet_terminal
-from qwen_chat.turn import Turn
 
 _TWICE_SECONDS = 2.0
 INTERRUPTED = 130
@@ -170,7 +170,7 @@ class Repl:
         return not self._plain and self._console.is_terminal and not self._console.is_dumb_terminal
 
     def _pick(self, picking: commands.Picking) -> bool:
-        from qwen_chat.terminal.picker import pick
+        from qwen_chat.terminal.input.picker import pick
 
         for note in picking.notes:
             self._say(note)

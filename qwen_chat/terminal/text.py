@@ -3,7 +3,7 @@
 import re
 
 from qwen_chat.message import Usage
-from qwen_chat.turn import Turn
+from qwen_chat.session.turn import Turn
 
 _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 

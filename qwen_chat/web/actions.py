@@ -2,7 +2,7 @@
 
 from qwen_chat.errors import UsageError
 from qwen_chat.history import History
-from qwen_chat.session import ChatSession
+from qwen_chat.session.session import ChatSession
 
 
 def retry(session: ChatSession, message: str) -> None:

@@ -13,16 +13,16 @@ from fastapi.responses import JSONResponse
 from fastapi.staticfiles import StaticFiles
 from starlette.middleware import Middleware
 
-from qwen_chat.web.files import MAX_BYTES
-from qwen_chat.web.frame import Frame
-from qwen_chat.web.hosts import Hosts
+from qwen_chat.http.hosts import Hosts
+from qwen_chat.i18n.panel import I18N
+from qwen_chat.session.users import People
 from qwen_chat.web.login import Login, Open
-from qwen_chat.web.page import HEAD, build_page
-from qwen_chat.web.people import People
+from qwen_chat.web.middleware import Walls, person_of
+from qwen_chat.web.panel.gradio_frame import Frame
+from qwen_chat.web.panel.page import HEAD, build_page
+from qwen_chat.web.panel.theme import theme
 from qwen_chat.web.routes import Routes
-from qwen_chat.web.theme import theme
-from qwen_chat.web.walls import Walls, person_of
-from qwen_chat.web.words import I18N
+from qwen_chat.web.uploads import MAX_BYTES
 
 _STATIC = Path(__file__).with_name("static")
 _MOST_WAITING = 100

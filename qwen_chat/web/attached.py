@@ -3,7 +3,7 @@
 import re
 from functools import lru_cache
 
-from qwen_chat.attachments import Attachment
+from qwen_chat.session.attachments import Attachment
 
 _BLOCK = re.compile(r"(?P<name>[^\n]+):\n(?P<fence>`{3,})[^`\n]*\n(?P<text>.*?\n)(?P=fence)\n\n", re.DOTALL)
 _FILE_NAME = re.compile(r".*(\.[A-Za-z0-9+_-]{1,10}|file)", re.IGNORECASE)

@@ -5,9 +5,9 @@ from dataclasses import asdict
 
 from qwen_chat.errors import StoreError
 from qwen_chat.history import History, Node
-from qwen_chat.session import ChatSession
-from qwen_chat.turn import Turn
-from qwen_chat.web.growing import Sent, Writing, writing_of
+from qwen_chat.session.session import ChatSession
+from qwen_chat.session.turn import Turn
+from qwen_chat.web.incremental_html import Sent, Writing, writing_of
 from qwen_chat.web.views import JSON, chat_view, message_view, ready
 
 RECENT = 60

@@ -20,10 +20,10 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from starlette.datastructures import Headers
 from starlette.requests import cookie_parser
 
-from qwen_chat.changes import Changes
-from qwen_chat.web.accounts import Accounts
-from qwen_chat.web.throttle import Throttle
-from qwen_chat.web.walls import person_of
+from qwen_chat.http.accounts import Accounts
+from qwen_chat.http.throttle import Throttle
+from qwen_chat.observer import Changes
+from qwen_chat.web.middleware import person_of
 
 _IDLE_SECONDS = 30 * 24 * 3600.0
 _MOST_LOGINS = 10_000

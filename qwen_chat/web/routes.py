@@ -13,18 +13,22 @@ from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, PlainTextResponse, StreamingResponse
 
-from qwen_chat import attachments, finding, presets
+from qwen_chat import roles as presets
 from qwen_chat.errors import QwenChatError, SessionBusyError, StoreError, UsageError
 from qwen_chat.export import WRITERS
-from qwen_chat.export.writing import file_name
-from qwen_chat.importing import parse_chats
+from qwen_chat.export.output_file import file_name
+from qwen_chat.importers import parse_chats
 from qwen_chat.message import Message
 from qwen_chat.model.base import ChatModel
-from qwen_chat.session import ChatSession
-from qwen_chat.web import actions, files, typed
-from qwen_chat.web.bodies import NewChat, NewText, OnMessage, Pinned, Said, Text, Thinking
+from qwen_chat.session import attachments
+from qwen_chat.session.session import ChatSession
+from qwen_chat.session.users import People, Person
+from qwen_chat.storage import search as finding
+from qwen_chat.web import actions
+from qwen_chat.web import input_line as typed
+from qwen_chat.web import uploads as files
 from qwen_chat.web.feed import RECENT
-from qwen_chat.web.people import People, Person
+from qwen_chat.web.schemas import NewChat, NewText, OnMessage, Pinned, Said, Text, Thinking
 from qwen_chat.web.stream import frames
 from qwen_chat.web.views import message_view
 

@@ -13,15 +13,15 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from qwen_chat.errors import MissingExtraError
-from qwen_chat.web.accounts import Accounts
-from qwen_chat.web.hosts import Hosts
-from qwen_chat.web.listening import Certificate, listen
-from qwen_chat.web.people import People
+from qwen_chat.http.accounts import Accounts
+from qwen_chat.http.hosts import Hosts
+from qwen_chat.http.listen import Certificate, listen
+from qwen_chat.session.users import People
 
 if TYPE_CHECKING:
     import uvicorn
 
-    from qwen_chat.web.walls import Walls
+    from qwen_chat.web.middleware import Walls
 
 _NEEDED = ("gradio", "uvicorn")
 _LAST_SECONDS = 1

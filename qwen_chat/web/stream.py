@@ -12,9 +12,9 @@ from contextlib import ExitStack
 from anyio import to_thread
 
 from qwen_chat.model.loading import LoadingModel
-from qwen_chat.session import ChatSession
+from qwen_chat.session.session import ChatSession
+from qwen_chat.session.users import Person
 from qwen_chat.web.feed import Feed
-from qwen_chat.web.people import Person
 
 _PAUSE_SECONDS = 0.05
 """Between frames: as often as an eye can follow."""

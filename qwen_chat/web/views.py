@@ -8,7 +8,7 @@ from typing import Any
 from qwen_chat.export.controls import visible
 from qwen_chat.history import History, Node
 from qwen_chat.model.loading import LoadingModel
-from qwen_chat.session import ChatSession
+from qwen_chat.session.session import ChatSession
 from qwen_chat.web.attached import parted
 
 JSON = dict[str, Any]
@@ -123,6 +123,6 @@ def _loaded_view(session: ChatSession) -> JSON:
 def _drawn(role: str, text: str) -> str:
     if role != "assistant":
         return escape(visible(text))
-    from qwen_chat.export.rendered import to_body
+    from qwen_chat.export.markdown_html import to_body
 
     return to_body(visible(text))

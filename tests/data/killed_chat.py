@@ -14,8 +14,8 @@ from threading import Event
 from qwen_chat.message import Delta, Message
 from qwen_chat.model.base import PLAIN, ChatModel, PromptOptions
 from qwen_chat.sampling import SamplingParams
-from qwen_chat.session import ChatSession
-from qwen_chat.store import Store
+from qwen_chat.session.session import ChatSession
+from qwen_chat.storage.store import Store
 
 
 class Script:

@@ -19,8 +19,8 @@ from safetensors import safe_open
 from safetensors.numpy import save, save_file
 
 from qwen_chat.errors import ModelLoadError
-from qwen_chat.model.checkpoint import INDEX, WEIGHTS, read_checkpoint
-from qwen_chat.model.safetensors_file import BITS, tensors
+from qwen_chat.model.formats.checkpoint import INDEX, WEIGHTS, read_checkpoint
+from qwen_chat.model.formats.safetensors import BITS, tensors
 
 QWEN2 = {"model_type": "qwen2", "architectures": ["Qwen2ForCausalLM"], "vocab_size": 32}
 POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n"

@@ -17,12 +17,12 @@ from pathlib import Path
 import pytest
 
 from qwen_chat.errors import ModelLoadError
-from qwen_chat.model import embedded
+from qwen_chat.model.catalog import embedded
 
 START = """
 import sys
 from qwen_chat.errors import QwenChatError
-from qwen_chat.model import embedded
+from qwen_chat.model.catalog import embedded
 try:
     print(embedded.ensure(sys.stderr))
 except QwenChatError as error:

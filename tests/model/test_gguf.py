@@ -17,8 +17,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from qwen_chat.errors import ModelLoadError
-from qwen_chat.model import embedded
-from qwen_chat.model.gguf import BLOCKS, GgufInfo, parts, read_info
+from qwen_chat.model.catalog import embedded
+from qwen_chat.model.formats.gguf import BLOCKS, GgufInfo, parts, read_info
 
 TEMPLATE = "{% for message in messages %}{{ message.content }}{% endfor %}"
 

@@ -12,7 +12,7 @@ import tiny_hf
 from qwen_chat.errors import ContextLengthError, UsageError
 from qwen_chat.message import Delta, Message
 from qwen_chat.model.base import TokenizingModel
-from qwen_chat.model.checkpoint import read_checkpoint
+from qwen_chat.model.formats.checkpoint import read_checkpoint
 from qwen_chat.model.llamacpp import LlamaCppModel
 from qwen_chat.sampling import SamplingParams
 

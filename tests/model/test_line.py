@@ -7,9 +7,9 @@ import pytest
 
 from qwen_chat.errors import ModelError
 from qwen_chat.message import Delta, Message
-from qwen_chat.model.line import Seats
 from qwen_chat.model.llamacpp import LlamaCppModel
 from qwen_chat.model.loading import LoadingModel
+from qwen_chat.model.queue import Seats
 from qwen_chat.sampling import SamplingParams
 
 

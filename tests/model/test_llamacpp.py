@@ -17,8 +17,8 @@ from engine import idle_within
 
 from qwen_chat.errors import ContextLengthError, ModelError, ModelLoadError
 from qwen_chat.message import Delta, Message, Think
-from qwen_chat.model import embedded
 from qwen_chat.model.base import PromptOptions
+from qwen_chat.model.catalog import embedded
 from qwen_chat.model.llamacpp import LlamaCppModel, LlamaCppOptions
 from qwen_chat.model.llamacpp.http import Door, LlamaHttp
 from qwen_chat.sampling import SamplingParams

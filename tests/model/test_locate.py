@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from qwen_chat.errors import MissingExtraError, ModelLoadError
-from qwen_chat.model import embedded
-from qwen_chat.model.locate import Located, locate
+from qwen_chat.model.catalog import embedded
+from qwen_chat.model.catalog.locate import Located, locate
 
 REPO = "Qwen/Tiny-GGUF"
 

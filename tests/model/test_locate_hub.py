@@ -24,7 +24,7 @@ CLOSED_PORT = "http://127.0.0.1:9"
 MANY = """
 import json, sys
 from qwen_chat.errors import QwenChatError
-from qwen_chat.model.locate import locate
+from qwen_chat.model.catalog.locate import locate
 answers = []
 options = json.loads(sys.argv[2])
 for checkpoint in json.loads(sys.argv[1]):

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 import tiny
 
-from qwen_chat import chatml
 from qwen_chat.errors import ModelError
 from qwen_chat.message import Message, Token
+from qwen_chat.model import chatml
 from qwen_chat.model.llamacpp import LlamaCppModel
 
 OTHER_TEMPLATE = (

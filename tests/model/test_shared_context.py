@@ -9,9 +9,9 @@ from threading import Event
 import pytest
 
 from qwen_chat.message import Delta, Message
-from qwen_chat.model.line import Place
 from qwen_chat.model.llamacpp import LlamaCppModel, LlamaCppOptions
 from qwen_chat.model.llamacpp.shared import SharedContext
+from qwen_chat.model.queue import Place
 from qwen_chat.sampling import SamplingParams
 
 ANSWER = 120

@@ -9,7 +9,7 @@ import pytest
 import tiny
 
 from qwen_chat.errors import ModelLoadError
-from qwen_chat.model.survey import survey_file, survey_folder
+from qwen_chat.model.catalog.survey import survey_file, survey_folder
 
 QWEN2_7B = {"num_hidden_layers": 28, "num_attention_heads": 28, "num_key_value_heads": 4, "hidden_size": 3584}
 QWEN1_7B = {"num_hidden_layers": 32, "num_attention_heads": 32, "hidden_size": 4096, "kv_channels": 128}

@@ -11,7 +11,7 @@ import tiny_hf
 from qwen_chat.errors import ModelError
 from qwen_chat.message import Message, Tool
 from qwen_chat.model.base import PromptOptions, TokenizingModel
-from qwen_chat.model.checkpoint import read_checkpoint
+from qwen_chat.model.formats.checkpoint import read_checkpoint
 from qwen_chat.model.llamacpp import LlamaCppModel, LlamaCppOptions
 
 TEMPLATE = (

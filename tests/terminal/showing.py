@@ -9,11 +9,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from threading import Event
 
-from qwen_chat.changes import Changes
 from qwen_chat.history import Node
 from qwen_chat.message import Delta, Message
-from qwen_chat.terminal.stream import show
-from qwen_chat.turn import Turn
+from qwen_chat.observer import Changes
+from qwen_chat.session.turn import Turn
+from qwen_chat.terminal.output.stream import show
 
 
 def main(path: str) -> None:

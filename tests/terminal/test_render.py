@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from qwen_chat.terminal.markdown.latex import replace_formulae
-from qwen_chat.terminal.render import Rendered
-from qwen_chat.terminal.tail import Tail
+from qwen_chat.terminal.output.live_region import Tail
+from qwen_chat.terminal.output.render import Rendered
 
 FENCES = "Look:\n\n````markdown\n# not a heading\n```python\nx = '''\n1 | 2\n'''\n```\n````\nDone *now*.\n"
 TABLE = (

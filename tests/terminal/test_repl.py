@@ -11,7 +11,7 @@ import pytest
 from driver import Terminal
 
 from qwen_chat.commands import COMMANDS
-from qwen_chat.store import Store, default_path
+from qwen_chat.storage.store import Store, default_path
 
 CALM = ("--temperature", "0", "--max-new-tokens", "12")
 FRANCE = "What is the capital of France?"

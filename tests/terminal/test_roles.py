@@ -8,7 +8,7 @@ import pytest
 from driver import Terminal
 from pictures import embedded, picture
 
-from qwen_chat import presets
+from qwen_chat import roles as presets
 
 CARDS = Path(__file__).parent.parent / "data" / "cards"
 CALM = ("--temperature", "0", "--max-new-tokens", "6", "--user-name", "Ann")

@@ -16,7 +16,7 @@ from driver import Terminal
 from reasoner import SAMPLING, Kind, write_reasoner
 
 from qwen_chat.history import Node
-from qwen_chat.store import Store, default_path
+from qwen_chat.storage.store import Store, default_path
 
 QUESTION = "What is the capital of France?"
 OTHER = "Where do penguins live?"

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from driver import PROMPT, Terminal
 
-from qwen_chat.store import Store, default_path
+from qwen_chat.storage.store import Store, default_path
 
 BRIEF = ("--temperature", "0", "--max-new-tokens", "8")
 

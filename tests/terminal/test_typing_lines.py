@@ -10,11 +10,11 @@ from prompt_toolkit.completion import CompleteEvent
 from prompt_toolkit.document import Document
 from scripted import ScriptedModel
 
-from qwen_chat.session import ChatSession
+from qwen_chat.session.session import ChatSession
 from qwen_chat.settings import Settings
-from qwen_chat.store import Store
-from qwen_chat.terminal.completion import ChatCompleter
-from qwen_chat.terminal.multiline import goes_on, harmless, message, next_line
+from qwen_chat.storage.store import Store
+from qwen_chat.terminal.input.completion import ChatCompleter
+from qwen_chat.terminal.input.multiline import goes_on, harmless, message, next_line
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,8 @@ from qwen_chat.message import Message
 from qwen_chat.model.llamacpp import LlamaCppModel
 from qwen_chat.model.loading import LoadingModel
 from qwen_chat.sampling import SamplingParams
-from qwen_chat.session import ChatSession
-from qwen_chat.terminal.stream import show
+from qwen_chat.session.session import ChatSession
+from qwen_chat.terminal.output.stream import show
 
 
 class Screen(StringIO):

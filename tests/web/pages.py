@@ -11,12 +11,12 @@ from typing import Any
 import httpx
 from scripted import AnsweringModel
 
+from qwen_chat.http.accounts import Accounts
 from qwen_chat.message import Delta
 from qwen_chat.model.base import ChatModel
+from qwen_chat.session.users import People, Person
 from qwen_chat.settings import Settings
-from qwen_chat.store import Store
-from qwen_chat.web.accounts import Accounts
-from qwen_chat.web.people import People, Person
+from qwen_chat.storage.store import Store
 from qwen_chat.web.serving import Page
 
 LONGEST = 60.0

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qwen_chat.attachments import Attachment, composed
+from qwen_chat.session.attachments import Attachment, composed
 from qwen_chat.web.attached import parted
 
 TEXTS = st.text(st.sampled_from("`a\n \t<中"), min_size=1, max_size=40).filter(str.strip)

@@ -19,9 +19,9 @@ from conftest import RunCommand
 from driver import Terminal
 from pages import LONGEST, Visitor, until
 
-from qwen_chat.store import Store, default_path
-from qwen_chat.web.accounts import Accounts, read
-from qwen_chat.web.listening import listen
+from qwen_chat.http.accounts import Accounts, read
+from qwen_chat.http.listen import listen
+from qwen_chat.storage.store import Store, default_path
 
 ASKED = "Write a very long story about a keeper of a lighthouse, with many chapters."
 

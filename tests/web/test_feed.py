@@ -9,9 +9,9 @@ import pytest
 from scripted import ScriptedModel
 
 from qwen_chat.errors import ModelError
-from qwen_chat.presets import load
-from qwen_chat.session import ChatSession
-from qwen_chat.store import Store
+from qwen_chat.roles import load
+from qwen_chat.session.session import ChatSession
+from qwen_chat.storage.store import Store
 from qwen_chat.web.feed import RECENT, Feed
 from qwen_chat.web.views import JSON
 

@@ -12,10 +12,11 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from pypdf import PdfWriter
 
-from qwen_chat import text_file
-from qwen_chat.attachments import Attachment
 from qwen_chat.errors import RefusedError
-from qwen_chat.web import files, pdf, pdf_reader
+from qwen_chat.files import text as text_file
+from qwen_chat.session.attachments import Attachment
+from qwen_chat.web import pdf, pdf_reader
+from qwen_chat.web import uploads as files
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -54,7 +55,7 @@ def drawn(*texts: str) -> bytes:
 
 
 @pytest.mark.parametrize(
-    "name", ["README.md", "pyproject.toml", "qwen_chat/session.py", "tests/data/xss.txt"]
+    "name", ["README.md", "pyproject.toml", "qwen_chat/session/session.py", "tests/data/xss.txt"]
 )
 def test_real_files_come_in_whole(name: str) -> None:
     data = (ROOT / name).read_bytes()
@@ -63,7 +64,7 @@ def test_real_files_come_in_whole(name: str) -> None:
 
 
 def test_text_that_speaks_of_pdf_is_text() -> None:
-    source = (ROOT / "qwen_chat/web/files.py").read_bytes()
+    source = (ROOT / "qwen_chat/web/uploads.py").read_bytes()
     assert files.read("files.py", source).text == source.decode()
     assert files.read("notes.txt", b"begins with %PDF- or not\n").text == "begins with %PDF- or not\n"
 

@@ -5,8 +5,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from qwen_chat.export.controls import visible
-from qwen_chat.export.rendered import to_body
-from qwen_chat.web.growing import GrowingText, Patch, Sent
+from qwen_chat.export.markdown_html import to_body
+from qwen_chat.web.incremental_html import GrowingText, Patch, Sent
 
 ANSWER = """# Tides
 

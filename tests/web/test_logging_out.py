@@ -11,7 +11,7 @@ from pages import Parrot, Served, Visitor, served
 from playwright.sync_api import expect, sync_playwright
 from windows import chromium, window
 
-from qwen_chat.web.accounts import Accounts
+from qwen_chat.http.accounts import Accounts
 
 
 @pytest.fixture

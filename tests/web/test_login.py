@@ -9,10 +9,10 @@ from pages import Served, Visitor, served
 from playwright.sync_api import sync_playwright
 
 from qwen_chat.errors import UsageError
-from qwen_chat.web import accounts
-from qwen_chat.web.accounts import Accounts
+from qwen_chat.http import accounts
+from qwen_chat.http.accounts import Accounts
+from qwen_chat.http.throttle import Throttle
 from qwen_chat.web.login import Logins
-from qwen_chat.web.throttle import Throttle
 
 PASSWORD = "pass:wörd 密码"  # noqa: S105
 

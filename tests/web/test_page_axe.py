@@ -9,9 +9,9 @@ from pages import Served, served
 from playwright.sync_api import Browser, Page
 from windows import window
 
-from qwen_chat.attachments import Attachment, composed
 from qwen_chat.history import Answer, History
 from qwen_chat.message import Message, Usage
+from qwen_chat.session.attachments import Attachment, composed
 
 ANSWER = """# Tides
 

@@ -15,9 +15,9 @@ from qwen_chat.history import Answer, History
 from qwen_chat.message import Message, Usage
 from qwen_chat.model.llamacpp import LlamaCppModel
 from qwen_chat.sampling import SamplingParams
+from qwen_chat.session.users import People, Person
 from qwen_chat.settings import Settings
-from qwen_chat.store import Store
-from qwen_chat.web.people import People, Person
+from qwen_chat.storage.store import Store
 from qwen_chat.web.serving import Page
 
 STORY = "Write a very long story about a lighthouse keeper, with many chapters."

@@ -8,7 +8,7 @@ from pages import Served, served
 from playwright.sync_api import Browser, expect
 from windows import Window, window
 
-from qwen_chat.web.accounts import Accounts
+from qwen_chat.http.accounts import Accounts
 
 
 @pytest.fixture

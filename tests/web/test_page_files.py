@@ -11,7 +11,7 @@ from windows import Window, window
 from qwen_chat.model.llamacpp import LlamaCppModel
 from qwen_chat.sampling import SamplingParams
 from qwen_chat.settings import Settings
-from qwen_chat.store import Store
+from qwen_chat.storage.store import Store
 
 SHORT = Settings(sampling=SamplingParams(max_new_tokens=8, temperature=0.0))
 NOTES = "The key is teal.\n```\n<img src=x onerror='document.documentElement.dataset.ran = 1'>\n"

@@ -14,7 +14,7 @@ from qwen_chat.message import Message
 from qwen_chat.model.llamacpp import LlamaCppModel
 from qwen_chat.sampling import SamplingParams
 from qwen_chat.settings import Settings
-from qwen_chat.store import Store
+from qwen_chat.storage.store import Store
 
 SHORT = Settings(sampling=SamplingParams(max_new_tokens=24, temperature=0.0))
 TURNS = 150

@@ -13,8 +13,8 @@ from scripted import AnsweringModel
 
 from qwen_chat.history import Answer, History
 from qwen_chat.message import Delta, Message
-from qwen_chat.presets import Preset, own_dir
-from qwen_chat.presets.writing import to_toml
+from qwen_chat.roles import Preset, own_dir
+from qwen_chat.roles.role_writer import to_toml
 
 CORPUS = (Path(__file__).parents[1] / "data" / "xss.txt").read_text(encoding="utf-8").splitlines()
 ATTACKS = [line.replace("RUN", "document.documentElement.dataset.ran = 1") for line in CORPUS]

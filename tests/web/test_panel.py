@@ -16,30 +16,33 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scripted import ScriptedModel
 
-from qwen_chat import presets
+from qwen_chat import roles as presets
 from qwen_chat.errors import ModelLoadError, SessionBusyError, UsageError
-from qwen_chat.model import embedded
+from qwen_chat.i18n import panel as words
 from qwen_chat.model.base import TokenizingModel
+from qwen_chat.model.catalog import embedded
+from qwen_chat.model.catalog.cache import Stored, in_huggingface_cache
+from qwen_chat.model.catalog.locate import Located
+from qwen_chat.model.factory import open_model
 from qwen_chat.model.llamacpp import LlamaCppModel
 from qwen_chat.model.loading import LoadingModel
-from qwen_chat.model.locate import Located
-from qwen_chat.model.opening import open_model
-from qwen_chat.model.stored import Stored, in_huggingface_cache
-from qwen_chat.presets import Preset
-from qwen_chat.presets.lorebook import Lore, Lorebook
-from qwen_chat.presets.writing import keep
+from qwen_chat.roles import Preset
+from qwen_chat.roles.lorebook import Lore, Lorebook
+from qwen_chat.roles.role_writer import keep
 from qwen_chat.sampling import MEANINGS, NAMES, SamplingParams
-from qwen_chat.session import ChatSession
+from qwen_chat.session.session import ChatSession
+from qwen_chat.session.users import People, Person
 from qwen_chat.settings import Settings
-from qwen_chat.store import Store
-from qwen_chat.web import lines, models, own_roles, words
-from qwen_chat.web.asked import Asked, plain
-from qwen_chat.web.events import LIMITS, SLIDERS, Parameter, Sampling, System, Thinking
-from qwen_chat.web.model_events import ModelEvents
-from qwen_chat.web.models import Models
-from qwen_chat.web.own_roles import Form
-from qwen_chat.web.people import People, Person
-from qwen_chat.web.role_events import RoleEvents
+from qwen_chat.storage.store import Store
+from qwen_chat.web.panel import model_switch as models
+from qwen_chat.web.panel import role_form as own_roles
+from qwen_chat.web.panel import text_lines as lines
+from qwen_chat.web.panel.context import Asked, plain
+from qwen_chat.web.panel.model_events import ModelEvents
+from qwen_chat.web.panel.model_switch import Models
+from qwen_chat.web.panel.role_events import RoleEvents
+from qwen_chat.web.panel.role_form import Form
+from qwen_chat.web.panel.settings_events import LIMITS, SLIDERS, Parameter, Sampling, System, Thinking
 
 DATA = Path(__file__).parent.parent / "data"
 

@@ -12,10 +12,10 @@ from pages import Served, served, until
 from playwright.sync_api import Browser, FilePayload, expect
 from windows import LONGEST, Window, window
 
-from qwen_chat import presets
+from qwen_chat import roles as presets
+from qwen_chat.model.factory import open_model
 from qwen_chat.model.llamacpp import LlamaCppModel
-from qwen_chat.model.opening import open_model
-from qwen_chat.session import ChatSession
+from qwen_chat.session.session import ChatSession
 from qwen_chat.settings import Settings
 
 expect.set_options(timeout=LONGEST)

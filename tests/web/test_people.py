@@ -11,9 +11,9 @@ from pages import Parrot, until
 from scripted import ScriptedModel
 
 from qwen_chat.errors import UsageError
+from qwen_chat.session.users import People, Person
 from qwen_chat.settings import Settings
-from qwen_chat.store import Store
-from qwen_chat.web.people import People, Person
+from qwen_chat.storage.store import Store
 
 MANY = 80
 

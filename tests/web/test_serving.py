@@ -15,10 +15,10 @@ import pytest
 from pages import Parrot, Visitor, served, until
 
 from qwen_chat.errors import ModelLoadError, UsageError
+from qwen_chat.http.accounts import Accounts
+from qwen_chat.http.listen import Certificate, listen
 from qwen_chat.model.loading import LoadingModel
-from qwen_chat.web.accounts import Accounts
-from qwen_chat.web.listening import Certificate, listen
-from qwen_chat.web.people import People
+from qwen_chat.session.users import People
 from qwen_chat.web.serving import Page
 
 CERTIFICATE = Path(__file__).parent.parent / "data" / "localhost.pem"

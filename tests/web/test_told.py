@@ -13,14 +13,16 @@ from scripted import ScriptedModel
 from windows import Window, window
 
 import qwen_chat
-from qwen_chat import asking, attachments
-from qwen_chat.attachments import Attachment
 from qwen_chat.commands.table import find
 from qwen_chat.errors import QwenChatError
 from qwen_chat.model.llamacpp import LlamaCppModel
 from qwen_chat.sampling import SamplingParams
+from qwen_chat.session import attachments
+from qwen_chat.session import request as asking
+from qwen_chat.session.attachments import Attachment
 from qwen_chat.settings import Settings
-from qwen_chat.web import files, pdf
+from qwen_chat.web import pdf
+from qwen_chat.web import uploads as files
 
 SHORT = Settings(sampling=SamplingParams(max_new_tokens=8, temperature=0.0))
 CHINESE = re.compile(r"[\u4e00-\u9fff]")

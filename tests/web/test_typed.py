@@ -10,10 +10,10 @@ from pages import Parrot, Served, served
 from qwen_chat.errors import UsageError
 from qwen_chat.model.llamacpp import LlamaCppModel
 from qwen_chat.sampling import SamplingParams
-from qwen_chat.session import ChatSession
+from qwen_chat.session.session import ChatSession
 from qwen_chat.settings import Settings
-from qwen_chat.store import Store
-from qwen_chat.web.typed import take
+from qwen_chat.storage.store import Store
+from qwen_chat.web.input_line import take
 
 
 @pytest.fixture

@@ -13,9 +13,9 @@ from browser import browser
 from pages import Served, served
 from playwright.sync_api import sync_playwright
 
-from qwen_chat.web.accounts import Accounts
-from qwen_chat.web.hosts import Hosts
-from qwen_chat.web.walls import Walls
+from qwen_chat.http.accounts import Accounts
+from qwen_chat.http.hosts import Hosts
+from qwen_chat.web.middleware import Walls
 
 MB = 2**20
 
@@ -47,9 +47,9 @@ def addresses(routes: Iterable[Any]) -> Iterator[tuple[str, str]]:
 
 @pytest.fixture(scope="module")
 def every_address() -> list[tuple[str, str]]:
+    from qwen_chat.session.users import People
     from qwen_chat.web.app import build_app
     from qwen_chat.web.login import Login
-    from qwen_chat.web.people import People
 
     people = People(lambda name: pytest.fail(f"nobody should be asked for {name}"))
     door = Login(Accounts([("ann", "secret")]), "cookie")

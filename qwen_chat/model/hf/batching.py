@@ -24,10 +24,10 @@ from transformers import (
 from qwen_chat.errors import ModelError
 from qwen_chat.message import FinishReason, Usage
 from qwen_chat.model.base import Answered
-from qwen_chat.model.hf.caches import new_cache
+from qwen_chat.model.hf.cache_kinds import new_cache
+from qwen_chat.model.hf.detokenizer import TextStream
 from qwen_chat.model.hf.generation import Engine, told
 from qwen_chat.model.hf.sampling import processors
-from qwen_chat.model.hf.text import TextStream
 from qwen_chat.model.reasoning import ReasoningSplitter
 from qwen_chat.sampling import SamplingParams
 

@@ -8,32 +8,27 @@ from threading import Event
 import torch
 from transformers import PreTrainedModel
 
-from qwen_chat.chatml import IM_END
 from qwen_chat.errors import ContextLengthError, ModelError, ModelLoadError
 from qwen_chat.message import Alternative, Delta, Message, Token
 from qwen_chat.model.alternatives import alternatives, up_to
-from qwen_chat.model.base import (
-    PLAIN,
-    Answered,
-    BatchingModel,
-    PromptOptions,
-    Request,
-    TokenizingModel,
-)
-from qwen_chat.model.checkpoint import CheckpointInfo
-from qwen_chat.model.hf import batching, caches, defaults
+from qwen_chat.model.base import PLAIN, Answered, BatchingModel, PromptOptions, Request, TokenizingModel
+from qwen_chat.model.chatml import IM_END
+from qwen_chat.model.formats import generation_config as defaults
+from qwen_chat.model.formats.checkpoint import CheckpointInfo
+from qwen_chat.model.hf import batching
+from qwen_chat.model.hf import cache_kinds as caches
 from qwen_chat.model.hf.decode import Candidates, Decoder, ScalesPositions
+from qwen_chat.model.hf.fair_lock import FairLock
 from qwen_chat.model.hf.generation import Engine, Generation, likeliest
-from qwen_chat.model.hf.kv import PrefixCache
 from qwen_chat.model.hf.loading import Loaded, load
 from qwen_chat.model.hf.options import TransformersOptions
+from qwen_chat.model.hf.prefix_cache import PrefixCache
 from qwen_chat.model.hf.prompt import Prompt
 from qwen_chat.model.hf.speculation import drafting, lookup
-from qwen_chat.model.hf.turns import FairLock
 from qwen_chat.model.prompt import Reading, read
 from qwen_chat.model.qwen1.prompt import stop_ids
 from qwen_chat.model.qwen1.tokenization import QWenTokenizer
-from qwen_chat.model.written import Written
+from qwen_chat.model.token_cache import Written
 from qwen_chat.sampling import SamplingParams
 
 _FIRST_GENERATION = "qwen"

@@ -10,11 +10,11 @@ from tokenizers import Tokenizer
 from qwen_chat.errors import ModelError
 from qwen_chat.message import Delta, FinishReason, Prefill, Usage
 from qwen_chat.model.hf.decode import Candidates, Decoder, Task
-from qwen_chat.model.hf.kv import PrefixCache
+from qwen_chat.model.hf.detokenizer import TextStream
+from qwen_chat.model.hf.fair_lock import FairLock
 from qwen_chat.model.hf.memory import is_out_of_memory
+from qwen_chat.model.hf.prefix_cache import PrefixCache
 from qwen_chat.model.hf.sampling import processors
-from qwen_chat.model.hf.text import TextStream
-from qwen_chat.model.hf.turns import FairLock
 from qwen_chat.model.reasoning import ReasoningSplitter
 from qwen_chat.model.worker import Worker
 from qwen_chat.sampling import SamplingParams

@@ -20,13 +20,13 @@ from transformers.utils import logging
 
 from qwen_chat.errors import ModelError, ModelLoadError
 from qwen_chat.model import qwen1
-from qwen_chat.model.checkpoint import CheckpointInfo
+from qwen_chat.model.formats.checkpoint import CheckpointInfo
 from qwen_chat.model.hf.dtype import fastest_on_cpu
+from qwen_chat.model.hf.library_logging import chatter_kept_from_stdout
 from qwen_chat.model.hf.memory import available_bytes, is_out_of_memory
 from qwen_chat.model.hf.options import TransformersOptions
 from qwen_chat.model.hf.placement import devices, on_gpu, placement
-from qwen_chat.model.hf.quantize import own_dtype, quantization_config
-from qwen_chat.model.hf.quiet import chatter_kept_from_stdout
+from qwen_chat.model.hf.quantization_config import own_dtype, quantization_config
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,11 +11,11 @@ from typing import Any
 from transformers import PreTrainedTokenizerFast
 from transformers.convert_slow_tokenizer import bytes_to_unicode
 
-from qwen_chat import chatml
-from qwen_chat.chatml import IM_START, Segment
 from qwen_chat.errors import ModelError, ModelLoadError
 from qwen_chat.message import Message, Token
+from qwen_chat.model import chatml
 from qwen_chat.model.base import PLAIN, PromptOptions
+from qwen_chat.model.chatml import IM_START, Segment
 from qwen_chat.model.prompt import PromptFormat, switches
 from qwen_chat.model.qwen1 import prompt as qwen1
 from qwen_chat.model.qwen1.tokenization import QWenTokenizer

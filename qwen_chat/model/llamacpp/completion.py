@@ -6,10 +6,10 @@ from typing import Any
 
 from qwen_chat.errors import ModelError
 from qwen_chat.message import Delta, FinishReason, Prefill, Usage
-from qwen_chat.model.line import Place
 from qwen_chat.model.llamacpp.run import Run
 from qwen_chat.model.llamacpp.server import Server
 from qwen_chat.model.llamacpp.shared import SharedContext
+from qwen_chat.model.queue import Place
 from qwen_chat.model.reasoning import ReasoningSplitter
 
 Pieces = Sequence[tuple[str, list[int]]]

@@ -10,12 +10,12 @@ from math import exp
 from pathlib import Path
 from threading import Event
 
-from qwen_chat.chatml import Segment
 from qwen_chat.errors import ContextLengthError, ModelError
 from qwen_chat.message import Alternative, Delta, Message, Token
 from qwen_chat.model.alternatives import alternatives, up_to
 from qwen_chat.model.base import PLAIN, PromptOptions, TokenizingModel
-from qwen_chat.model.gguf import GgufInfo, read_info
+from qwen_chat.model.chatml import Segment
+from qwen_chat.model.formats.gguf import GgufInfo, read_info
 from qwen_chat.model.llamacpp.completion import Completion, Pieces
 from qwen_chat.model.llamacpp.http import Door, LlamaHttp
 from qwen_chat.model.llamacpp.options import LlamaCppOptions
@@ -26,7 +26,7 @@ from qwen_chat.model.llamacpp.shared import SharedContext
 from qwen_chat.model.llamacpp.template import told
 from qwen_chat.model.prompt import PromptFormat, Reading, read
 from qwen_chat.model.reasoning import OPEN
-from qwen_chat.model.written import Written
+from qwen_chat.model.token_cache import Written
 from qwen_chat.sampling import SamplingParams
 
 _KNOWN_SEGMENTS = 4096

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from qwen_chat.errors import ModelLoadError
-from qwen_chat.model.gguf import GgufInfo
+from qwen_chat.model.formats.gguf import GgufInfo
 
 DEFAULT_CONTEXT = 8192
 """Tokens of context where none are asked for; more costs memory whether it is used or not."""

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from qwen_chat.errors import ModelLoadError
-from qwen_chat.model.gguf import GgufInfo, parts
+from qwen_chat.model.formats.gguf import GgufInfo, parts
 from qwen_chat.model.llamacpp.http import Door
 from qwen_chat.model.llamacpp.options import LlamaCppOptions
 from qwen_chat.model.llamacpp.template import openable

@@ -3,7 +3,7 @@
 llama.cpp itself ends every answer when its context is full, with an error.
 """
 
-from qwen_chat.model.line import Line, Place
+from qwen_chat.model.queue import Line, Place
 
 _ROOM_TO_BEGIN = 16
 """A part of so many is to be free for the answer itself: who gave way soon after would have read in vain."""

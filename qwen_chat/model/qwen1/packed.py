@@ -9,7 +9,7 @@ from safetensors import safe_open
 from transformers.core_model_loading import Chunk, ConversionOps, WeightConverter
 
 from qwen_chat.errors import ModelLoadError
-from qwen_chat.model.checkpoint import CheckpointInfo
+from qwen_chat.model.formats.checkpoint import CheckpointInfo
 
 _PARTS = tuple(f".self_attn.{part}_proj" for part in "qkv")
 _WITHOUT_BIAS = (".attn.c_proj.bias", ".mlp.w1.bias", ".mlp.w2.bias", ".mlp.c_proj.bias")

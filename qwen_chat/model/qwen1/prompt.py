@@ -6,10 +6,10 @@ Source: `make_context` in Qwen's original `qwen_generation_utils.py`.
 from collections.abc import Sequence
 from unicodedata import normalize
 
-from qwen_chat import chatml
-from qwen_chat.chatml import IM_END, IM_START, Segment
 from qwen_chat.errors import ModelLoadError
 from qwen_chat.message import Message
+from qwen_chat.model import chatml
+from qwen_chat.model.chatml import IM_END, IM_START, Segment
 from qwen_chat.model.qwen1.tokenization import END_OF_TEXT, RANK_FILE, QWenTokenizer
 
 DEFAULT_SYSTEM = "You are a helpful assistant."

@@ -9,8 +9,8 @@ from transformers.convert_slow_tokenizer import bytes_to_unicode
 from transformers.models.qwen2.tokenization_qwen2 import PRETOKENIZE_REGEX
 from transformers.tokenization_utils_tokenizers import TokenizersBackend
 
-from qwen_chat.chatml import IM_END, IM_START
 from qwen_chat.errors import ModelLoadError
+from qwen_chat.model.chatml import IM_END, IM_START
 from qwen_chat.model.qwen1.merges import expanded, merges, read_ranks
 
 RANK_FILE = "qwen.tiktoken"

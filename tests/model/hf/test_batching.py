@@ -15,8 +15,9 @@ from transformers.cache_utils import Cache
 from qwen_chat.errors import ContextLengthError, ModelError
 from qwen_chat.message import Message
 from qwen_chat.model.base import Answered, Request
-from qwen_chat.model.checkpoint import read_checkpoint
-from qwen_chat.model.hf import batching, caches
+from qwen_chat.model.formats.checkpoint import read_checkpoint
+from qwen_chat.model.hf import batching
+from qwen_chat.model.hf import cache_kinds as caches
 from qwen_chat.model.hf.engine import TransformersModel
 from qwen_chat.model.hf.options import TransformersOptions
 from qwen_chat.sampling import SamplingParams

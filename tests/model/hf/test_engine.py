@@ -16,7 +16,7 @@ import torch
 from qwen_chat.errors import ContextLengthError, ModelError
 from qwen_chat.message import Delta, Message, Usage
 from qwen_chat.model import worker
-from qwen_chat.model.checkpoint import read_checkpoint
+from qwen_chat.model.formats.checkpoint import read_checkpoint
 from qwen_chat.model.hf.engine import TransformersModel
 from qwen_chat.model.hf.options import TransformersOptions
 from qwen_chat.sampling import SamplingParams

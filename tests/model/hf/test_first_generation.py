@@ -9,7 +9,7 @@ import torch
 from qwen1_vocabulary import qwen1_tokenizer, rank_file, write_ranks
 
 from qwen_chat.message import Delta, Message
-from qwen_chat.model.checkpoint import read_checkpoint
+from qwen_chat.model.formats.checkpoint import read_checkpoint
 from qwen_chat.model.hf.engine import TransformersModel
 from qwen_chat.model.hf.options import TransformersOptions
 from qwen_chat.model.qwen1.configuration import QWenConfig

@@ -3,7 +3,7 @@
 import torch
 from transformers.cache_utils import Cache, DynamicCache, DynamicSlidingWindowLayer
 
-from qwen_chat.model.hf.kv import PrefixCache
+from qwen_chat.model.hf.prefix_cache import PrefixCache
 
 LAYERS, HEADS, WIDTH = 2, 1, 4
 TOKEN_BYTES = 2 * LAYERS * HEADS * WIDTH * 4

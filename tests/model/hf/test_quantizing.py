@@ -19,16 +19,16 @@ from transformers import AutoTokenizer
 from qwen_chat.cli import main
 from qwen_chat.errors import UsageError
 from qwen_chat.message import Message
-from qwen_chat.model.checkpoint import read_checkpoint
-from qwen_chat.model.hf.calibration import read_conversations
+from qwen_chat.model.formats.checkpoint import read_checkpoint
 from qwen_chat.model.hf.engine import TransformersModel
 from qwen_chat.model.hf.loading import load
 from qwen_chat.model.hf.options import TransformersOptions
 from qwen_chat.model.hf.prompt import Prompt
-from qwen_chat.model.hf.quantizing import conversation
 from qwen_chat.model.qwen1.configuration import QWenConfig
 from qwen_chat.model.qwen1.modeling import QWenLMHeadModel
 from qwen_chat.sampling import SamplingParams
+from qwen_chat.training.calibration import read_conversations
+from qwen_chat.training.gptq import conversation
 
 pytestmark = pytest.mark.filterwarnings("ignore:Implicitly cleaning up:ResourceWarning")
 GREEDY = SamplingParams(temperature=0, max_new_tokens=12)

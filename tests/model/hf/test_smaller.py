@@ -13,14 +13,14 @@ from transformers import AutoConfig, DynamicCache
 
 from qwen_chat.errors import MissingExtraError, ModelLoadError
 from qwen_chat.message import Message, Usage
-from qwen_chat.model.checkpoint import read_checkpoint
-from qwen_chat.model.hf import small_cache
-from qwen_chat.model.hf.caches import new_cache
+from qwen_chat.model.formats.checkpoint import read_checkpoint
+from qwen_chat.model.hf import quantized_cache as small_cache
+from qwen_chat.model.hf.cache_kinds import new_cache
 from qwen_chat.model.hf.engine import TransformersModel
 from qwen_chat.model.hf.loading import load
 from qwen_chat.model.hf.options import TransformersOptions
-from qwen_chat.model.hf.quantize import group_size, own_dtype, quantization_config
-from qwen_chat.model.hf.small_cache import restore, shrink
+from qwen_chat.model.hf.quantization_config import group_size, own_dtype, quantization_config
+from qwen_chat.model.hf.quantized_cache import restore, shrink
 from qwen_chat.sampling import SamplingParams
 
 CHAT = [Message("user", "Tell me a story.")]

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from tokenizers import Tokenizer
 
-from qwen_chat.model.hf.text import TextStream
+from qwen_chat.model.hf.detokenizer import TextStream
 
 AWKWARD = "👩‍👩‍👧‍👦 🇨🇳🇫🇷 ภาษาไทย 你好，世界 हिन्दी é\u0301 naïve 🤷🏽‍♀️ ﷺ \u200d end"
 

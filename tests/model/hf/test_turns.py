@@ -3,7 +3,7 @@
 import time
 from threading import Thread
 
-from qwen_chat.model.hf.turns import FairLock
+from qwen_chat.model.hf.fair_lock import FairLock
 
 
 def test_everyone_has_a_turn_before_anyone_has_two() -> None:

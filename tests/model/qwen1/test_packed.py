@@ -14,8 +14,8 @@ from safetensors.numpy import load_file, save_file
 from tiny_qwen1 import Model, prompt
 
 from qwen_chat.errors import ModelLoadError
-from qwen_chat.model.checkpoint import CheckpointInfo
-from qwen_chat.model.hf.quiet import hush_gptq
+from qwen_chat.model.formats.checkpoint import CheckpointInfo
+from qwen_chat.model.hf.library_logging import hush_gptq
 from qwen_chat.model.qwen1 import packed, register
 from qwen_chat.model.qwen1.modeling import QWenLMHeadModel
 

@@ -8,9 +8,9 @@ from unicodedata import normalize
 import pytest
 from qwen1_vocabulary import qwen1_tokenizer, rank_file
 
-from qwen_chat import chatml
 from qwen_chat.errors import ModelLoadError
 from qwen_chat.message import Message
+from qwen_chat.model import chatml
 from qwen_chat.model.qwen1.prompt import DEFAULT_SYSTEM, encode, stop_ids
 from qwen_chat.model.qwen1.tokenization import QWenTokenizer
 

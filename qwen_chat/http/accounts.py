@@ -1,0 +1,125 @@
+"""Who may log in: names, and of their passwords only salted hashes."""
+
+import hashlib
+import hmac
+import re
+import secrets
+import unicodedata
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from qwen_chat.errors import UsageError
+from qwen_chat.files import text as text_file
+
+_N, _R, _P = 2**15, 8, 1
+"""What a hash costs: 32 MiB, and about a tenth of a second."""
+
+_MOST_BYTES = 2**28
+_NAME_LENGTH = 100
+_WRITTEN = re.compile(r"scrypt:(\d{1,8}):(\d{1,3}):(\d{1,3})\$([^$]{8,100})\$([0-9a-f]{128})")
+
+
+@dataclass(frozen=True, slots=True)
+class _Hash:
+    """A hashed password, https://www.rfc-editor.org/rfc/rfc7914."""
+
+    n: int
+    r: int
+    p: int
+    salt: str
+    key: str
+
+    @classmethod
+    def of(cls, password: str) -> "_Hash":
+        salt = secrets.token_hex(16)
+        return cls(_N, _R, _P, salt, _key(password, salt, _N, _R, _P))
+
+    def is_of(self, password: str) -> bool:
+        return hmac.compare_digest(_key(password, self.salt, self.n, self.r, self.p), self.key)
+
+    def __str__(self) -> str:
+        return f"scrypt:{self.n}:{self.r}:{self.p}${self.salt}${self.key}"
+
+
+class Accounts:
+    """Names and passwords."""
+
+    def __init__(self, entries: Iterable[tuple[str, str]]) -> None:
+        """Take pairs of a name and a password, or the hash of one.
+
+        Raises: UsageError for a name that stands twice, or is none.
+        """
+        self._hashes: dict[str, _Hash] = {}
+        for name, password in entries:
+            if name in self._hashes:
+                raise UsageError(f"--auth: {name} stands there twice")
+            self._hashes[_checked(name)] = _read(password) or _Hash.of(password)
+        # So that a name that is not here takes as long as a wrong password.
+        self._nobody = _Hash.of(secrets.token_hex())
+
+    def check(self, name: str, password: str) -> str | None:
+        """Return the name as it stands here when the password is right; both answers take as long."""
+        known = _normal(name)
+        hashed = self._hashes.get(known)
+        right = (hashed or self._nobody).is_of(password)
+        return known if right and hashed is not None else None
+
+
+def read(given: Sequence[str], file: Path | None) -> Accounts | None:
+    """Return the accounts of --auth and --auth-file, or None where there are none.
+
+    Raises: UsageError.
+    """
+    lines = [("--auth", text) for text in given]
+    if file is not None:
+        text = text_file.read_text(file)
+        lines += [
+            (f"{file} line {number}", line)
+            for number, line in enumerate(text.splitlines(), 1)
+            if line.strip() and not line.startswith("#")
+        ]
+        if not lines:
+            raise UsageError(f"{file} has no accounts: write one on each line, as NAME:PASSWORD")
+    return Accounts([_pair(where, text) for where, text in lines]) if lines else None
+
+
+def written(name: str, password: str) -> str:
+    """Return the line of a file of accounts that lets a person in, without the password itself."""
+    return f"{_checked(name)}:{_Hash.of(password)}"
+
+
+def _pair(where: str, text: str) -> tuple[str, str]:
+    name, colon, password = text.partition(":")
+    if not colon or not password:
+        raise UsageError(f"{where}: an account is written as NAME:PASSWORD")
+    return _checked(name), password
+
+
+def _checked(name: str) -> str:
+    name = _normal(name)
+    if not name or len(name) > _NAME_LENGTH or ":" in name or not name.isprintable():
+        raise UsageError(f"an account's name has 1 to {_NAME_LENGTH} printable characters, and no colon")
+    return name
+
+
+def _read(text: str) -> _Hash | None:
+    """Return the hash that a text is, or None for a password."""
+    if (found := _WRITTEN.fullmatch(text)) is None:
+        return None
+    n, r, p = (int(number) for number in found.groups()[:3])
+    if n < 2 or n & (n - 1) or not r or not p or 128 * n * r * p > _MOST_BYTES:
+        raise UsageError("a hash among the accounts has costs that cannot be paid: make it anew")
+    return _Hash(n, r, p, found[4], found[5])
+
+
+def _key(password: str, salt: str, n: int, r: int, p: int) -> str:
+    memory = 132 * n * r * p
+    return hashlib.scrypt(
+        _normal(password).encode(errors="replace"), salt=salt.encode(), n=n, r=r, p=p, maxmem=memory
+    ).hex()
+
+
+def _normal(text: str) -> str:
+    # One letter may be typed as one character or as several.
+    return unicodedata.normalize("NFC", text)

@@ -1,0 +1,75 @@
+"""Files of chats -> the values in them: JSON, JSON Lines, or a ChatGPT export as it is downloaded, a zip."""
+
+import io
+import json
+import re
+import zipfile
+import zlib
+from collections.abc import Iterator
+from typing import Any
+
+from qwen_chat.errors import UsageError
+from qwen_chat.files import json as json_file
+
+MAX_BYTES = 512 * 1024 * 1024
+"""Reading takes several times this much memory."""
+
+_MEMBER = re.compile(r"(?:.*/)?conversations(?:-\d+)?\.json")
+
+
+def entries(name: str, data: bytes) -> list[Any]:
+    """Return the values in a file that may each be a chat; `name` is what a person calls it.
+
+    Raises: UsageError for what is too large, or neither JSON nor JSON Lines.
+    """
+    try:
+        texts = _unpacked(data, name) if data.startswith(b"PK\x03\x04") else [_decoded(data, name, MAX_BYTES)]
+        del data
+        return [entry for text in texts for entry in _values(text)]
+    except (OSError, ValueError, zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError) as error:
+        raise UsageError(f"cannot read {name}: {getattr(error, 'strerror', None) or error}") from None
+
+
+def _unpacked(data: bytes, name: str) -> Iterator[str]:
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        members = sorted(member for member in archive.namelist() if _MEMBER.fullmatch(member))
+        if not members:
+            raise UsageError(f"{name} has no conversations.json in it: it is no export of ChatGPT")
+        left = MAX_BYTES
+        for each in members:
+            with archive.open(each) as member:
+                text = member.read(left + 1)
+            yield _decoded(text, name, left)
+            left -= len(text)
+
+
+def _decoded(data: bytes, name: str, limit: int) -> str:
+    if len(data) > limit:
+        raise UsageError(f"{name} is larger than {MAX_BYTES // 2**20} MiB: import it in parts")
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise UsageError(
+            f"{name} is not UTF-8 text (byte {error.start}): convert it, for example with iconv"
+        ) from None
+
+
+def _values(text: str) -> list[Any]:
+    try:
+        found = json.loads(text)
+    except json.JSONDecodeError as error:
+        if error.msg == "Extra data":
+            return list(_lines(text))
+        raise ValueError(f"not JSON: {error}") from None
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"not JSON: {error}") from None
+    return found if isinstance(found, list) else [found]
+
+
+def _lines(text: str) -> Iterator[Any]:
+    for number, line in enumerate(text.split("\n"), 1):
+        if line.strip():
+            try:
+                yield json_file.parse(line)
+            except ValueError as error:
+                raise ValueError(f"line {number}: {error}") from None

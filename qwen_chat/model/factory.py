@@ -1,0 +1,100 @@
+"""Settings -> a model that is ready to load: what is cheap to check is checked at once."""
+
+from dataclasses import fields
+from importlib.util import find_spec
+from typing import Any, TextIO
+
+from qwen_chat.errors import MissingExtraError, ModelLoadError
+from qwen_chat.model.base import TokenizingModel
+from qwen_chat.model.catalog import embedded
+from qwen_chat.model.catalog.locate import Located, locate
+from qwen_chat.model.formats.checkpoint import CheckpointInfo, read_checkpoint
+from qwen_chat.model.formats.gguf import read_info
+from qwen_chat.model.hf.library_logging import hush
+from qwen_chat.model.hf.options import TransformersOptions
+from qwen_chat.model.llamacpp import LlamaCppModel, LlamaCppOptions
+from qwen_chat.model.loading import LoadingModel
+from qwen_chat.settings import KV_CACHE_TORCH, KV_CACHE_TYPES, SPECS, Settings
+
+_PACKAGES = ("torch", "transformers", "accelerate", "safetensors")
+_LLAMACPP_ONLY = ("gpu_layers", "lora")
+_TRANSFORMERS_ONLY = tuple(
+    item.name
+    for item in fields(TransformersOptions)
+    if item.name not in {other.name for other in fields(LlamaCppOptions)}
+)
+
+
+def open_model(
+    settings: Settings, progress: TextIO, *, ignore_end: bool = False
+) -> tuple[Located, LoadingModel]:
+    """Find the checkpoint, fetched where needed, and return it with a model that has yet to be loaded.
+
+    With `ignore_end` it writes on past end tokens, to be measured.
+
+    Raises: ModelLoadError for a checkpoint that is missing, of the wrong kind or not whole.
+    """
+    located = locate(settings.checkpoint_path, progress, hub=settings.hub, revision=settings.revision)
+    if located.engine == "transformers":
+        return located, _open_folder(located, settings, progress, ignore_end=ignore_end)
+    return located, _open_file(located, settings, ignore_end=ignore_end)
+
+
+def _open_file(located: Located, settings: Settings, *, ignore_end: bool) -> LoadingModel:
+    _refuse(settings, _TRANSFORMERS_ONLY, KV_CACHE_TORCH, "a GGUF file")
+    info = read_info(located.path)
+    options = LlamaCppOptions(**_chosen(LlamaCppOptions, settings), ignore_end=ignore_end)
+
+    def load() -> TokenizingModel:
+        return LlamaCppModel(
+            located.path,
+            located.name,
+            options,
+            info=info,
+            default_params=embedded.DEFAULT_PARAMS if located.embedded else None,
+            default_system=embedded.SYSTEM_PROMPT if located.embedded else None,
+        )
+
+    return LoadingModel(located.name, load, located.path, places=settings.parallel)
+
+
+def _open_folder(located: Located, settings: Settings, progress: TextIO, *, ignore_end: bool) -> LoadingModel:
+    _refuse(settings, _LLAMACPP_ONLY, KV_CACHE_TYPES, "a safetensors checkpoint")
+    info = read_checkpoint(located.path)
+    if not all(map(find_spec, _PACKAGES)):
+        raise MissingExtraError("A safetensors checkpoint", "transformers")
+    draft = _draft(settings, progress)
+    options = TransformersOptions(**_chosen(TransformersOptions, settings), ignore_end=ignore_end)
+
+    def load() -> TokenizingModel:
+        hush()  # before transformers is imported, which imports what else is installed
+        from qwen_chat.model.hf.engine import TransformersModel
+
+        return TransformersModel(info, located.name, options, draft=draft)
+
+    return LoadingModel(located.name, load, located.path, places=settings.parallel)
+
+
+def _chosen(options: type[LlamaCppOptions | TransformersOptions], settings: Settings) -> dict[str, Any]:
+    return {item.name: getattr(settings, item.name) for item in fields(options) if item.name in SPECS}
+
+
+def _draft(settings: Settings, progress: TextIO) -> CheckpointInfo | None:
+    if settings.draft is None:
+        return None
+    located = locate(settings.draft, progress, hub=settings.hub)
+    if located.engine != "transformers":
+        raise ModelLoadError(f"--draft {settings.draft}: name a safetensors checkpoint, as -c does")
+    return read_checkpoint(located.path)
+
+
+def _refuse(settings: Settings, names: tuple[str, ...], kv_caches: tuple[str, ...], kind: str) -> None:
+    """Refuse what was asked for and this kind of checkpoint cannot have, rather than ignore it."""
+    standard = Settings()
+    for name in names:
+        if getattr(settings, name) != getattr(standard, name):
+            flag = f"--{name.replace('_', '-')}"
+            raise ModelLoadError(f"{flag} is not for {kind}: leave it out, or name another checkpoint")
+    if settings.kv_cache in kv_caches:
+        others = KV_CACHE_TYPES if kv_caches == KV_CACHE_TORCH else KV_CACHE_TORCH
+        raise ModelLoadError(f"--kv-cache {settings.kv_cache} is not for {kind}: take {', '.join(others)}")

@@ -1,0 +1,1 @@
+"""What files of weights say of themselves; no engine is loaded."""

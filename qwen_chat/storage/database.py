@@ -1,0 +1,172 @@
+"""The SQLite database under the store: schema, migrations, transactions, and what its faults mean."""
+
+import contextlib
+import re
+import sqlite3
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from threading import RLock
+
+from qwen_chat.errors import StoreError, UsageError
+from qwen_chat.files.paths import private_file
+
+BUSY_SECONDS = 5.0
+"""How long to wait for another process that writes."""
+
+MIGRATIONS: tuple[str, ...] = (
+    """
+    CREATE TABLE conversations (
+        id TEXT PRIMARY KEY, title TEXT NOT NULL, created REAL NOT NULL, updated REAL NOT NULL,
+        head TEXT, system TEXT);
+    CREATE INDEX conversations_updated ON conversations (updated);
+    CREATE TABLE messages (
+        id TEXT PRIMARY KEY, conversation TEXT NOT NULL REFERENCES conversations (id) ON DELETE CASCADE,
+        parent TEXT, role TEXT NOT NULL, content TEXT NOT NULL, reasoning TEXT NOT NULL,
+        created REAL NOT NULL, model TEXT, system TEXT, seed INTEGER, finish_reason TEXT, usage TEXT);
+    CREATE INDEX messages_conversation ON messages (conversation);
+    CREATE TABLE drafts (
+        message TEXT NOT NULL REFERENCES messages (id) ON DELETE CASCADE, position INTEGER NOT NULL,
+        content TEXT NOT NULL, reasoning TEXT NOT NULL, PRIMARY KEY (message, position)) WITHOUT ROWID;
+    """,
+    """
+    CREATE VIRTUAL TABLE words USING fts5 (content, tokenize = 'unicode61 remove_diacritics 2');
+    INSERT INTO words (rowid, content) SELECT rowid, spaced(content) FROM messages WHERE role != 'system';
+    """,
+    """
+    ALTER TABLE conversations ADD COLUMN pinned INTEGER NOT NULL DEFAULT 0;
+    """,
+)
+
+MARKS = ("\x02", "\x03")
+"""Around the words found, in an excerpt."""
+
+_SIGN = r"[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff]"
+_CJK = re.compile(f"({_SIGN})")
+_APART = re.compile(f" ?({MARKS[0]}?{_SIGN}{MARKS[1]}?) ?")
+
+
+class Database:
+    """A database of the newest schema, written ahead; threads take turns, processes wait for each other.
+
+    Raises: StoreError from every method, when it cannot be read or written; UsageError for text that is
+    not Unicode.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._lock = RLock()
+        private_file(path)
+        with self._faults():
+            self._connection = sqlite3.connect(
+                path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
+            )
+            try:
+                self._open()
+            except BaseException:
+                self._connection.close()
+                raise
+
+    def _open(self) -> None:
+        if self._version() > len(MIGRATIONS):
+            raise StoreError(
+                f"{self.path} was written by a newer qwen-chat (schema {self._version()}, this one knows "
+                f"{len(MIGRATIONS)}): upgrade qwen-chat, or start with --no-history"
+            )
+        self._connection.create_function("spaced", 1, spaced, deterministic=True)
+        self._write_ahead()
+        self._connection.execute("PRAGMA synchronous = FULL")
+        self._connection.execute("PRAGMA foreign_keys = ON")
+        self._connection.execute("PRAGMA secure_delete = ON")
+        if self._version() < len(MIGRATIONS):
+            self._migrate()
+
+    def _write_ahead(self) -> None:
+        deadline = time.monotonic() + BUSY_SECONDS
+        while True:
+            try:
+                self._connection.execute("PRAGMA journal_mode = WAL")
+                return
+            except sqlite3.OperationalError:
+                # SQLite does not wait here: two that open a new database at once would both be refused.
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.01)
+
+    def _version(self) -> int:
+        return int(self._connection.execute("PRAGMA user_version").fetchone()[0])
+
+    def _migrate(self) -> None:
+        with self.writing() as connection:
+            for number in range(self._version(), len(MIGRATIONS)):
+                for statement in MIGRATIONS[number].split(";"):
+                    connection.execute(statement)
+                connection.execute(f"PRAGMA user_version = {number + 1}")
+
+    @contextlib.contextmanager
+    def writing(self) -> Iterator[sqlite3.Connection]:
+        """Give the connection inside a transaction, committed at the end, undone by an exception."""
+        with self._lock, self._faults():
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._connection
+                self._connection.execute("COMMIT")
+            except BaseException:
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
+                raise
+
+    @contextlib.contextmanager
+    def reading(self) -> Iterator[sqlite3.Connection]:
+        """Give the connection to read from."""
+        with self._lock, self._faults():
+            yield self._connection
+
+    @contextlib.contextmanager
+    def waiting(self, seconds: float) -> Iterator[None]:
+        """Wait at most `seconds` for another process that writes, inside the block."""
+        with self._lock, self._faults():
+            self._connection.execute(f"PRAGMA busy_timeout = {seconds * 1000:.0f}")
+            try:
+                yield
+            finally:
+                self._connection.execute(f"PRAGMA busy_timeout = {BUSY_SECONDS * 1000:.0f}")
+
+    def close(self) -> None:
+        """Close the connection."""
+        with self._lock:
+            self._connection.close()
+
+    @contextlib.contextmanager
+    def _faults(self) -> Iterator[None]:
+        try:
+            yield
+        except (sqlite3.Error, UnicodeDecodeError) as error:
+            raise StoreError(f"cannot use {self.path}: {_mend(error)}") from None
+        except UnicodeEncodeError:
+            raise UsageError("the text is not valid Unicode") from None
+
+
+def spaced(text: str) -> str:
+    """Set CJK characters apart, so that each is a word to the index."""
+    return _CJK.sub(r" \1 ", text)
+
+
+def joined(text: str) -> str:
+    """Undo `spaced`, also in a text that was cut out or marked with MARKS."""
+    return _APART.sub(r"\1", text)
+
+
+def _mend(error: sqlite3.Error | UnicodeDecodeError) -> str:
+    # SQLite quotes a damaged schema, which may be any bytes.
+    text = "malformed" if isinstance(error, UnicodeDecodeError) else " ".join(str(error).split())
+    mends = {
+        "locked": "another program holds it; close that one",
+        "full": "make room on the disk",
+        "not a database": "it is damaged; move it away, a new one will be made",
+        "malformed": "it is damaged; move it away, a new one will be made",
+        "readonly": "make it writable, or start with --no-history",
+        "unable to open": "make its folder writable, or start with --no-history",
+    }
+    mend = next((mend for sign, mend in mends.items() if sign in text), "or start with --no-history")
+    return f"{text}: {mend}"

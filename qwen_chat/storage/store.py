@@ -1,0 +1,275 @@
+"""Conversations on disk: kept as they happen, listed, searched and read back.
+
+An answer that is being written lives in `drafts`, a row per piece, so that keeping it costs the same
+however long it is; a message whose `finish_reason` is null was cut off by the end of its process.
+"""
+
+import json
+import sqlite3
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from qwen_chat.errors import StoreError, UsageError
+from qwen_chat.files.paths import data_dir
+from qwen_chat.history import Answer, History, Node
+from qwen_chat.storage.database import MARKS, Database, spaced
+from qwen_chat.storage.rows import Hit, Summary, beginning, excerpt, node_from, said
+
+__all__ = ["Hit", "Store", "Summary", "default_path"]
+
+_EXCERPT_WORDS = 24
+
+_SUMMARY = """
+    SELECT c.id, c.title, c.updated,
+        (SELECT count(*) FROM messages m WHERE m.conversation = c.id AND m.role != 'system'), c.pinned
+    FROM conversations c
+"""
+
+
+def default_path() -> Path:
+    """Return where the conversations are kept."""
+    return data_dir() / "chats.db"
+
+
+class Store:
+    """The conversations; safe to use from several threads and processes at once.
+
+    Raises: StoreError from every method, when the database cannot be read or written.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._database = Database(path)
+
+    def close(self) -> None:
+        """Close the database."""
+        self._database.close()
+
+    def waiting(self, seconds: float) -> AbstractContextManager[None]:
+        """Wait at most `seconds` for another process that writes, inside the block."""
+        return self._database.waiting(seconds)
+
+    # Writing
+
+    def keep(self, history: History, node: Node | None = None) -> None:
+        """Write the conversation's title, head and system prompt, and `node` where one is given."""
+        with self._database.writing() as db:
+            self._keep_conversation(db, history)
+            if node is not None:
+                self._keep_message(db, history.id, node)
+
+    def keep_all(self, history: History) -> None:
+        """Write a whole conversation, as one that was loaded from a file."""
+        with self._database.writing() as db:
+            self._keep_conversation(db, history)
+            for node in history.nodes():
+                self._keep_message(db, history.id, node)
+
+    def add_all(self, histories: Iterable[History]) -> list[History]:
+        """Write conversations from elsewhere with the times they have, all or none, and return what is new.
+
+        What the store has already, message for message, is not written again.
+        """
+        added = []
+        with self._database.writing() as db:
+            begun = self._begun(db)
+            for history in histories:
+                nodes = history.nodes()
+                same = begun.setdefault(beginning(nodes[0]), []) if nodes else []
+                if any(said(nodes) <= self._said(db, id) for id in same):
+                    continue
+                same.append(history.id)
+                times = [node.created for node in nodes] or [time.time()]
+                self._keep_conversation(db, history, (min(times), max(times)))
+                for node in nodes:
+                    self._keep_message(db, history.id, node)
+                added.append(history)
+        return added
+
+    def _begun(self, db: sqlite3.Connection) -> dict[tuple[float, str], list[str]]:
+        """Return the conversations by the message that was written first in each."""
+        rows = db.execute(
+            "SELECT created, content, conversation FROM messages WHERE rowid IN "
+            "(SELECT min(rowid) FROM messages GROUP BY conversation)"
+        )
+        begun: dict[tuple[float, str], list[str]] = {}
+        for created, content, conversation in rows:
+            begun.setdefault((created, content), []).append(conversation)
+        return begun
+
+    def _said(self, db: sqlite3.Connection, conversation: str) -> set[tuple[object, ...]]:
+        rows = db.execute(
+            "SELECT role, content, reasoning, created FROM messages WHERE conversation = ?", (conversation,)
+        )
+        return set(rows)
+
+    def draft(self, message: str, position: int, content: str, reasoning: str) -> None:
+        """Write the next piece of an answer that is being written."""
+        with self._database.writing() as db:
+            # The message is gone when another process deleted the conversation meanwhile.
+            db.execute(
+                "INSERT OR REPLACE INTO drafts SELECT ?, ?, ?, ? WHERE EXISTS "
+                "(SELECT 1 FROM messages WHERE id = ?)",
+                (message, position, content, reasoning, message),
+            )
+
+    def pin(self, conversation: str, pinned: bool) -> None:
+        """Keep a conversation at the top of lists that ask for it, or no longer."""
+        with self._database.writing() as db:
+            db.execute("UPDATE conversations SET pinned = ? WHERE id = ?", (pinned, conversation))
+
+    def delete(self, conversation: str) -> None:
+        """Forget a conversation."""
+        with self._database.writing() as db:
+            db.execute(
+                "DELETE FROM words WHERE rowid IN (SELECT rowid FROM messages WHERE conversation = ?)",
+                (conversation,),
+            )
+            # The words that are gone stay in the index until its parts are merged.
+            db.execute("INSERT INTO words (words) VALUES ('optimize')")
+            db.execute("DELETE FROM conversations WHERE id = ?", (conversation,))
+
+    def _keep_conversation(
+        self, db: sqlite3.Connection, history: History, times: tuple[float, float] | None = None
+    ) -> None:
+        created, updated = times or (time.time(),) * 2
+        system = history.system.id if history.system else None
+        db.execute(
+            "INSERT INTO conversations (id, title, created, updated, head, system) VALUES (?, ?, ?, ?, ?, ?) "
+            "ON CONFLICT (id) DO UPDATE SET "
+            "title = excluded.title, updated = excluded.updated, head = excluded.head, "
+            "system = excluded.system",
+            (history.id, history.title, created, updated, history.head, system),
+        )
+
+    def _keep_message(self, db: sqlite3.Connection, conversation: str, node: Node) -> None:
+        answer = node.answer or Answer()
+        usage = json.dumps(asdict(answer.usage)) if answer.usage else None
+        finish = answer.finish_reason if node.answer else "stop"
+        message = node.message
+        db.execute(
+            "INSERT INTO messages VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET "
+            "content = excluded.content, reasoning = excluded.reasoning, "
+            "finish_reason = excluded.finish_reason, usage = excluded.usage",
+            (node.id, conversation, node.parent, message.role, message.content, message.reasoning,
+             node.created, answer.model, answer.system, answer.seed, finish, usage),
+        )  # fmt: skip
+        if finish is not None:
+            self._finish_message(db, node)
+
+    def _finish_message(self, db: sqlite3.Connection, node: Node) -> None:
+        db.execute("DELETE FROM drafts WHERE message = ?", (node.id,))
+        if node.message.role != "system":
+            db.execute(
+                "INSERT OR REPLACE INTO words (rowid, content) SELECT rowid, spaced(content) FROM messages "
+                "WHERE id = ?",
+                (node.id,),
+            )
+
+    # Reading
+
+    def load(self, prefix: str) -> History:
+        """Return the conversation whose id begins with `prefix`.
+
+        Raises: UsageError when none does, or several do.
+        """
+        with self._database.reading() as db:
+            id, title, head, system = self._found(db, prefix)
+            try:
+                return History.restore(id, title, self._nodes(db, id), head, system)
+            except (TypeError, ValueError) as error:
+                raise StoreError(f"conversation {id} in {self.path} is damaged: {error}") from None
+
+    def summary(self, prefix: str) -> Summary:
+        """Return what a list says of the conversation whose id begins with `prefix`.
+
+        Raises: UsageError when none does, or several do.
+        """
+        with self._database.reading() as db:
+            id = self._found(db, prefix)[0]
+            return _summary(db.execute(f"{_SUMMARY} WHERE c.id = ?", (id,)).fetchone())
+
+    def _found(self, db: sqlite3.Connection, prefix: str) -> tuple[Any, ...]:
+        found: list[tuple[Any, ...]] = db.execute(
+            "SELECT id, title, head, system FROM conversations WHERE substr(id, 1, ?) = ? LIMIT 2",
+            (max(1, len(prefix)), prefix),
+        ).fetchall()
+        if len(found) != 1:
+            fault = "several conversations begin" if found else "no conversation begins"
+            raise UsageError(f"{fault} with {prefix!r}: give more of its id, or one that /resume lists")
+        return found[0]
+
+    def recent(self, limit: int = 20, *, pinned_first: bool = False) -> list[Summary]:
+        """Return the conversations last talked in, newest first, or the pinned ones before all others."""
+        order = "c.pinned DESC, " if pinned_first else ""
+        with self._database.reading() as db:
+            rows = db.execute(f"{_SUMMARY} ORDER BY {order}c.updated DESC, c.rowid DESC LIMIT ?", (limit,))
+            return [_summary(row) for row in rows]
+
+    def fingerprint(self) -> str:
+        """Return what differs as soon as a list of the conversations would."""
+        with self._database.reading() as db:
+            seen = db.execute("SELECT count(*), max(updated), total(pinned) FROM conversations").fetchone()
+            return ":".join(map(str, seen))
+
+    def search(self, text: str, limit: int = 20) -> list[Hit]:
+        """Return the messages that hold all words of `text`, best first."""
+        words = text.replace("\0", " ").replace('"', " ").split()
+        query = " ".join(f'"{spaced(word)}"' for word in words)
+        if not query:
+            return []
+        with self._database.reading() as db:
+            # The excerpts are made inside: the index makes them for the best rows alone.
+            rows = db.execute(
+                "SELECT m.conversation, c.title, c.updated, m.id, m.role, m.content, w.excerpt FROM "
+                "(SELECT rowid, rank, snippet(words, 0, ?, ?, '…', ?) AS excerpt FROM words "
+                "WHERE words MATCH ? ORDER BY rank LIMIT ?) w "
+                "JOIN messages m ON m.rowid = w.rowid JOIN conversations c ON c.id = m.conversation "
+                "ORDER BY w.rank",
+                (*MARKS, _EXCERPT_WORDS, query, limit),
+            )
+            return [Hit(*(*fields, excerpt(marked))) for *fields, marked in rows]
+
+    def titled(self, text: str, limit: int = 20) -> list[Summary]:
+        """Return the conversations whose title holds all words of `text`, newest first."""
+        words = [word.casefold() for word in text.split()]
+        if not words:
+            return []
+        with self._database.reading() as db:
+            titles = db.execute(
+                "SELECT id, title FROM conversations ORDER BY updated DESC, rowid DESC"
+            ).fetchall()
+            found = [id for id, title in titles if all(word in title.casefold() for word in words)]
+            return [
+                _summary(db.execute(f"{_SUMMARY} WHERE c.id = ?", (id,)).fetchone()) for id in found[:limit]
+            ]
+
+    def _nodes(self, db: sqlite3.Connection, conversation: str) -> Iterator[Node]:
+        drafts = self._drafts(db, conversation)
+        rows = db.execute(
+            "SELECT id, parent, role, content, reasoning, created, model, system, seed, finish_reason, usage "
+            "FROM messages WHERE conversation = ? ORDER BY rowid",
+            (conversation,),
+        )
+        return (node_from(row, drafts) for row in rows.fetchall())
+
+    def _drafts(self, db: sqlite3.Connection, conversation: str) -> dict[str, tuple[str, str]]:
+        rows = db.execute(
+            "SELECT d.message, d.content, d.reasoning FROM drafts d JOIN messages m ON m.id = d.message "
+            "WHERE m.conversation = ? ORDER BY d.message, d.position",
+            (conversation,),
+        )
+        drafts: dict[str, tuple[str, str]] = {}
+        for message, content, reasoning in rows:
+            before = drafts.get(message, ("", ""))
+            drafts[message] = (before[0] + content, before[1] + reasoning)
+        return drafts
+
+
+def _summary(row: tuple[Any, ...]) -> Summary:
+    id, title, updated, messages, pinned = row
+    return Summary(id, title, updated, messages, bool(pinned))

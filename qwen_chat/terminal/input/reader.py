@@ -1,0 +1,175 @@
+"""The input line: what is typed while the model loads, with history and completion of commands."""
+
+import os
+import sys
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+from threading import Event, Thread
+
+from prompt_toolkit import PromptSession, print_formatted_text
+from prompt_toolkit.application import create_app_session, get_app, run_in_terminal
+from prompt_toolkit.auto_suggest import AutoSuggestFromHistory
+from prompt_toolkit.cursor_shapes import ModalCursorShapeConfig
+from prompt_toolkit.enums import EditingMode
+from prompt_toolkit.formatted_text import FormattedText
+from prompt_toolkit.history import FileHistory
+from prompt_toolkit.output import Output, create_output
+from prompt_toolkit.output.plain_text import PlainTextOutput
+from prompt_toolkit.output.vt100 import Vt100_Output
+from prompt_toolkit.utils import is_dumb_terminal
+
+from qwen_chat.files.paths import private_file, state_dir
+from qwen_chat.model.loading import LoadingModel
+from qwen_chat.session.session import ChatSession
+from qwen_chat.terminal.input.completion import ChatCompleter
+from qwen_chat.terminal.input.keys import bindings
+from qwen_chat.terminal.input.multiline import message
+from qwen_chat.terminal.input.typeahead import Typeahead, mark_pastes, send_nothing_yet
+from qwen_chat.terminal.text import printable
+
+_CONTINUATION = "... "
+_VI_ESCAPE_SECONDS = 0.05
+_MENU_ROWS = 8
+
+
+class LeftError(Exception):
+    """The prompt was left because something happened elsewhere; `typed` is what stood in it."""
+
+    def __init__(self, typed: str) -> None:
+        super().__init__("the prompt was left")
+        self.typed = typed
+
+
+class Reader:
+    """Reads messages from the terminal."""
+
+    def __init__(self, session: ChatSession, model: LoadingModel) -> None:
+        self._model = model
+        chosen = session.settings
+        self._announce = not chosen.quiet
+        self._leaving = Event()
+        plain = chosen.plain or chosen.screen_reader
+        # Without colours, a suggestion would look like what was typed.
+        coloured = not (plain or os.environ.get("NO_COLOR"))
+        with create_app_session(output=_output(spoken=chosen.screen_reader)):
+            self._prompt: PromptSession[str] = PromptSession(
+                multiline=True,
+                history=_InputHistory(private_file(state_dir() / "history"), session)
+                if chosen.history
+                else None,
+                key_bindings=bindings(spoken=chosen.screen_reader),
+                editing_mode=EditingMode.VI if chosen.vi else EditingMode.EMACS,
+                cursor=ModalCursorShapeConfig() if chosen.vi and not plain else None,
+                completer=ChatCompleter(session),
+                complete_while_typing=False,
+                # Rows that are kept free below the line are rows to go up again.
+                reserve_space_for_menu=0 if chosen.screen_reader else _MENU_ROWS,
+                auto_suggest=AutoSuggestFromHistory() if coloured else None,
+                enable_suspend=True,
+                prompt_continuation=_continuation,
+            )
+        if chosen.vi:
+            # Esc counts at once, and is not taken for the Alt of the key that follows.
+            self._prompt.app.ttimeoutlen = self._prompt.app.timeoutlen = _VI_ESCAPE_SECONDS
+        self._message = FormattedText([("" if plain else "bold", ">>> ")])
+
+    def read(self, draft: str = "") -> str:
+        """Return the next message; the model begins to load when the prompt is on the screen.
+
+        Raises: EOFError for Ctrl-D, KeyboardInterrupt for Ctrl-C on an empty line, ModelLoadError as
+        soon as the model failed to load, LeftError after `leave`.
+        """
+        app = self._prompt.app
+        app.erase_when_done = False
+        try:
+            typed = self._prompt.prompt(self._message, default=draft, pre_run=self._begin)
+        finally:
+            mark_pastes()
+        if app.erase_when_done:
+            shown = typed.replace("\n", f"\n{_CONTINUATION}")
+            print_formatted_text(FormattedText([*self._message, ("", shown)]), output=app.output)
+        return message(typed)
+
+    def leave(self) -> None:
+        """End the prompt that is on the screen, or the next one; callable from any thread."""
+        self._leaving.set()
+        app = self._prompt.app
+        if (loop := app.loop) is not None and app.is_running:
+            loop.call_soon_threadsafe(self._leave_now)
+
+    def typeahead(self) -> Typeahead:
+        """Return a context in which what is typed is kept for the next prompt."""
+        return Typeahead(self._prompt.app.input, escapes=self._prompt.editing_mode == EditingMode.VI)
+
+    def send_nothing_yet(self) -> None:
+        """Let what is typed already wait in the next prompt, even where Enter follows it."""
+        send_nothing_yet(self._prompt.app.input)
+
+    def _begin(self) -> None:
+        self._watch_loading()
+        self._leave_now()
+
+    def _leave_now(self) -> None:
+        app = self._prompt.app
+        if self._leaving.is_set() and app.is_running and not app.is_done:
+            self._leaving.clear()
+            app.erase_when_done = True
+            app.exit(exception=LeftError(self._prompt.default_buffer.text))
+
+    def _watch_loading(self) -> None:
+        app = get_app()
+        loop = app.loop
+
+        def report() -> None:
+            """Leave the prompt when the model failed to load; else say above it how it computes."""
+            self._model.start()
+            error = self._model.failure()
+            if not app.is_running or loop is None:
+                return
+            if error is not None:
+                loop.call_soon_threadsafe(lambda: app.exit(exception=error) if not app.is_done else None)
+            elif self._announce and self._model.notice:
+                loop.call_soon_threadsafe(run_in_terminal, partial(_say, self._model.notice))
+
+        def begin() -> None:
+            Thread(target=report, daemon=True).start()
+
+        if not self._model.ready and loop is not None:
+            # After the first drawing: loading holds Python's lock for most of its time.
+            loop.call_soon(loop.call_soon, begin)
+
+
+def _output(*, spoken: bool) -> Output:
+    """Return where prompts are written: without escape sequences where the terminal knows none."""
+    if is_dumb_terminal():
+        return PlainTextOutput(sys.stdout)
+    output = create_output()
+    if spoken and isinstance(output, Vt100_Output):
+        # Told how many rows are left, a prompt goes down to the last and up again.
+        output.enable_cpr = False
+    return output
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(f"{printable(text)}\n")
+    sys.stdout.flush()
+
+
+def _continuation(width: int, line: int, wraps: int) -> str:  # noqa: ARG001 - prompt_toolkit's signature
+    return "" if wraps else _CONTINUATION
+
+
+class _InputHistory(FileHistory):
+    """What was typed, in a file; a full disk costs the history and not the message."""
+
+    def __init__(self, path: Path, session: ChatSession) -> None:
+        super().__init__(path)
+        self._session = session
+
+    def store_string(self, string: str) -> None:
+        """Write an entry to the file, unless it is said in a chat that is not saved."""
+        if self._session.incognito:
+            return
+        with suppress(OSError):
+            super().store_string(string)

@@ -1,0 +1,81 @@
+"""The models that are here as text: each name on a line of its own, to be copied, and its figures below."""
+
+from collections.abc import Iterator, Sequence
+
+from qwen_chat.model.catalog.inventory import Entry
+from qwen_chat.model.catalog.machine import Machine
+from qwen_chat.terminal.text import printable
+
+_HEAD = ("", "on disk", "weights", "context", "fits, memory", "tokens/s")
+_RIGHT = (1, 2, 3)
+"""The columns of numbers."""
+
+
+def lines(entries: Sequence[Entry], machine: Machine) -> Iterator[str]:
+    """Yield the lines: the models, what the figures mean, then those with a fault and what it is."""
+    usable = [entry for entry in entries if entry.survey is not None]
+    rows = [_HEAD, *(_cells(entry, machine) for entry in usable)]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(_HEAD))]
+    if usable:
+        yield _line(_HEAD, widths)
+    for entry, row in zip(usable, rows[1:], strict=True):
+        yield _name(entry)
+        yield _line(row, widths)
+    if usable:
+        yield ""
+        yield from _legend(usable, machine)
+    for entry in entries:
+        if entry.fault:
+            yield printable(f"{_name(entry)}: {entry.fault}")
+
+
+def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
+    padded = [
+        f"{cell:>{width}}" if column in _RIGHT else f"{cell:<{width}}"
+        for column, (cell, width) in enumerate(zip(cells, widths, strict=True))
+    ]
+    return f"  {'  '.join(padded)}".rstrip()
+
+
+def _cells(entry: Entry, machine: Machine) -> tuple[str, ...]:
+    survey, speed = entry.survey, entry.speed
+    assert survey is not None  # noqa: S101 - for the type checker: those without have no row
+    read = f", reads {speed.read:,.0f}" if speed and speed.read else ""
+    return (
+        printable(survey.kind),
+        _size(survey.file_bytes),
+        _count(survey.parameters),
+        f"{survey.context_length:,}" if survey.context_length else "?",
+        f"{entry.fits(machine)}, {_memory(entry)}",
+        f"{speed.write:,.1f}{read}" if speed else "not run here yet",
+    )
+
+
+def _name(entry: Entry) -> str:
+    """Return what to write after `-c`."""
+    stored = entry.stored
+    elsewhere = f" --hub {stored.hub}" if stored.named and stored.hub != "huggingface" else ""
+    return printable(f"{stored.checkpoint}{elsewhere}")
+
+
+def _memory(entry: Entry) -> str:
+    least, most = entry.memory or (0, 0)
+    known = entry.survey is not None and entry.survey.token_bytes is not None
+    amount = _size(most) if least == most else f"{_size(least)} to {_size(most)}"
+    return amount if known else f"{amount} + context"
+
+
+def _legend(entries: Sequence[Entry], machine: Machine) -> Iterator[str]:
+    contexts = sorted({entry.context for entry in entries})
+    counted = f"{contexts[0]:,}" if len(contexts) == 1 else f"{contexts[0]:,} to {contexts[-1]:,}"
+    total, free = _size(machine.total), _size(machine.free)
+    yield f"Memory: for the weights and {counted} tokens of context; GPUs are not counted."
+    yield f"This machine has {total}, {free} of it free. Tokens/s: measured in the last chat."
+
+
+def _count(weights: int) -> str:
+    return f"{weights / 1e9:.1f} B" if weights >= 1e9 else f"{weights / 1e6:.1f} M"
+
+
+def _size(amount: int) -> str:
+    return f"{amount / 1e9:.1f} GB" if amount >= 1e9 else f"{amount / 1e6:,.0f} MB"

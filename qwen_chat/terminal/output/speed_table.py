@@ -1,0 +1,44 @@
+"""Measured points as a table."""
+
+from collections.abc import Sequence
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from qwen_chat.evaluation.speed import Measured
+
+_COLUMNS = ("numbers", "batch", "context", "reads tokens/s", "writes tokens/s", "peak GiB")
+_PLAIN_WIDTH = 120
+
+
+def show(rows: Sequence[Measured]) -> None:
+    """Print the rows to stdout; a fault takes the place of its figures."""
+    table = Table(box=box.SIMPLE)
+    for number, name in enumerate(_COLUMNS):
+        table.add_column(name, justify="left" if number == 0 else "right")
+    for row in rows:
+        table.add_row(*_cells(row))
+    console = Console(highlight=False, markup=False)
+    if not console.is_terminal:
+        console.width = _PLAIN_WIDTH
+    console.print(table)
+    for row in rows:
+        if row.error:
+            point = row.point
+            where = f"{point.name}, batch {point.batch}, context {point.context:,}"
+            console.print(f"{where}: {row.error}", soft_wrap=True)
+
+
+def _cells(row: Measured) -> list[str]:
+    point = row.point
+    figures = (
+        ("-",) * 3
+        if row.error
+        else (
+            f"{row.read_speed:,.0f}",
+            f"{row.write_speed:,.1f}",
+            f"{row.peak_gib:.2f}",
+        )
+    )
+    return [point.name, str(point.batch), f"{point.context:,}", *figures]

@@ -1,0 +1,1 @@
+"""Gradio's part of the page: the frame and the settings panel."""

@@ -1,0 +1,98 @@
+"""Another model for one person's conversations, loaded while the one they have goes on answering."""
+
+from contextlib import suppress
+from dataclasses import replace
+from io import StringIO
+from pathlib import Path
+from threading import Lock, Thread
+
+from qwen_chat.errors import ModelError, SessionBusyError
+from qwen_chat.model.base import ChatModel
+from qwen_chat.model.catalog.cache import Stored
+from qwen_chat.model.factory import open_model
+from qwen_chat.model.loading import LoadingModel
+from qwen_chat.session.users import Person
+from qwen_chat.settings import Settings
+
+
+class Models:
+    """Exchanges the model of a person; one that cannot be loaded leaves the old one in its place."""
+
+    def __init__(self, person: Person) -> None:
+        self._person = person
+        self._first = (person.settings, _place(person.model))
+        self._lock = Lock()
+        self._thread: Thread | None = None
+        self.coming = ""
+        """The name of the model that is being loaded, or ""."""
+        self.fault = ""
+        """Why the last one could not be loaded, or ""."""
+
+    def take(self, stored: Stored) -> None:
+        """Begin to load a model that is here; once it is loaded, every conversation uses it.
+
+        Raises: SessionBusyError while an answer is being written or a model loads; ModelLoadError.
+        """
+        with self._lock:
+            self._check_idle()
+            settings = self._settings(stored)
+            _, model = open_model(settings, StringIO())
+            model.name = _name(stored) or model.name
+            self.coming, self.fault = model.name, ""
+            self._thread = Thread(target=self._finish, args=(model, settings), name="take-model", daemon=True)
+            self._thread.start()
+
+    def wait(self) -> None:
+        """Wait until nothing is being loaded."""
+        if self._thread is not None:
+            self._thread.join()
+
+    def _check_idle(self) -> None:
+        current = self._person.model
+        loading = self.coming or (
+            current.name if isinstance(current, LoadingModel) and not current.ready else ""
+        )
+        if loading:
+            raise SessionBusyError(f"{loading} is still loading: wait for it")
+        if any(session.running is not None for session in self._person.sessions):
+            raise SessionBusyError("an answer is still being written: wait for it, or stop it")
+
+    def _settings(self, stored: Stored) -> Settings:
+        """Return the settings that the server was started with, without what belongs to one checkpoint."""
+        settings, place = self._first
+        if place is not None and place == _resolved(stored.path):
+            return settings
+        # By its path: a hub's name would ask the hub first.
+        checkpoint = "embedded" if stored.checkpoint == "embedded" else str(stored.path)
+        return replace(settings, checkpoint_path=checkpoint, revision=None, lora=(), draft=None)
+
+    def _finish(self, model: LoadingModel, settings: Settings) -> None:
+        fault = model.start().failure()
+        if fault is not None:
+            self.coming, self.fault = "", str(fault)
+            return
+        old = self._person.model
+        turns = self._person.use(model, settings)
+        self.coming = ""
+        for turn in turns:
+            turn.wait()
+        with suppress(ModelError):
+            old.close()
+
+
+def _name(stored: Stored) -> str:
+    """Return a hub's name for a folder, whose own is a hash there; "" for one that has a name."""
+    if not (stored.named and stored.path.is_dir()):
+        return ""
+    return stored.checkpoint.partition(":")[0].rpartition("/")[2]
+
+
+def _place(model: ChatModel) -> Path | None:
+    checkpoint = model.checkpoint if isinstance(model, LoadingModel) else None
+    return _resolved(checkpoint) if checkpoint is not None else None
+
+
+def _resolved(path: Path) -> Path:
+    with suppress(OSError, RuntimeError):
+        return path.resolve()
+    return path

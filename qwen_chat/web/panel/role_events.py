@@ -1,0 +1,123 @@
+"""What happens with roles on a page: one is chosen, copied, made, changed, deleted, imported or played."""
+
+from dataclasses import astuple
+from pathlib import Path
+
+import gradio as gr
+
+from qwen_chat import roles as presets
+from qwen_chat.errors import UsageError
+from qwen_chat.i18n.panel import word
+from qwen_chat.roles.card_import import SIZE_LIMIT
+from qwen_chat.web.panel import role_form as own_roles
+from qwen_chat.web.panel.context import Asked, Line, plain
+from qwen_chat.web.panel.role_form import Form
+from qwen_chat.web.panel.settings_events import Update
+
+_FIELDS = 6
+
+
+class RoleEvents:
+    """The list of roles, the form of one, the button that deletes it, and the line below."""
+
+    def __init__(self, asked: Asked) -> None:
+        self._asked = asked
+
+    def show(self, request: gr.Request) -> tuple[Update, Update, str]:
+        """Return the list, whether there is a form at all, and the line."""
+        alone = self._asked.alone(request)
+        line = "" if alone else word("roles are everyone's on this server: they are changed where it runs")
+        return _listed(), gr.update(visible=alone), line
+
+    def fill(self, name: str | None, request: gr.Request) -> tuple[Update, ...]:
+        """Fill the form from a role."""
+        line = Line()
+        if not name or not self._asked.alone(request):
+            return *_nothing(), gr.skip(), ""
+        with line:
+            form = own_roles.form_of(name)
+            if not own_roles.is_own(name):
+                line.text = word("built in: saving keeps a copy of it as your own")
+            return *astuple(form), gr.update(interactive=own_roles.is_own(name)), line.text
+        return *_nothing(), gr.skip(), line.text
+
+    def new(self) -> tuple[Update, ...]:
+        """Empty the form, for a role that is none yet."""
+        return gr.update(value=None), *astuple(Form()), gr.update(interactive=False), ""
+
+    def save(  # noqa: PLR0917 - one for each field of the form
+        self,
+        was: str | None,
+        name: str,
+        title: str,
+        system: str,
+        greeting: str,
+        examples: str,
+        sampling: str,
+        request: gr.Request,
+    ) -> tuple[Update, Update, str]:
+        """Keep what the form says."""
+        with (line := Line()):
+            self._check_alone(request)
+            role = own_roles.save(Form(name, title, system, greeting, examples, sampling), was or "")
+            said = f"{word('saved; new conversations can be held in it')}: {plain(role.title)}"
+            return _listed(role.name), gr.update(interactive=True), said
+        return gr.skip(), gr.skip(), line.text
+
+    def delete(self, name: str | None, request: gr.Request) -> tuple[Update, ...]:
+        """Delete the role that the form was filled from."""
+        with (line := Line()):
+            self._check_alone(request)
+            own_roles.remove(name or "")
+            said = f"{word('deleted')}: {plain(name or '')}"
+            return _listed(None), *astuple(Form()), gr.update(interactive=False), said
+        return gr.skip(), *_nothing(), gr.skip(), line.text
+
+    def import_card(self, path: str | None, request: gr.Request) -> tuple[Update, ...]:
+        """Make a role of a character card, and show it with what a person should know of it."""
+        line = Line()
+        with line:
+            self._check_alone(request)
+            if path is None:
+                raise UsageError("no file was sent")
+            imported = own_roles.import_card(Path(path).name, _bytes(Path(path)))
+            name = imported.preset.name
+            notes = "".join(f"  \n{plain(note)}" for note in imported.notes)
+            said = f"{word('imported')}: {plain(imported.preset.title)}{notes}"
+            return _listed(name), *astuple(own_roles.form_of(name)), gr.update(interactive=True), said
+        return gr.skip(), *_nothing(), gr.skip(), line.text
+
+    def play(self, chat: str, name: str | None, request: gr.Request) -> str:
+        """Begin a conversation in a role, in the place of the one in view."""
+        with (line := Line()):
+            if not name:
+                raise UsageError("choose a role first")
+            session = self._asked.session(chat, request)
+            if session is not None:
+                session.take_role(presets.load(name))
+        return line.text
+
+    def _check_alone(self, request: gr.Request) -> None:
+        if not self._asked.alone(request):
+            raise UsageError("roles are everyone's on this server: they are changed where it runs")
+
+
+def _listed(*chosen: str | None) -> Update:
+    """Return the list, with another role chosen where one is given; what cannot be read is left out."""
+    found, _ = presets.all_presets()
+    own = [(f"★ {role.title}", role.name) for role in found if own_roles.is_own(role.name)]
+    built_in = [(role.title, role.name) for role in found if not own_roles.is_own(role.name)]
+    choices = [*own, *built_in]
+    return gr.update(choices=choices, value=chosen[0]) if chosen else gr.update(choices=choices)
+
+
+def _nothing() -> tuple[Update, ...]:
+    return (gr.skip(),) * _FIELDS
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return file.read(SIZE_LIMIT + 1)
+    except OSError as error:
+        raise UsageError(f"{path.name} cannot be read: {error.strerror or error}") from None

@@ -1,0 +1,187 @@
+"""What happens with the settings of a page: everything goes through the conversation, so that all see it.
+
+A method returns what changes of each component that it is bound to; the last of them is the line below.
+"""
+
+from dataclasses import fields
+from typing import Any, get_args
+
+import gradio as gr
+
+from qwen_chat.errors import UsageError
+from qwen_chat.i18n.panel import word
+from qwen_chat.message import Think
+from qwen_chat.sampling import NAMES, SamplingParams
+from qwen_chat.session.session import ChatSession
+from qwen_chat.web.panel import text_lines as lines
+from qwen_chat.web.panel.context import Asked, Line, is_ready
+from qwen_chat.web.schemas import MAX_MESSAGE
+
+Update = Any
+"""What gr.update returns, or a value."""
+
+SLIDERS = {
+    "temperature": 0.05,
+    "top_p": 0.01,
+    "min_p": 0.01,
+    "presence_penalty": 0.1,
+    "frequency_penalty": 0.1,
+}
+"""The parameters that are dragged, and by which steps; the others are typed."""
+
+LIMITS = {
+    item.name: (item.metadata["low"], item.metadata["high"])
+    for item in fields(SamplingParams)
+    if "low" in item.metadata
+}
+_OFF = {"temperature": 1.0, "top_p": 1.0}
+"""Where a slider stands when neither conversation nor checkpoint says anything; the others stand at 0."""
+
+_UNSAID = {"seed": "Default: random", "max_new_tokens": "Default: no limit", "stop": "Default: none"}
+
+
+class Parameter:
+    """One sampling parameter: its control, the button that gives it its default, the line below."""
+
+    def __init__(self, name: str, asked: Asked) -> None:
+        self.name = name
+        self._asked = asked
+
+    def show(self, session: ChatSession | None) -> tuple[Update, Update]:
+        """Return the control and its button as the conversation has them."""
+        if session is None or not is_ready(session.model):
+            return gr.update(interactive=False), gr.update(interactive=False)
+        value = self._shown(session.effective_params)
+        return gr.update(value=value, interactive=True), self._button(session)
+
+    def change(self, chat: str, value: object, request: gr.Request) -> tuple[Update, Update, str]:
+        """Set the parameter from the next answer on; what is emptied goes back to its default."""
+        session = None
+        with (line := Line()):
+            session = self._asked.session(chat, request)
+            if session is not None and is_ready(session.model):
+                self._change(session, value)
+                # The control itself is left alone: it may still be moving.
+                return gr.skip(), self._button(session), ""
+        return *self.show(session), line.text
+
+    def reset(self, chat: str, request: gr.Request) -> tuple[Update, Update, str]:
+        """Give the parameter the checkpoint's default."""
+        session = None
+        with (line := Line()):
+            session = self._asked.session(chat, request)
+            if session is not None:
+                session.configure(SamplingParams(), frozenset({self.name}))
+        return *self.show(session), line.text
+
+    def _change(self, session: ChatSession, value: object) -> None:
+        if value == self._shown(session.effective_params):
+            return  # a field that is only passed through stays at its default
+        given = (lines.split(str(value or "")) or None) if self.name == "stop" else value
+        if given is None:
+            session.configure(SamplingParams(), frozenset({self.name}))
+        else:
+            session.configure(SamplingParams.from_mapping({self.name: given}))
+
+    def _button(self, session: ChatSession) -> Update:
+        default = getattr(session.model.default_params, self.name)
+        if default is None:
+            text = word(_UNSAID.get(self.name, "Default: the engine's own"))
+        else:
+            text = f"{word('Default')}: {_said(default)}"
+        return gr.update(value=text, interactive=getattr(session.params, self.name) is not None)
+
+    def _shown(self, params: SamplingParams) -> object:
+        value = getattr(params, self.name)
+        if self.name == "stop":
+            return lines.joined(value or ())
+        return _OFF.get(self.name, 0.0) if value is None and self.name in SLIDERS else value
+
+
+class Sampling:
+    """All parameters together."""
+
+    def __init__(self, asked: Asked) -> None:
+        self._asked = asked
+        self.parameters = [Parameter(name, asked) for name in NAMES]
+
+    def show(self, chat: str, request: gr.Request) -> list[Update]:
+        """Return every control and button as the conversation has them, and the line below."""
+        session = None
+        with (line := Line()):
+            session = self._asked.session(chat, request)
+        return self._all(session, line)
+
+    def reset(self, chat: str, request: gr.Request) -> list[Update]:
+        """Take back every change since the conversation began, or since its role was taken."""
+        session = None
+        with (line := Line()):
+            session = self._asked.session(chat, request)
+            if session is not None:
+                session.reset_params()
+        return self._all(session, line)
+
+    def _all(self, session: ChatSession | None, line: Line) -> list[Update]:
+        return [*(update for each in self.parameters for update in each.show(session)), line.text]
+
+
+class System:
+    """The system prompt of the conversation in view."""
+
+    def __init__(self, asked: Asked) -> None:
+        self._asked = asked
+
+    def show(self, chat: str, request: gr.Request) -> tuple[str, str]:
+        """Return the prompt in force."""
+        text = ""
+        with (line := Line()):
+            session = self._asked.session(chat, request)
+            text = _system_of(session) if session is not None else ""
+        return text, line.text
+
+    def apply(self, chat: str, text: str, request: gr.Request) -> str:
+        """Replace the prompt, and say from which answer on it counts."""
+        with (line := Line()):
+            session = self._asked.session(chat, request)
+            if session is not None:
+                line.text = self._apply(session, text)
+        return line.text
+
+    def _apply(self, session: ChatSession, text: str) -> str:
+        if len(text) > MAX_MESSAGE:
+            raise UsageError(f"too long: at most {MAX_MESSAGE:,} characters can be sent at once")
+        if text != _system_of(session):
+            session.set_system(text)
+        answers = sum(node.message.role == "assistant" for node in session.history.path())
+        return f"{word('It counts from the next answer on: number')} {answers + 1}"
+
+
+class Thinking:
+    """Whether the model reasons first, the same as /think."""
+
+    def __init__(self, asked: Asked) -> None:
+        self._asked = asked
+
+    def choose(self, chat: str, value: str, request: gr.Request) -> str:
+        """Choose from the next answer on."""
+        with (line := Line()):
+            session = self._asked.session(chat, request)
+            choice = next((each for each in get_args(Think) if each == value), None)
+            if choice is None:
+                raise UsageError(f"thinking must be one of {', '.join(get_args(Think))}")
+            if session is not None:
+                session.set_think(choice)
+        return line.text
+
+
+def _system_of(session: ChatSession) -> str:
+    """Return the prompt in force; the checkpoint's own is known only once it is loaded."""
+    if session.history.system is not None:
+        return session.history.system.message.content
+    return session.system_prompt if is_ready(session.model) else ""
+
+
+def _said(value: float | tuple[str, ...]) -> str:
+    if isinstance(value, tuple):
+        return ", ".join(map(repr, value))
+    return f"{value:g}" if isinstance(value, float) else f"{value:,}"
