@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-Role = Literal["system", "user", "assistant"]
+MessageRole = Literal["system", "user", "assistant"]
 
 FinishReason = Literal["stop", "length", "context", "interrupted", "error"]
 """Why an answer ended: by itself, at max_new_tokens, at the end of the context, by a person
@@ -18,7 +18,7 @@ Think = Literal["auto", "on", "off"]
 class Message:
     """One message of a prompt."""
 
-    role: Role
+    role: MessageRole
     content: str
     reasoning: str = ""
 

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from threading import Lock
 
 
-class Changes:
+class Observable:
     """Those who want to know; being told says only that there is something new to look at.
 
     What is told must be quick and must not wait for the one who tells: set an event, poke a loop.
@@ -16,7 +16,7 @@ class Changes:
         self._lock = Lock()
 
     @contextmanager
-    def telling(self, told: Callable[[], None]) -> Iterator[None]:
+    def subscribe(self, told: Callable[[], None]) -> Iterator[None]:
         """Call `told` at each change, inside the block."""
         with self._lock:
             self._told = (*self._told, told)
@@ -26,7 +26,7 @@ class Changes:
             with self._lock:
                 self._told = tuple(each for each in self._told if each is not told)
 
-    def tell(self) -> None:
+    def notify(self) -> None:
         """Tell everyone."""
         # A whole tuple is put in place of the other, so that telling needs no lock.
         for told in self._told:

@@ -1,13 +1,11 @@
 """What can be typed is written down: every command of the chat and of the command line, every setting."""
 
-from pathlib import Path
-
 import pytest
+from places import ROOT
 
 from qwen_chat.cli.main import COMMANDS as SUBCOMMANDS
 from qwen_chat.commands import COMMANDS
 
-ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 WRITTEN = README + "".join(path.read_text(encoding="utf-8") for path in sorted((ROOT / "docs").glob("*.md")))
 

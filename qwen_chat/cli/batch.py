@@ -15,11 +15,11 @@ from typing import IO, TYPE_CHECKING, Any
 import click
 
 from qwen_chat import batch as core
-from qwen_chat import roles as presets
 from qwen_chat.cli.flags import read_settings, setting_flags
 from qwen_chat.errors import ModelError, UsageError
 from qwen_chat.model.base import ChatModel, PromptOptions
 from qwen_chat.model.factory import open_model
+from qwen_chat.roles import load_role
 from qwen_chat.settings import Settings
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def batch(prompts: str, output: str, batch_size: int, overwrite: bool, **flags: 
     sampling parameters.
     """
     chosen = read_settings(flags, system_file=None)
-    role = presets.load(chosen.role).addressed_to(chosen.user_name) if chosen.role else None
+    role = load_role(chosen.role).addressed_to(chosen.user_name) if chosen.role else None
     with ExitStack() as stack:
         source = stack.enter_context(nullcontext(sys.stdin.buffer) if prompts == "-" else _source(prompts))
         out = stack.enter_context(_output(Path(output)))

@@ -7,7 +7,6 @@ from typing import Any
 import click
 
 from qwen_chat import __version__
-from qwen_chat import roles as presets
 from qwen_chat.cli.flags import read_settings, setting_flags
 from qwen_chat.cli.shared_page import SharedPage
 from qwen_chat.errors import UsageError
@@ -15,6 +14,7 @@ from qwen_chat.files import text as text_file
 from qwen_chat.history import History
 from qwen_chat.model.factory import open_model
 from qwen_chat.model.loading import LoadingModel
+from qwen_chat.roles import load_role
 from qwen_chat.session.session import ChatSession
 from qwen_chat.settings import Settings
 from qwen_chat.storage.store import Store, default_path
@@ -61,7 +61,7 @@ def chat(
     question = _question(prompt)
     if as_json and question is None:
         raise UsageError("--json is for one answer: give the question with -p, or on stdin")
-    role = presets.load(chosen.role) if chosen.role and not resuming else None
+    role = load_role(chosen.role) if chosen.role and not resuming else None
     with ExitStack() as stack:
         store = stack.enter_context(closing(Store(default_path()))) if chosen.history else None
         resumed = _resumed(store, resume, go_on=go_on) if store else None

@@ -17,7 +17,7 @@ from qwen_chat.history import History
 from qwen_chat.importers import imported_lines, read_chats
 from qwen_chat.storage import search as finding
 from qwen_chat.storage.store import Store, default_path
-from qwen_chat.terminal.text import printable
+from qwen_chat.text import printable
 
 _CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 _CONTROLS = re.compile(r"[\x7f-\x9f]")

@@ -10,7 +10,7 @@ import click
 from qwen_chat import settings
 from qwen_chat.cli.flags import given_flags, setting_flags
 from qwen_chat.settings import InForce, Place, config_path, in_force
-from qwen_chat.terminal.text import printable
+from qwen_chat.text import printable
 
 _LONGEST = 60
 """Characters of a value that are shown; --json has it all."""

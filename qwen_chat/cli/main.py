@@ -14,7 +14,7 @@ import click
 from qwen_chat.cli import completion
 from qwen_chat.errors import QwenChatError, UsageError
 from qwen_chat.model import worker
-from qwen_chat.terminal.text import printable
+from qwen_chat.text import printable
 
 COMMANDS = {
     "web": "the same conversations in a browser",

@@ -10,7 +10,6 @@ from typing import Any
 
 import click
 
-from qwen_chat import roles as presets
 from qwen_chat.cli import value_completion as completing
 from qwen_chat.cli.flags import read_settings, setting_flags
 from qwen_chat.errors import UsageError
@@ -18,9 +17,9 @@ from qwen_chat.evaluation import role_probes as role_tests
 from qwen_chat.evaluation.role_probes import Verdict
 from qwen_chat.model.base import PromptOptions
 from qwen_chat.model.factory import open_model
-from qwen_chat.roles import Preset
+from qwen_chat.roles import Role, all_roles, load_role, own_roles_dir, role_path
 from qwen_chat.settings import Settings
-from qwen_chat.terminal.text import printable
+from qwen_chat.text import printable
 
 _CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
@@ -35,10 +34,10 @@ def roles(context: click.Context) -> int:
 @roles.command("list", context_settings=_CONTEXT)
 def list_roles() -> int:
     """List every role; your own have a *."""
-    found, problems = presets.all_presets()
+    found, problems = all_roles()
     width = max((len(preset.name) for preset in found), default=0)
     for preset in found:
-        own = presets.path_of(preset.name).parent == presets.own_dir()
+        own = role_path(preset.name).parent == own_roles_dir()
         _say(f"{'*' if own else ' '} {preset.name:<{width}}  {preset.title}")
     for problem in problems:
         sys.stderr.write(f"{printable(problem)}\n")
@@ -49,9 +48,9 @@ def list_roles() -> int:
 @click.argument("name", shell_complete=completing.roles)
 def show(name: str) -> int:
     """Show what a role says, and where its file is."""
-    preset = presets.load(name)
+    preset = load_role(name)
     _say(preset.title)
-    _say(str(presets.path_of(name)))
+    _say(str(role_path(name)))
     _say(f"\n{preset.system}")
     for number, greeting in enumerate(preset.greetings, 1):
         _say(f"\ngreeting {number}: {greeting}")
@@ -105,16 +104,14 @@ def test(names: tuple[str, ...], *, as_json: bool, **flags: Any) -> int:  # noqa
     return 0 if all(verdict.passed for verdict in verdicts) else 1
 
 
-def _with_probes(name: str) -> Preset:
-    role = presets.load(name)
+def _with_probes(name: str) -> Role:
+    role = load_role(name)
     if not role.probes:
-        raise UsageError(
-            f"the role {name} has no probes: write some under [[probes]] in {presets.path_of(name)}"
-        )
+        raise UsageError(f"the role {name} has no probes: write some under [[probes]] in {role_path(name)}")
     return role
 
 
-def _verdicts(roles: list[Preset], chosen: Settings) -> Generator[Verdict, None, None]:
+def _verdicts(roles: list[Role], chosen: Settings) -> Generator[Verdict, None, None]:
     _, loading = open_model(chosen, sys.stderr)
     with closing(loading.loaded()) as model:
         for role in roles:

@@ -20,9 +20,9 @@ def files(context: click.Context, parameter: click.Parameter, begun: str) -> lis
 
 def roles(context: click.Context, parameter: click.Parameter, begun: str) -> list[CompletionItem]:  # noqa: ARG001
     """Offer the roles with their titles."""
-    from qwen_chat import roles as presets
+    from qwen_chat.roles import all_roles
 
-    found, _ = presets.all_presets()
+    found, _ = all_roles()
     return [CompletionItem(role.name, help=role.title) for role in found if role.name.startswith(begun)]
 
 

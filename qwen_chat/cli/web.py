@@ -13,7 +13,6 @@ from typing import Any
 
 import click
 
-from qwen_chat import roles as presets
 from qwen_chat.cli.flags import read_settings, setting_flags
 from qwen_chat.cli.shared_page import show
 from qwen_chat.cli.web_flags import WebFlags, split, web_flags
@@ -21,10 +20,11 @@ from qwen_chat.files.paths import data_dir
 from qwen_chat.http import accounts
 from qwen_chat.model.factory import open_model
 from qwen_chat.model.loading import LoadingModel
+from qwen_chat.roles import load_role
 from qwen_chat.session.users import People, Person
 from qwen_chat.settings import Settings
 from qwen_chat.storage.store import Store, default_path
-from qwen_chat.terminal.text import printable
+from qwen_chat.text import printable
 from qwen_chat.web.serving import Page
 from qwen_chat.web.tunnel import shared
 
@@ -46,7 +46,7 @@ def web(**flags: Any) -> int:  # noqa: ANN401
     asked.check()
     chosen = read_settings(given, system_file=None)
     if chosen.role:
-        presets.load(chosen.role)
+        load_role(chosen.role)
     who, certificate = asked.accounts(), asked.certificate()
     with ExitStack() as stack:
         _, model = open_model(chosen, sys.stderr)

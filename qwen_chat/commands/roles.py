@@ -6,10 +6,9 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
-from qwen_chat import roles as presets
 from qwen_chat.commands.table import Choice, Outcome, Picking, command, whole_number
 from qwen_chat.errors import UsageError
-from qwen_chat.roles import Preset
+from qwen_chat.roles import Role, all_roles, load_role
 from qwen_chat.session.session import ChatSession
 
 _PREVIEW_LENGTH = 240
@@ -33,14 +32,14 @@ def role(session: ChatSession, argument: str) -> Outcome:
         return _import(rest)
     number = rest.strip()
     if number.isdecimal():
-        session.take_role(_greeting_with(presets.load(head), whole_number(number)))
+        session.take_role(_greeting_with(load_role(head), whole_number(number)))
     else:
-        session.take_role(presets.load(argument))
+        session.take_role(load_role(argument))
     return Outcome(_entered(session))
 
 
 def _listed(session: ChatSession) -> Outcome:
-    found, problems = presets.all_presets()
+    found, problems = all_roles()
     current = session.role.name if session.role else ""
     shown = [preset.addressed_to(session.settings.user_name) for preset in found]
     choices = tuple(Choice(preset.name, preset.title, _preview(preset)) for preset in shown)
@@ -49,7 +48,7 @@ def _listed(session: ChatSession) -> Outcome:
     return Outcome("\n".join([*lines, *problems]), picking=Picking("role", choices, current, tuple(problems)))
 
 
-def _preview(preset: Preset) -> str:
+def _preview(preset: Role) -> str:
     greeting = ["", f"» {_begin(preset.greeting)}"] if preset.greeting else []
     return "\n".join([preset.title, "", _begin(preset.system), *greeting])
 
@@ -58,7 +57,7 @@ def _begin(text: str) -> str:
     return text if len(text) <= _PREVIEW_LENGTH else text[:_PREVIEW_LENGTH] + "…"
 
 
-def _greeting_with(preset: Preset, number: int) -> Preset:
+def _greeting_with(preset: Role, number: int) -> Role:
     """Return the role with another of its greetings, counted from 1."""
     if not 1 <= number <= len(preset.greetings):
         raise UsageError(f"no greeting {number}: {preset.name} has {len(preset.greetings)}")

@@ -8,7 +8,7 @@ from threading import Event
 from qwen_chat.errors import ModelError, UsageError
 from qwen_chat.message import Message
 from qwen_chat.model.base import PLAIN, ChatModel, PromptOptions
-from qwen_chat.roles import Preset
+from qwen_chat.roles import Role
 from qwen_chat.roles.probes import Probe
 from qwen_chat.sampling import SamplingParams
 
@@ -41,7 +41,7 @@ class Verdict:
 
 def run_probes(
     model: ChatModel,
-    role: Preset,
+    role: Role,
     params: SamplingParams,
     options: PromptOptions = PLAIN,
     *,
@@ -68,7 +68,7 @@ class _Player:
     """A model in a role."""
 
     model: ChatModel
-    role: Preset
+    role: Role
     options: PromptOptions
     cancel: Event
 

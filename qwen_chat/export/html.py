@@ -10,9 +10,9 @@ from functools import cache
 from html import escape
 from importlib.resources import files
 
-from qwen_chat.export.controls import visible
 from qwen_chat.export.labels import NAMES, ending, moment
 from qwen_chat.history import History, Node
+from qwen_chat.text import visible
 
 _LIGHT, _DARK = "xcode", "github-dark"
 

@@ -8,7 +8,7 @@ from typing import Any
 from qwen_chat.errors import UsageError
 from qwen_chat.files.json import choice, field, parse
 from qwen_chat.history import Answer, History, Node
-from qwen_chat.message import FinishReason, Message, Role, Usage
+from qwen_chat.message import FinishReason, Message, MessageRole, Usage
 
 FORMAT = "qwen-chat/1"
 
@@ -81,7 +81,7 @@ def _node(entry: object, known: Mapping[str, Node]) -> Node:
         raise ValueError("another message has the same id")
     parent = _spoken(entry, "parent", known)
     message = Message(
-        choice(said, "role", Role), field(said, "content", str), field(said, "reasoning", str, "")
+        choice(said, "role", MessageRole), field(said, "content", str), field(said, "reasoning", str, "")
     )
     created = field(entry, "created", float)
     if not 0 <= created < _END_OF_TIME:

@@ -3,9 +3,9 @@
 from datetime import datetime
 
 from qwen_chat.history import Node
-from qwen_chat.message import Role
+from qwen_chat.message import MessageRole
 
-NAMES: dict[Role, str] = {"system": "System", "user": "You", "assistant": "Assistant"}
+NAMES: dict[MessageRole, str] = {"system": "System", "user": "You", "assistant": "Assistant"}
 
 
 def moment(seconds: float) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from qwen_chat.importers.parsed import Piece, Plan, list_of, object_of, placeholder, text_of, time_of
-from qwen_chat.message import FinishReason, Role
+from qwen_chat.message import FinishReason, MessageRole
 
 _ENDINGS: dict[object, FinishReason] = {
     "max_tokens": "length",
@@ -77,7 +77,7 @@ def _piece(id: str, node: dict[str, Any], default: str) -> Piece:
     return piece
 
 
-def _role(author: str, kind: str) -> Role:
+def _role(author: str, kind: str) -> MessageRole:
     """Return who speaks: instructions are the system's whoever is said to have written them."""
     if author == "system" or kind in ("user_editable_context", "model_editable_context"):
         return "system"

@@ -19,7 +19,7 @@ from qwen_chat.importers.parsed import (
     text_of,
     time_of,
 )
-from qwen_chat.message import Role, Usage
+from qwen_chat.message import MessageRole, Usage
 
 _DETAILS = re.compile(
     r'<details type="(?P<type>\w+)"(?P<attributes>[^>]*)>(?P<body>.*?)</details>\n?', re.DOTALL
@@ -57,7 +57,7 @@ def read(entry: dict[str, Any]) -> Plan:
 
 
 def _piece(id: str, message: dict[str, Any]) -> Piece:
-    role: Role = json_file.choice(message, "role", Role)
+    role: MessageRole = json_file.choice(message, "role", MessageRole)
     piece = Piece(id, text_of(message.get("parentId"), "parentId") or None, role)
     piece.created = time_of(message.get("timestamp"), "timestamp")
     text = _content(message.get("content"))

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from qwen_chat.message import FinishReason, Role, Usage
+from qwen_chat.message import FinishReason, MessageRole, Usage
 
 _MILLISECONDS = 1e11
 """What is later than this, in seconds the year 5138, is in milliseconds."""
@@ -17,7 +17,7 @@ class Piece:
 
     id: str
     parent: str | None
-    role: Role
+    role: MessageRole
     content: str = ""
     reasoning: str = ""
     created: float | None = None

@@ -4,9 +4,9 @@ from itertools import pairwise
 from typing import Any
 
 from qwen_chat.importers.parsed import Piece, Plan, list_of, object_of, placeholder, text_of
-from qwen_chat.message import Role
+from qwen_chat.message import MessageRole
 
-_ROLES: dict[str, Role] = {
+_ROLES: dict[str, MessageRole] = {
     "system": "system",
     "developer": "system",
     "user": "user",

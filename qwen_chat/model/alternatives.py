@@ -6,7 +6,7 @@ from qwen_chat.errors import UsageError
 from qwen_chat.message import Alternative, Message, Token
 from qwen_chat.model.prompt import Reading
 from qwen_chat.model.reasoning import CLOSE, OPEN, ReasoningSplitter
-from qwen_chat.model.token_cache import Written
+from qwen_chat.model.token_cache import TokenCache
 
 
 def up_to(answer: Sequence[int], position: int) -> list[int]:
@@ -22,7 +22,7 @@ def up_to(answer: Sequence[int], position: int) -> list[int]:
 
 
 def alternatives(
-    choices: Iterable[tuple[Token, float]], kept: Sequence[Token], asked: Reading, written: Written
+    choices: Iterable[tuple[Token, float]], kept: Sequence[Token], asked: Reading, written: TokenCache
 ) -> list[Alternative]:
     """Return choices after what is kept of an answer; each is remembered by its ids, to be gone on with."""
     found = []

@@ -8,8 +8,8 @@ from threading import Event, Lock, Thread
 from qwen_chat.errors import ModelError, ModelLoadError
 from qwen_chat.message import Alternative, Delta, Message, Token
 from qwen_chat.model.base import PLAIN, ChatModel, PromptOptions, TokenizingModel
-from qwen_chat.model.queue import Seats
-from qwen_chat.observer import Changes
+from qwen_chat.model.queue import SlotQueue
+from qwen_chat.observer import Observable
 from qwen_chat.sampling import SamplingParams
 
 _POLL_SECONDS = 0.05
@@ -36,10 +36,10 @@ class LoadingModel:
         """The file or the folder that it is loaded from."""
         self.load_seconds: float | None = None
         """How long loading took; None until it is loaded."""
-        self.changes = Changes()
+        self.changes = Observable()
         """Told when loading ended, well or not."""
         self._load = load
-        self._line = Seats(places)
+        self._line = SlotQueue(places)
         self._model: TokenizingModel | None = None
         self._error: ModelLoadError | None = None
         self._loaded = Event()
@@ -156,7 +156,7 @@ class LoadingModel:
             self._error = ModelLoadError(f"{self.name} cannot be loaded: {error}")
         finally:
             self._loaded.set()
-            self.changes.tell()
+            self.changes.notify()
 
 
 def _conforms(model: LoadingModel) -> ChatModel:

@@ -15,13 +15,13 @@ _LONGEST = 64
 
 
 @dataclass(slots=True, eq=False)
-class Place:
+class Ticket:
     """Where somebody stands in a line; `tokens` is what the answer takes of the context so far."""
 
     tokens: int = 0
 
 
-class Line(ABC):
+class AdmissionQueue(ABC):
     """Those who wait, behind those who no longer need to; what they wait for, its kinds say.
 
     Raises: ModelError from `place` when `longest` wait already.
@@ -29,13 +29,13 @@ class Line(ABC):
 
     def __init__(self, longest: int = _LONGEST) -> None:
         self._longest = longest
-        self._standing: list[Place] = []
+        self._standing: list[Ticket] = []
         self._moved = Condition()
 
     @contextmanager
-    def place(self, tokens: int = 0) -> Iterator[Place]:
+    def place(self, tokens: int = 0) -> Iterator[Ticket]:
         """Stand at the end of the line, to be given to `wait`; after it, the others move up."""
-        place = Place(tokens)
+        place = Ticket(tokens)
         with self._moved:
             if sum(self._waiting(other) > 0 for other in self._standing) >= self._longest:
                 raise ModelError(f"the model is busy and {self._longest} wait already: try again in a while")
@@ -47,7 +47,7 @@ class Line(ABC):
                 self._standing.remove(place)
                 self._moved.notify_all()
 
-    def wait(self, place: Place, cancel: Event | None) -> Generator[int, None, None]:
+    def wait(self, place: Ticket, cancel: Event | None) -> Generator[int, None, None]:
         """Yield how many answers are begun before this one, whenever that changes, until none is."""
         told = 0
         while before := self._before(place, told):
@@ -57,7 +57,7 @@ class Line(ABC):
                 told = before
                 yield before
 
-    def _before(self, place: Place, told: int) -> int:
+    def _before(self, place: Ticket, told: int) -> int:
         """Return how many are before a place, after a moment when there are as many as was told."""
         with self._moved:
             if self._waiting(place) == told != 0:
@@ -65,16 +65,16 @@ class Line(ABC):
             return self._waiting(place)
 
     @abstractmethod
-    def _waiting(self, place: Place) -> int:
+    def _waiting(self, place: Ticket) -> int:
         """Return how many answers are begun before one of those who stand here; 0 when it may begin."""
 
 
-class Seats(Line):
+class SlotQueue(AdmissionQueue):
     """The line before a model that writes so many answers at once."""
 
     def __init__(self, seats: int, longest: int = _LONGEST) -> None:
         super().__init__(longest)
         self._seats = seats
 
-    def _waiting(self, place: Place) -> int:
+    def _waiting(self, place: Ticket) -> int:
         return max(0, self._standing.index(place) + 1 - self._seats)

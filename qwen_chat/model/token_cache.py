@@ -13,7 +13,7 @@ _KEPT = 64
 Ids = Callable[[], Sequence[int]]
 
 
-class Written:
+class TokenCache:
     """The ids of the latest answers, by their reasoning and text."""
 
     def __init__(self) -> None:

@@ -1,101 +1,19 @@
-"""Roles: named system prompts in TOML files, the built-in ones and the user's own.
+"""Roles: named system prompts with what a chat adds around them; the built-in ones and the user's own."""
 
-Knows nothing of models and conversations, and keeps nothing in memory: an edited file counts at once.
-"""
-
-from difflib import get_close_matches
-from pathlib import Path
-
-from qwen_chat.errors import UsageError
-from qwen_chat.files.paths import config_dir
-from qwen_chat.roles.role import Preset
-from qwen_chat.roles.role_file import LANGUAGES, USES, read, read_sampling
+from qwen_chat.roles.library import all_roles, load_role, own_roles_dir, played_under, role_names, role_path
+from qwen_chat.roles.role import Role
+from qwen_chat.roles.role_file import LANGUAGES, USES, read_role, read_sampling
 
 __all__ = [
     "LANGUAGES",
     "USES",
-    "Preset",
-    "all_presets",
-    "load",
-    "names",
-    "own_dir",
-    "path_of",
+    "Role",
+    "all_roles",
+    "load_role",
+    "own_roles_dir",
     "played_under",
-    "read",
+    "read_role",
     "read_sampling",
+    "role_names",
+    "role_path",
 ]
-
-
-def own_dir() -> Path:
-    """Return the folder of the user's own roles; it need not exist."""
-    return config_dir() / "roles"
-
-
-def names() -> list[str]:
-    """Return the names of the built-in roles and of the user's own, sorted.
-
-    Raises: UsageError when the folder of the user's own roles cannot be read.
-    """
-    return sorted({**_built_in(), **_own()})
-
-
-def load(name: str) -> Preset:
-    """Return the role called `name`; the user's own comes before a built-in one.
-
-    Raises: UsageError for an unknown name or a faulty file.
-    """
-    return read(path_of(name))
-
-
-def path_of(name: str) -> Path:
-    """Return the file of the role called `name`.
-
-    Raises: UsageError for an unknown name.
-    """
-    paths = {**_built_in(), **_own()}
-    # Looking the name up, and never joining it to a folder, keeps "../x" inside.
-    if name not in paths:
-        close = get_close_matches(name.lower(), paths, n=1)
-        hint = f"did you mean {close[0]}?" if close else f"there are: {', '.join(sorted(paths))}"
-        raise UsageError(f"unknown role {name!r}: {hint}")
-    return paths[name]
-
-
-def all_presets() -> tuple[list[Preset], list[str]]:
-    """Return every role that can be read, sorted by name, and a line for each that cannot."""
-    presets, problems = [], []
-    paths = _built_in()
-    try:
-        paths.update(_own())
-    except UsageError as error:
-        problems.append(str(error))
-    for _, path in sorted(paths.items()):
-        try:
-            presets.append(read(path))
-        except UsageError as error:
-            problems.append(str(error))
-    return presets, problems
-
-
-def played_under(system: str, user: str) -> Preset | None:
-    """Return the role that has this system prompt when `user` plays with it, or None."""
-    told = (preset.addressed_to(user) for preset in all_presets()[0])
-    return next((preset for preset in told if preset.system == system), None)
-
-
-def _built_in() -> dict[str, Path]:
-    return {path.stem: path for path in Path(__file__).parent.glob("*.toml")}
-
-
-def _own() -> dict[str, Path]:
-    folder = own_dir()
-    try:
-        return {
-            path.stem: path for path in folder.iterdir() if path.suffix == ".toml" and path.name[0] != "."
-        }
-    except FileNotFoundError:
-        return {}
-    except OSError as error:
-        raise UsageError(
-            f"cannot read the folder {folder}: {error.strerror}; make it a readable folder"
-        ) from None

@@ -8,13 +8,12 @@ from base64 import b64decode
 from dataclasses import dataclass
 from pathlib import Path
 
-from qwen_chat import roles as presets
 from qwen_chat.errors import UsageError
 from qwen_chat.files import text as text_file
-from qwen_chat.roles import png
+from qwen_chat.roles import own_roles_dir, png, role_names
 from qwen_chat.roles import role_file as files
 from qwen_chat.roles.character_card import Card, read_card
-from qwen_chat.roles.role import Preset
+from qwen_chat.roles.role import Role
 from qwen_chat.roles.role_writer import keep
 
 SIZE_LIMIT = 16 * 2**20
@@ -33,7 +32,7 @@ _OTHERS = {
 class Imported:
     """A card that is a role now, the file it is in, and what a person should know of it."""
 
-    preset: Preset
+    preset: Role
     path: Path
     notes: tuple[str, ...]
 
@@ -61,7 +60,7 @@ def import_card(path: Path, name: str | None = None, *, overwrite: bool = False)
     if not files.is_name(chosen):
         raise UsageError(f"--name {chosen}: a role's name has only small letters, digits, - and _")
     if not overwrite:
-        _check_free(chosen, presets.own_dir() / f"{chosen}.toml")
+        _check_free(chosen, own_roles_dir() / f"{chosen}.toml")
     return keep_card(card, chosen, path.name)
 
 
@@ -147,7 +146,7 @@ def name_for(title: str, file: str) -> str | None:
 def _check_free(name: str, target: Path) -> None:
     if target.exists():
         raise UsageError(f"there is a role {name} already: give another --name, or --overwrite")
-    if name in presets.names():
+    if name in role_names():
         raise UsageError(
             f"a role {name} is built in: give another --name, or --overwrite to have yours instead"
         )

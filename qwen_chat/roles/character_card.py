@@ -15,7 +15,7 @@ from qwen_chat.roles.card_fields import Fields, clean
 from qwen_chat.roles.card_lorebook import Book, read_book
 from qwen_chat.roles.lorebook import estimated_tokens
 from qwen_chat.roles.macros import modern, unknown
-from qwen_chat.roles.role import Preset
+from qwen_chat.roles.role import Role
 
 SPECS = {"chara_card_v2": 2.0, "chara_card_v3": 3.0}
 """The formats besides the first, which has no name, and their versions."""
@@ -35,7 +35,7 @@ _NOTES_LENGTH = 300
 class Card:
     """A card as a role without a file, and lines on what a person should know of it."""
 
-    preset: Preset
+    preset: Role
     creator: str
     notes: tuple[str, ...]
 
@@ -52,7 +52,7 @@ def read_card(value: object) -> Card:
     book = read_book(fields.fields("character_book"))
     beginnings = (fields.text("first_mes"), *fields.texts("alternate_greetings"))
     greetings = list(filter(None, map(_told, beginnings)))
-    preset = Preset(
+    preset = Role(
         name="",
         title=title,
         system=_system(fields, book),
@@ -132,7 +132,7 @@ def _maker_note(fields: Fields) -> str:
     return f"its maker says: {short}" if short else ""
 
 
-def _notes(preset: Preset) -> list[str]:
+def _notes(preset: Role) -> list[str]:
     notes = []
     if (tokens := estimated_tokens(preset.system)) > LARGE_TOKENS:
         notes.append(f"its system prompt has about {tokens:,} tokens: the context must be far larger")

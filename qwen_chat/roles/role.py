@@ -9,7 +9,7 @@ from qwen_chat.sampling import SamplingParams
 
 
 @dataclass(frozen=True, slots=True)
-class Preset:
+class Role:
     """A role; its texts may say {{char}} and {{user}}, which stand for names until it is taken."""
 
     name: str
@@ -31,7 +31,7 @@ class Preset:
         """Every way the chat may begin, the usual one first."""
         return tuple(filter(None, (self.greeting, *self.alternate_greetings)))
 
-    def addressed_to(self, user: str) -> "Preset":
+    def addressed_to(self, user: str) -> "Role":
         """Return the role with the names filled in; `user` is what the person is called."""
         char = self.character or self.title
 

@@ -10,7 +10,7 @@ from qwen_chat.files.toml import TomlFile, TomlTable
 from qwen_chat.roles import lorebook, probes
 from qwen_chat.roles.lorebook import Lore, Lorebook
 from qwen_chat.roles.probes import Probe
-from qwen_chat.roles.role import Preset
+from qwen_chat.roles.role import Role
 from qwen_chat.sampling import SamplingParams
 
 USES = ("role play", "language style", "task setting", "behaviour setting")
@@ -37,7 +37,7 @@ def is_name(text: str) -> bool:
     return len(text) <= 100 and _NAME.fullmatch(text) is not None
 
 
-def read(path: Path) -> Preset:
+def read_role(path: Path) -> Role:
     """Read one role file; its name is the file's.
 
     Raises: UsageError naming the file, the line and the mend.
@@ -47,13 +47,13 @@ def read(path: Path) -> Preset:
     return from_toml(toml_file.read(path))
 
 
-def from_toml(file: TomlFile) -> Preset:
+def from_toml(file: TomlFile) -> Role:
     """Return the role that a file says.
 
     Raises: UsageError naming the file, the line and the mend.
     """
     file.check_keys({"": _KEYS, "sampling": sampling.NAMES})
-    return Preset(
+    return Role(
         name=file.path.stem,
         title=_line(file, "title", "My role"),
         system=_required(file, "system", "You are ..."),

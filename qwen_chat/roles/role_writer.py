@@ -6,27 +6,26 @@ from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
-from qwen_chat import roles as presets
 from qwen_chat.errors import StoreError, UsageError
 from qwen_chat.files import toml as toml_file
 from qwen_chat.files.paths import private_dir
-from qwen_chat.roles import lorebook
+from qwen_chat.roles import lorebook, own_roles_dir
 from qwen_chat.roles import role_file as files
 from qwen_chat.roles.lorebook import Lore
 from qwen_chat.roles.probes import Probe
-from qwen_chat.roles.role import Preset
+from qwen_chat.roles.role import Role
 
 _TOP = ("title", "use", "language", "character", "system", "greeting", "alternate_greetings", "examples")
 
 
-def keep(preset: Preset, name: str, comment: str = "") -> tuple[Preset, Path]:
+def keep(preset: Role, name: str, comment: str = "") -> tuple[Role, Path]:
     """Write a role of the user's own under a name, in place of one that is there; return it as it is read.
 
     Raises: UsageError when it could not be read again, or the file cannot be written.
     """
     if not files.is_name(name):  # so that no name leads out of the folder
         raise UsageError(f"{name!r}: a role's name has only small letters, digits, - and _")
-    target = presets.own_dir() / f"{name}.toml"
+    target = own_roles_dir() / f"{name}.toml"
     text = to_toml(preset, comment)
     if len(text.encode()) > toml_file.SIZE_LIMIT:
         raise UsageError(f"its texts are longer than {toml_file.SIZE_LIMIT:,} bytes: shorten them")
@@ -35,7 +34,7 @@ def keep(preset: Preset, name: str, comment: str = "") -> tuple[Preset, Path]:
     return kept, target
 
 
-def to_toml(preset: Preset, comment: str = "") -> str:
+def to_toml(preset: Role, comment: str = "") -> str:
     """Return the file of a role, `comment` as its first line; what is as it would be anyway is left out."""
     import tomli_w
 

@@ -9,7 +9,7 @@ from qwen_chat.history import Node
 from qwen_chat.message import Delta, Message
 from qwen_chat.model.base import ChatModel, PromptOptions
 from qwen_chat.model.loading import LoadingModel
-from qwen_chat.roles import Preset
+from qwen_chat.roles import Role
 from qwen_chat.sampling import SamplingParams
 from qwen_chat.session.context_window import ContextWindow
 from qwen_chat.session.soft_switch import soft_switch_notice
@@ -69,7 +69,7 @@ class Asker:
                 messages = fewer + _begun(request)
 
 
-def with_lore(role: Preset | None, system: Node | None, path: Sequence[Node]) -> Node | None:
+def with_lore(role: Role | None, system: Node | None, path: Sequence[Node]) -> Node | None:
     """Return a system prompt with what the lorebook of a role adds to it at the end of a branch."""
     if system is None or role is None or not role.lorebook.entries:
         return system

@@ -11,8 +11,8 @@ from qwen_chat.errors import ContextLengthError, SessionBusyError, UsageError
 from qwen_chat.history import Answer, History, Node, title_from
 from qwen_chat.message import Alternative, Message, Think, Token
 from qwen_chat.model.base import ChatModel, PromptOptions, tokenizing
-from qwen_chat.observer import Changes
-from qwen_chat.roles import Preset, played_under
+from qwen_chat.observer import Observable
+from qwen_chat.roles import Role, played_under
 from qwen_chat.sampling import MAX_SEED, SamplingParams
 from qwen_chat.session.attachments import question_in
 from qwen_chat.session.request import Asker, Request, with_lore
@@ -36,7 +36,7 @@ class ChatSession:
         settings: Settings | None = None,
         *,
         store: Store | None = None,
-        role: Preset | None = None,
+        role: Role | None = None,
     ) -> None:
         self.model = model
         self.settings = settings or Settings()
@@ -47,7 +47,7 @@ class ChatSession:
         self.running: Turn | None = None
         self.latest: Turn | None = None
         """The turn that was begun last in this conversation."""
-        self.changes = Changes()
+        self.changes = Observable()
         self.revision = 0
         """Another number after each change but those of an answer that goes on being written."""
         self._journal = Journal(store)
@@ -202,7 +202,7 @@ class ChatSession:
         with self._idle():
             self._journal.keep(self.history, self.history.set_system(_checked(text, empty=True)))
 
-    def take_role(self, role: Preset) -> None:
+    def take_role(self, role: Role) -> None:
         """Begin a conversation in a role, with its system prompt, greeting and sampling."""
         with self._idle():
             self._fresh(incognito=self._journal.paused)
@@ -356,12 +356,12 @@ class ChatSession:
                 self.history, self.history.add(Message("assistant", self.role.greeting), greeting)
             )
 
-    def _role_of(self, history: History) -> Preset | None:
+    def _role_of(self, history: History) -> Role | None:
         """Return the role of a conversation, whose lore it goes on with; only its system prompt is kept."""
         system = history.system.message.content if history.system else ""
         return played_under(system, self.settings.user_name) if system else None
 
-    def _addressed(self, role: Preset) -> Preset:
+    def _addressed(self, role: Role) -> Role:
         """Return a role with the names of who talks filled in."""
         return role.addressed_to(self.settings.user_name)
 
@@ -381,7 +381,7 @@ class ChatSession:
         with self._lock:
             yield
             self.revision += 1
-        self.changes.tell()
+        self.changes.notify()
 
 
 def _checked(text: str, *, empty: bool = False) -> str:

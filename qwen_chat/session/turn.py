@@ -8,7 +8,7 @@ from threading import Condition, Event, Thread
 from qwen_chat.errors import ModelError
 from qwen_chat.history import Answer, Node
 from qwen_chat.message import Delta, FinishReason, Message, Usage
-from qwen_chat.observer import Changes
+from qwen_chat.observer import Observable
 
 KEEP_SECONDS = 0.4
 """How often a growing answer is written down; when one try is refused, the next still is within a second."""
@@ -29,7 +29,7 @@ class Turn:
         work: Callable[[Event], Iterable[Delta]],
         draft: Callable[[int, str, str], None],
         commit: Callable[[Node], None],
-        changes: Changes,
+        changes: Observable,
     ) -> None:
         self.message_id = node.id
         self.error: ModelError | None = None
@@ -98,7 +98,7 @@ class Turn:
             with self._changed:
                 self._done = True
                 self._changed.notify_all()
-            self._changes.tell()
+            self._changes.notify()
 
     def _consume(self) -> tuple[FinishReason, Usage | None]:
         keeper = Thread(target=self._keep_drafts, name=f"keep-{self.message_id[:8]}", daemon=True)
@@ -134,7 +134,7 @@ class Turn:
         with self._changed:
             self._deltas.append(delta)
             self._changed.notify_all()
-        self._changes.tell()
+        self._changes.notify()
 
     def _keep_drafts(self) -> None:
         """Write down what is new: a slow disk does not hold up the stream, nor a stalled stream the disk."""

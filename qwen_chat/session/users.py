@@ -5,12 +5,11 @@ from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from threading import RLock
 
-from qwen_chat import roles as presets
 from qwen_chat.errors import UsageError
 from qwen_chat.history import History
 from qwen_chat.model.base import ChatModel
-from qwen_chat.observer import Changes
-from qwen_chat.roles import Preset
+from qwen_chat.observer import Observable
+from qwen_chat.roles import Role, load_role
 from qwen_chat.session.session import ChatSession
 from qwen_chat.session.turn import Turn
 from qwen_chat.settings import Settings
@@ -43,15 +42,15 @@ class Person:
         self.model = model
         self.settings = settings
         self.store = store
-        self.changes = Changes()
+        self.changes = Observable()
         """Told when the list of conversations is another one, or another one of them is answering."""
         self._open: list[Open] = []
         self._lock = RLock()
 
-    def begin(self, role: Preset | None = None, *, incognito: bool = False) -> ChatSession:
+    def begin(self, role: Role | None = None, *, incognito: bool = False) -> ChatSession:
         """Begin a conversation, in the role of the settings where no other is given."""
         if role is None and self.settings.role:
-            role = presets.load(self.settings.role)
+            role = load_role(self.settings.role)
         session = ChatSession(self.model, self.settings, store=self.store, role=role)
         if incognito and self.store is not None:
             session.go_incognito()
@@ -60,7 +59,7 @@ class Person:
     def join(self, session: ChatSession) -> ChatSession:
         """Take in a conversation that is led elsewhere too, as in a terminal."""
         opened = Open(session)
-        opened.told.enter_context(session.changes.telling(_turns(session, self.changes.tell)))
+        opened.told.enter_context(session.changes.subscribe(_turns(session, self.changes.notify)))
         with self._lock:
             self._open.append(opened)
             self._close_unused()

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field, fields
 from typing import get_args
 
 from qwen_chat.message import Think
-from qwen_chat.roles import Preset
+from qwen_chat.roles import Role
 from qwen_chat.roles.macros import DEFAULT_USER
 from qwen_chat.sampling import SamplingParams
 from qwen_chat.settings.spec import Spec, spec
@@ -109,12 +109,12 @@ class Settings:
     base_system: str | None = None
     base_sampling: SamplingParams = field(default_factory=SamplingParams)
 
-    def params(self, role: Preset | None) -> SamplingParams:
+    def params(self, role: Role | None) -> SamplingParams:
         """Return the sampling parameters to use while `role` is played; the gaps are the checkpoint's."""
         below = role.sampling.over(self.base_sampling) if role else self.base_sampling
         return self.sampling.over(below)
 
-    def system_prompt(self, role: Preset | None) -> str | None:
+    def system_prompt(self, role: Role | None) -> str | None:
         """Return the system prompt to use while `role` is played: "" for none, None for the checkpoint's."""
         if self.system is not None:
             return self.system

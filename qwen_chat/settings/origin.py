@@ -3,9 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
-from qwen_chat import roles as presets
 from qwen_chat import sampling
-from qwen_chat.roles import Preset
+from qwen_chat.roles import Role, load_role
 from qwen_chat.settings.fields import SPECS, Settings
 from qwen_chat.settings.layers import Layer, Layers, Place
 
@@ -28,7 +27,7 @@ def in_force(layers: Layers) -> list[InForce]:
     Raises: UsageError when the role cannot be read.
     """
     settings = layers.merged()
-    role = presets.load(settings.role) if settings.role else None
+    role = load_role(settings.role) if settings.role else None
     stacked = _with_role(layers, role)
     chosen = [_setting(name, settings, stacked, role) for name in SPECS]
     params = settings.params(role)
@@ -39,13 +38,13 @@ def in_force(layers: Layers) -> list[InForce]:
     return chosen
 
 
-def _setting(name: str, settings: Settings, stacked: list[Layer], role: Preset | None) -> InForce:
+def _setting(name: str, settings: Settings, stacked: list[Layer], role: Role | None) -> InForce:
     value = settings.system_prompt(role) if name == "system" else getattr(settings, name)
     said = [layer for layer in stacked if name in layer.values]
     return InForce(name, value, said[0].place(name) if said else _DEFAULT)
 
 
-def _with_role(layers: Layers, role: Preset | None) -> list[Layer]:
+def _with_role(layers: Layers, role: Role | None) -> list[Layer]:
     below = [layers.file]
     if role is not None:
         place = Place("role", role.name)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from qwen_chat.history import Answer, Node
-from qwen_chat.message import Message, Role, Usage
+from qwen_chat.message import Message, MessageRole, Usage
 from qwen_chat.storage.database import MARKS, joined
 
 
@@ -28,7 +28,7 @@ class Hit:
     title: str
     updated: float
     message: str
-    role: Role
+    role: MessageRole
     content: str
     excerpt: str
 

@@ -11,8 +11,9 @@ from qwen_chat.history import Node
 from qwen_chat.session.session import ChatSession
 from qwen_chat.session.turn import Turn
 from qwen_chat.terminal.interrupt import stopping
+from qwen_chat.terminal.output.footer import ending
 from qwen_chat.terminal.output.timings import costs, note_speed
-from qwen_chat.terminal.text import ending, printable
+from qwen_chat.text import printable
 
 _CONTROLS = re.compile(r"[\x7f-\x9f]")
 

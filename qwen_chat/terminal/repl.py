@@ -17,7 +17,7 @@ from qwen_chat.terminal.input.typeahead import quiet_terminal
 from qwen_chat.terminal.output.stream import Look, show
 from qwen_chat.terminal.output.timings import costs, note_speed
 from qwen_chat.terminal.output.tokens import draw
-from qwen_chat.terminal.text import printable
+from qwen_chat.text import printable
 
 _TWICE_SECONDS = 2.0
 INTERRUPTED = 130
@@ -55,7 +55,7 @@ class Repl:
         self._say(greeting, quiet=True)
         if standing := commands.standing(self._session):
             self._console.print(Text(printable(standing)))
-        with quiet_terminal(), self._session.changes.telling(self._look_elsewhere):
+        with quiet_terminal(), self._session.changes.subscribe(self._look_elsewhere):
             return self._talk()
 
     def _talk(self) -> int:

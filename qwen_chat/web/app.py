@@ -14,12 +14,12 @@ from fastapi.staticfiles import StaticFiles
 from starlette.middleware import Middleware
 
 from qwen_chat.http.hosts import Hosts
-from qwen_chat.i18n.panel import I18N
 from qwen_chat.session.users import People
 from qwen_chat.web.login import Login, Open
 from qwen_chat.web.middleware import Walls, person_of
 from qwen_chat.web.panel.gradio_frame import Frame
 from qwen_chat.web.panel.page import HEAD, build_page
+from qwen_chat.web.panel.texts import I18N
 from qwen_chat.web.panel.theme import theme
 from qwen_chat.web.routes import Routes
 from qwen_chat.web.uploads import MAX_BYTES

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from threading import Lock
 from weakref import WeakKeyDictionary
 
-from qwen_chat.export.controls import visible
 from qwen_chat.session.turn import Turn
+from qwen_chat.text import visible
 
 _LONGEST_OPEN = 20_000
 """Characters of an open block that are drawn again at each change; a longer one is drawn in steps."""

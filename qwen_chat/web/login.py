@@ -22,7 +22,7 @@ from starlette.requests import cookie_parser
 
 from qwen_chat.http.accounts import Accounts
 from qwen_chat.http.throttle import Throttle
-from qwen_chat.observer import Changes
+from qwen_chat.observer import Observable
 from qwen_chat.web.middleware import person_of
 
 _IDLE_SECONDS = 30 * 24 * 3600.0
@@ -101,7 +101,7 @@ class Open:
     """The door where nobody has to log in: all who come are the same person, and nobody leaves."""
 
     def __init__(self) -> None:
-        self.left = Changes()
+        self.left = Observable()
 
     def person(self, path: str, headers: Headers) -> str | None:  # noqa: ARG002 - the other door asks for both
         """Return the name of the one person."""
@@ -118,7 +118,7 @@ class Login:
     def __init__(self, accounts: Accounts, cookie: str, clock: Callable[[], float] = time.monotonic) -> None:
         self._accounts = accounts
         self._cookie = cookie
-        self.left = Changes()
+        self.left = Observable()
         self._logins = Logins(clock)
         self._throttle = Throttle(clock)
         self._page = Template(Path(__file__).with_name("login.html").read_text(encoding="utf-8"))
@@ -163,7 +163,7 @@ class Login:
 
     def _end(self, request: Request) -> None:
         self._logins.end(self._secret(request.headers))
-        self.left.tell()
+        self.left.notify()
 
     def _secret(self, headers: Headers) -> str:
         return cookie_parser(headers.get("cookie", "")).get(self._cookie, "")

@@ -11,7 +11,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from qwen_chat.http.body_limit import Intake
 from qwen_chat.http.hosts import Hosts
-from qwen_chat.observer import Changes
+from qwen_chat.observer import Observable
 from qwen_chat.web.panel.gradio_frame import policy
 
 _HEADERS = {
@@ -34,7 +34,7 @@ _PERSON = "qwen_chat.person"
 class Door(Protocol):
     """Knows who asks; `left` are told, in the loop that serves the page, whenever someone logged out."""
 
-    left: Changes
+    left: Observable
 
     def person(self, path: str, headers: Headers) -> str | None:
         """Return the name of who sends a request, or None for one that may not pass."""
@@ -78,7 +78,7 @@ class Walls:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
         if scope["type"] == "lifespan":
-            with self._door.left.telling(self._see_out):
+            with self._door.left.subscribe(self._see_out):
                 await self.app(scope, receive, send)
         elif scope["type"] == "http":
             path = _below(self._root_path, scope["path"])

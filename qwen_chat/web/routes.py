@@ -13,13 +13,13 @@ from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, PlainTextResponse, StreamingResponse
 
-from qwen_chat import roles as presets
 from qwen_chat.errors import QwenChatError, SessionBusyError, StoreError, UsageError
 from qwen_chat.export import WRITERS
 from qwen_chat.export.output_file import file_name
 from qwen_chat.importers import parse_chats
 from qwen_chat.message import Message
 from qwen_chat.model.base import ChatModel
+from qwen_chat.roles import all_roles, load_role
 from qwen_chat.session import attachments
 from qwen_chat.session.session import ChatSession
 from qwen_chat.session.users import People, Person
@@ -94,13 +94,13 @@ class Routes:
 
     def roles(self) -> dict[str, Any]:
         """Return every role, with what the gallery shows of it, and a line for each that cannot be read."""
-        found, faults = presets.all_presets()
+        found, faults = all_roles()
         names = ("name", "title", "use", "language", "greeting", "examples", "system")
         return {"roles": [{name: getattr(role, name) for name in names} for role in found], "faults": faults}
 
     def new(self, request: Request, body: NewChat) -> dict[str, str]:
         """Begin a conversation, and return its id."""
-        role = presets.load(body.role) if body.role else None
+        role = load_role(body.role) if body.role else None
         session = self._person(request).begin(role, incognito=body.incognito)
         return {"chat": session.history.id}
 
@@ -111,7 +111,7 @@ class Routes:
             raise UsageError("nothing is saved here: start without --no-history")
         found = await to_thread.run_sync(parse_chats, name, await request.body())
         added = await to_thread.run_sync(store.add_all, found.chats)
-        self._person(request).changes.tell()
+        self._person(request).changes.notify()
         return {
             "added": [each.id for each in added],
             "known": len(found.chats) - len(added),
@@ -168,7 +168,7 @@ class Routes:
             session.send(text)
         else:
             answer = typed.take(session, body.text)
-        self._person(request).changes.tell()
+        self._person(request).changes.notify()
         return answer
 
     def stop(self, request: Request, id: str) -> None:
@@ -206,7 +206,7 @@ class Routes:
     def rename(self, request: Request, id: str, body: Text) -> None:
         """Give a conversation another title."""
         self._session(request, id).rename(body.text)
-        self._person(request).changes.tell()
+        self._person(request).changes.notify()
 
     def pin(self, request: Request, id: str, body: Pinned) -> None:
         """Keep a conversation at the top of the list, or no longer."""
@@ -214,13 +214,13 @@ class Routes:
         if store is None:
             raise UsageError("nothing is saved here: start without --no-history")
         store.pin(self._session(request, id).history.id, body.pinned)
-        self._person(request).changes.tell()
+        self._person(request).changes.notify()
 
     def delete(self, request: Request, id: str) -> None:
         """Forget a conversation."""
         person = self._person(request)
         person.delete(id)
-        person.changes.tell()
+        person.changes.notify()
 
     def _person(self, request: Request) -> Person:
         return self._people[self._name_of(request)]

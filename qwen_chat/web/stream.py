@@ -46,10 +46,10 @@ async def frames(person: Person, session: ChatSession, answering: Callable[[], i
 
     feed = Feed(session, lambda: person.answering)
     with ExitStack() as stack:
-        stack.enter_context(session.changes.telling(tell))
-        stack.enter_context(person.changes.telling(tell))
+        stack.enter_context(session.changes.subscribe(tell))
+        stack.enter_context(person.changes.subscribe(tell))
         if isinstance(session.model, LoadingModel):
-            stack.enter_context(session.model.changes.telling(tell))
+            stack.enter_context(session.model.changes.subscribe(tell))
         person.watched(session, +1)
         stack.callback(person.watched, session, -1)
         yield "retry: 1000\n\n"

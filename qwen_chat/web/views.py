@@ -5,10 +5,10 @@ from functools import lru_cache
 from html import escape
 from typing import Any
 
-from qwen_chat.export.controls import visible
 from qwen_chat.history import History, Node
 from qwen_chat.model.loading import LoadingModel
 from qwen_chat.session.session import ChatSession
+from qwen_chat.text import visible
 from qwen_chat.web.attached import parted
 
 JSON = dict[str, Any]

@@ -11,7 +11,7 @@ import pytest
 from qwen_chat.message import Delta, Message
 from qwen_chat.model.llamacpp import LlamaCppModel, LlamaCppOptions
 from qwen_chat.model.llamacpp.shared import SharedContext
-from qwen_chat.model.queue import Place
+from qwen_chat.model.queue import Ticket
 from qwen_chat.sampling import SamplingParams
 
 ANSWER = 120
@@ -95,30 +95,30 @@ def test_one_who_waits_for_room_can_be_stopped(narrow: LlamaCppModel) -> None:
 
 
 @pytest.fixture
-def stand() -> Iterator[Callable[..., list[Place]]]:
+def stand() -> Iterator[Callable[..., list[Ticket]]]:
     """Stand in a line with these many tokens each."""
     with ExitStack() as stack:
         yield lambda context, *tokens: [stack.enter_context(context.place(number)) for number in tokens]
 
 
-def begins(context: SharedContext, place: Place) -> bool:
+def begins(context: SharedContext, place: Ticket) -> bool:
     return not next(context.wait(place, None), 0)
 
 
-def test_who_fits_begins_and_who_does_not_waits_in_order(stand: Callable[..., list[Place]]) -> None:
+def test_who_fits_begins_and_who_does_not_waits_in_order(stand: Callable[..., list[Ticket]]) -> None:
     context = SharedContext(1000)
     places = stand(context, 400, 400, 300, 10)
     assert [begins(context, place) for place in places] == [True, True, False, False]
 
 
-def test_the_first_of_all_always_begins(stand: Callable[..., list[Place]]) -> None:
+def test_the_first_of_all_always_begins(stand: Callable[..., list[Ticket]]) -> None:
     context = SharedContext(1000)
     (whole,) = stand(context, 999)
     assert begins(context, whole)
     assert not context.crowded(whole)
 
 
-def test_the_youngest_gives_way_and_no_other(stand: Callable[..., list[Place]]) -> None:
+def test_the_youngest_gives_way_and_no_other(stand: Callable[..., list[Ticket]]) -> None:
     context = SharedContext(1000)
     places = stand(context, 300, 300, 300)
     assert not any(context.crowded(place) for place in places)

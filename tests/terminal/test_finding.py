@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 from driver import Terminal
+from places import DATA
 
 CALM = ("--temperature", "0", "--max-new-tokens", "6")
-DATA = Path(__file__).parent.parent / "data"
 
 
 @pytest.fixture

@@ -12,9 +12,10 @@ from typing import Any
 
 import pytest
 from driver import Terminal
+from places import ROOT
 from test_render import ANSWERS, cut, printed, scrollback
 
-SHOWING = [sys.executable, str(Path(__file__).with_name("showing.py"))]
+SHOWING = [sys.executable, str(ROOT / "tests/helpers/showing.py")]
 OURS = re.compile(r"\x1b\[[\d;]*m|\x1b\[\d+A|\x1b\[[JK]|\x1b\[\?7[lh]|\r")
 CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]")
 

@@ -9,7 +9,7 @@ import pytest
 from scripted import ScriptedModel
 
 from qwen_chat.errors import ModelError
-from qwen_chat.roles import load
+from qwen_chat.roles import load_role
 from qwen_chat.session.session import ChatSession
 from qwen_chat.storage.store import Store
 from qwen_chat.web.feed import RECENT, Feed
@@ -93,7 +93,7 @@ def test_the_message_comes_no_later_than_its_first_word(store: Store) -> None:
     feed = Feed(session)
     feed.next()
     frames: list[JSON] = []
-    with session.changes.telling(lambda: frames.append(feed.next())):
+    with session.changes.subscribe(lambda: frames.append(feed.next())):
         turn = session.send("count")
         until_told = (frame for _ in range(10**6) for frame in frames if frame.get("live", {}).get("answer"))
         first = next(until_told)
@@ -121,7 +121,7 @@ def test_another_conversation_in_the_session_is_sent_anew(store: Store) -> None:
     session = talked(store, "hello")
     feed = Feed(session)
     first = feed.next()["chat"]["id"]
-    session.take_role(load("pirate"))
+    session.take_role(load_role("pirate"))
     frame = feed.next()
     assert frame["chat"]["id"] != first
     assert frame["chat"]["role"]["name"] == "pirate"

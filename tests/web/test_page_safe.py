@@ -8,15 +8,16 @@ from urllib.parse import urlsplit
 import pytest
 from browser import OUTSIDE, Browser, browser
 from pages import Served, served
+from places import DATA
 from playwright.sync_api import sync_playwright
 from scripted import AnsweringModel
 
 from qwen_chat.history import Answer, History
 from qwen_chat.message import Delta, Message
-from qwen_chat.roles import Preset, own_dir
+from qwen_chat.roles import Role, own_roles_dir
 from qwen_chat.roles.role_writer import to_toml
 
-CORPUS = (Path(__file__).parents[1] / "data" / "xss.txt").read_text(encoding="utf-8").splitlines()
+CORPUS = (DATA / "xss.txt").read_text(encoding="utf-8").splitlines()
 ATTACKS = [line.replace("RUN", "document.documentElement.dataset.ran = 1") for line in CORPUS]
 EVENTS = ["error", "load", "focus", "mouseover", "toggle", "animationstart", "begin"]
 FORMS = "{0}\n\n- {0}\n\n| {0} |\n|---|\n| x |\n\n> {0}\n\n```html {0}\n{0}\n```\n\n[{0}]({0}) ![{0}]({0})"
@@ -38,10 +39,10 @@ class Echo(AnsweringModel):
 @pytest.fixture
 def page(home: Path, tmp_path: Path) -> Iterator[Served]:
     """A page of someone whose roles, titles and conversations are all attacks."""
-    own_dir().mkdir(parents=True)
+    own_roles_dir().mkdir(parents=True)
     for number, attack in enumerate(ATTACKS):
-        role = Preset(f"r{number}", attack, attack, language="en", greeting=attack, examples=(attack,))
-        (own_dir() / f"r{number}.toml").write_text(to_toml(role), encoding="utf-8")
+        role = Role(f"r{number}", attack, attack, language="en", greeting=attack, examples=(attack,))
+        (own_roles_dir() / f"r{number}.toml").write_text(to_toml(role), encoding="utf-8")
     with served(tmp_path, Echo(context_length=10**7)) as opened:
         store = opened.store
         for attack in ATTACKS:

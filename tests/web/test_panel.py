@@ -14,11 +14,10 @@ import gradio as gr
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from places import DATA
 from scripted import ScriptedModel
 
-from qwen_chat import roles as presets
 from qwen_chat.errors import ModelLoadError, SessionBusyError, UsageError
-from qwen_chat.i18n import panel as words
 from qwen_chat.model.base import TokenizingModel
 from qwen_chat.model.catalog import embedded
 from qwen_chat.model.catalog.cache import Stored, in_huggingface_cache
@@ -26,7 +25,7 @@ from qwen_chat.model.catalog.locate import Located
 from qwen_chat.model.factory import open_model
 from qwen_chat.model.llamacpp import LlamaCppModel
 from qwen_chat.model.loading import LoadingModel
-from qwen_chat.roles import Preset
+from qwen_chat.roles import Role, load_role, own_roles_dir, role_names
 from qwen_chat.roles.lorebook import Lore, Lorebook
 from qwen_chat.roles.role_writer import keep
 from qwen_chat.sampling import MEANINGS, NAMES, SamplingParams
@@ -37,14 +36,13 @@ from qwen_chat.storage.store import Store
 from qwen_chat.web.panel import model_switch as models
 from qwen_chat.web.panel import role_form as own_roles
 from qwen_chat.web.panel import text_lines as lines
+from qwen_chat.web.panel import texts as words
 from qwen_chat.web.panel.context import Asked, plain
 from qwen_chat.web.panel.model_events import ModelEvents
 from qwen_chat.web.panel.model_switch import Models
 from qwen_chat.web.panel.role_events import RoleEvents
 from qwen_chat.web.panel.role_form import Form
 from qwen_chat.web.panel.settings_events import LIMITS, SLIDERS, Parameter, Sampling, System, Thinking
-
-DATA = Path(__file__).parent.parent / "data"
 
 
 def asking(name: str = "") -> gr.Request:
@@ -159,7 +157,7 @@ def test_texts_come_back_from_lines(texts: list[str]) -> None:
 
 
 def test_all_of_it_goes_back_to_how_the_chat_began(asked: Asked, people: People) -> None:
-    role = Preset("hot", "Hot", "Be hot.", sampling=SamplingParams(temperature=1.5))
+    role = Role("hot", "Hot", "Be hot.", sampling=SamplingParams(temperature=1.5))
     session = people[""].begin(role)
     for name, new in (("temperature", 0.1), ("top_k", 5), ("seed", 3)):
         Parameter(name, asked).change(id_of(session), new, ME)
@@ -266,7 +264,7 @@ def test_what_is_shared_is_not_changed_by_one_of_several(asked: Asked) -> None:
         events.listed(ann)[-1],
     ):
         assert "everyone" in refused
-    assert not presets.own_dir().exists()
+    assert not own_roles_dir().exists()
     assert events.show("", ann)[3]["visible"] is False
 
 
@@ -278,20 +276,20 @@ FORM = Form(
 )
 
 
-def saved(form: Form, was: str = "") -> Preset:
+def saved(form: Form, was: str = "") -> Role:
     return own_roles.save(form, was)
 
 
 def test_a_role_is_made_read_and_changed() -> None:
     role = saved(FORM)
-    assert presets.load("tide") == role
+    assert load_role("tide") == role
     assert role.examples == ("Why two?", "How high?")
     assert role.sampling == SamplingParams(temperature=0.5, stop=("END",))
     form = own_roles.form_of("tide")
     assert form == replace(FORM, examples="Why two?\nHow high?")
     saved(replace(form, title="Tides", sampling=""), "tide")
-    assert presets.load("tide").title == "Tides"
-    assert presets.load("tide").sampling == SamplingParams()
+    assert load_role("tide").title == "Tides"
+    assert load_role("tide").sampling == SamplingParams()
 
 
 def test_what_the_form_has_no_field_for_stays() -> None:
@@ -312,7 +310,7 @@ def test_a_built_in_role_is_copied_and_stays() -> None:
     form = own_roles.form_of("pirate")
     assert form.name == "pirate-copy"
     saved(form, "pirate")
-    copy, original = presets.load("pirate-copy"), presets.load("pirate")
+    copy, original = load_role("pirate-copy"), load_role("pirate")
     assert replace(copy, name="pirate") == original
     assert own_roles.form_of("pirate").name == "pirate-copy-2"
     with pytest.raises(UsageError, match="pirate is built in"):
@@ -352,7 +350,7 @@ def test_roles_that_cannot_be_kept(changes: dict[str, str], told: str, tmp_path:
 
 @given(name=st.text(max_size=30))
 def test_no_name_leaves_the_folder(name: str) -> None:
-    folder = presets.own_dir()
+    folder = own_roles_dir()
     try:
         role = saved(replace(FORM, name=name))
     except UsageError:
@@ -375,7 +373,7 @@ def test_the_form_is_filled_saved_and_emptied(asked: Asked) -> None:
     assert line.endswith(r"Tide \*x\*")
     listed, name, *_, line = events.delete("tide", ME)
     assert (listed["value"], name) == (None, "")
-    assert "tide" not in presets.names()
+    assert "tide" not in role_names()
     assert "only those can be deleted" in events.delete("tide", ME)[-1]
 
 
@@ -392,7 +390,7 @@ def test_cards_become_roles(asked: Asked, tmp_path: Path) -> None:
         listed, filled, title, *_, line = events.import_card(str(card), ME)
         assert (listed["value"], filled, title) == (name, name, "Tia")
         assert plain("left out: 1 greeting for group chats") in line
-        assert presets.load(name).title == "Tia"
+        assert load_role(name).title == "Tia"
 
 
 @pytest.mark.parametrize(
@@ -540,7 +538,7 @@ def test_another_model_takes_over_all_chats(opened: People, cache: Path, gate: t
     assert "fit" in label
     told = []
     old = opened[""].model
-    with first.changes.telling(lambda: told.append(first.model.name)):
+    with first.changes.subscribe(lambda: told.append(first.model.name)):
         *_, clock, line = events.take(id_of(first), named[label], ME)
         assert clock["active"] is True
         assert "is loading in the background" in line

@@ -9,12 +9,13 @@ from pathlib import Path
 import pdfs
 import pytest
 from pages import Served, served, until
+from places import DATA
 from playwright.sync_api import Browser, FilePayload, expect
 from windows import LONGEST, Window, window
 
-from qwen_chat import roles as presets
 from qwen_chat.model.factory import open_model
 from qwen_chat.model.llamacpp import LlamaCppModel
+from qwen_chat.roles import load_role
 from qwen_chat.session.session import ChatSession
 from qwen_chat.settings import Settings
 
@@ -121,7 +122,7 @@ def test_an_own_role_is_made_and_stands_in_the_gallery(page: Served, seen: Windo
         there.fill(f"#role-{field} :is(textarea, input)", text)
     there.click("#save-role")
     expect(there.locator("#roles-line")).to_contain_text(attack)
-    assert presets.load("tide").greeting == "Ahoy!"
+    assert load_role("tide").greeting == "Ahoy!"
     assert there.title() != "1"
     there.reload()
     seen.ready()
@@ -134,11 +135,11 @@ def test_an_own_role_is_made_and_stands_in_the_gallery(page: Served, seen: Windo
 def test_a_card_is_imported(page: Served, seen: Window) -> None:
     there = seen.page
     section(seen, "roles")
-    card = Path(__file__).parent.parent / "data" / "cards" / "courier.v2.json"
+    card = DATA / "cards" / "courier.v2.json"
     there.set_input_files("#settings-roles input[type=file]", card)
     expect(there.locator("#roles-line")).to_contain_text("imported")
     name = there.locator("#role-name :is(textarea, input)").input_value()
-    assert presets.load(name).title == there.locator("#role-title :is(textarea, input)").input_value()
+    assert load_role(name).title == there.locator("#role-title :is(textarea, input)").input_value()
     there.set_input_files(
         "#settings-roles input[type=file]", {"name": "x.json", "mimeType": "", "buffer": b"{"}
     )

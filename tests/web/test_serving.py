@@ -13,6 +13,7 @@ from uuid import uuid4
 import httpx
 import pytest
 from pages import Parrot, Visitor, served, until
+from places import DATA
 
 from qwen_chat.errors import ModelLoadError, UsageError
 from qwen_chat.http.accounts import Accounts
@@ -21,7 +22,7 @@ from qwen_chat.model.loading import LoadingModel
 from qwen_chat.session.users import People
 from qwen_chat.web.serving import Page
 
-CERTIFICATE = Path(__file__).parent.parent / "data" / "localhost.pem"
+CERTIFICATE = DATA / "localhost.pem"
 """Of localhost, its key locked with the word opensesame."""
 
 

@@ -161,7 +161,7 @@ def test_a_conversation_that_was_deleted(here: Window, page: Served) -> None:
     here.says("Say hi.")
     chat = here.chat
     page.people[""].delete(chat)
-    page.people[""].changes.tell()
+    page.people[""].changes.notify()
     expect(here.page.locator(".gone")).to_contain_text("它没有保存，或已被删除")
     here.ask("still here?")
     expect(here.page.locator(".toast.warning")).to_contain_text("此对话已不存在")

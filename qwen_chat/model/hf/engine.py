@@ -28,7 +28,7 @@ from qwen_chat.model.hf.speculation import drafting, lookup
 from qwen_chat.model.prompt import Reading, read
 from qwen_chat.model.qwen1.prompt import stop_ids
 from qwen_chat.model.qwen1.tokenization import QWenTokenizer
-from qwen_chat.model.token_cache import Written
+from qwen_chat.model.token_cache import TokenCache
 from qwen_chat.sampling import SamplingParams
 
 _FIRST_GENERATION = "qwen"
@@ -54,7 +54,7 @@ class TransformersModel:
     ) -> None:
         self.name = name
         options = options or TransformersOptions()
-        self._written = Written()
+        self._written = TokenCache()
         self.context_length = _context(info, options)
         self.default_params = defaults.default_params(info.generation)
         with ExitStack() as stack:

@@ -9,7 +9,7 @@ from qwen_chat.message import Delta, FinishReason, Prefill, Usage
 from qwen_chat.model.llamacpp.run import Run
 from qwen_chat.model.llamacpp.server import Server
 from qwen_chat.model.llamacpp.shared import SharedContext
-from qwen_chat.model.queue import Place
+from qwen_chat.model.queue import Ticket
 from qwen_chat.model.reasoning import ReasoningSplitter
 
 Pieces = Sequence[tuple[str, list[int]]]
@@ -59,7 +59,7 @@ class Completion:
                 self._spent = self._with(run.cost())
         raise ModelError("llama.cpp found no room for this answer: try again, or with a larger --ctx-size")
 
-    def _run(self, place: Place) -> Run:
+    def _run(self, place: Ticket) -> Run:
         """Return the request for what is left to be written."""
         before = len(self._request["prompt"]) + self._spent.completion_tokens
         request = {**self._request, "prompt": [*self._request["prompt"], *self._exact_ids(self.written)]}

@@ -26,7 +26,7 @@ from qwen_chat.model.llamacpp.shared import SharedContext
 from qwen_chat.model.llamacpp.template import told
 from qwen_chat.model.prompt import PromptFormat, Reading, read
 from qwen_chat.model.reasoning import OPEN
-from qwen_chat.model.token_cache import Written
+from qwen_chat.model.token_cache import TokenCache
 from qwen_chat.sampling import SamplingParams
 
 _KNOWN_SEGMENTS = 4096
@@ -57,7 +57,7 @@ class LlamaCppModel:
         self._http = LlamaHttp(self._server.listening_address, self._door.key)
         self._ids = lru_cache(_KNOWN_SEGMENTS)(self._tokenized)
         self._is_control = lru_cache(_KNOWN_SEGMENTS)(self._named)
-        self._written = Written()
+        self._written = TokenCache()
         props = self._http.props()
         generation = props["default_generation_settings"]
         self.context_length = int(generation["n_ctx"])

@@ -10,11 +10,11 @@ from pathlib import Path
 from prompt_toolkit.completion import CompleteEvent, Completer, Completion
 from prompt_toolkit.document import Document
 
-from qwen_chat import roles as presets
 from qwen_chat.commands import COMMANDS, Command
 from qwen_chat.commands.table import find
 from qwen_chat.errors import QwenChatError, UsageError
 from qwen_chat.model.loading import LoadingModel
+from qwen_chat.roles import all_roles
 from qwen_chat.sampling import MEANINGS
 from qwen_chat.session.attachments import BEFORE_MENTION
 from qwen_chat.session.session import ChatSession
@@ -122,7 +122,7 @@ def _choices(words: Iterable[str], begun: str) -> Iterator[Completion]:
 
 
 def _roles(begun: str) -> Iterator[Completion]:
-    for preset in presets.all_presets()[0]:
+    for preset in all_roles()[0]:
         if preset.name.startswith(begun):
             yield Completion(preset.name, -len(begun), display_meta=preset.title)
 

@@ -16,7 +16,7 @@ from prompt_toolkit.utils import get_cwidth
 from qwen_chat.errors import UsageError
 from qwen_chat.terminal.input.editor import edited
 from qwen_chat.terminal.input.multiline import goes_on, harmless, next_line
-from qwen_chat.terminal.text import printable
+from qwen_chat.text import printable
 
 
 def bindings(*, spoken: bool = False) -> KeyBindingsBase:

@@ -2,7 +2,7 @@
 
 import re
 
-from qwen_chat.terminal.text import printable
+from qwen_chat.text import printable
 
 _NO_CHARACTER = re.compile("[\ud800-\udfff]")
 """How bytes come that are not UTF-8."""

@@ -26,7 +26,7 @@ from rich.console import Console
 from rich.text import Text
 
 from qwen_chat.commands import Choice, Picking
-from qwen_chat.terminal.text import printable
+from qwen_chat.text import printable
 
 _HELP = "↑ ↓ move · type to filter · Enter takes · Esc leaves"
 _LIST_ROWS = 14

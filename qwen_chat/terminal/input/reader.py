@@ -26,7 +26,7 @@ from qwen_chat.terminal.input.completion import ChatCompleter
 from qwen_chat.terminal.input.keys import bindings
 from qwen_chat.terminal.input.multiline import message
 from qwen_chat.terminal.input.typeahead import Typeahead, mark_pastes, send_nothing_yet
-from qwen_chat.terminal.text import printable
+from qwen_chat.text import printable
 
 _CONTINUATION = "... "
 _VI_ESCAPE_SECONDS = 0.05

@@ -16,7 +16,7 @@ from qwen_chat.terminal.markdown.code import CodeLines
 from qwen_chat.terminal.markdown.inline import inline
 from qwen_chat.terminal.markdown.latex import to_unicode
 from qwen_chat.terminal.markdown.rows import Margin, wrapped
-from qwen_chat.terminal.text import printable
+from qwen_chat.text import printable
 
 _FENCE = re.compile(r"(?P<indent> *)(?P<fence>`{3,}(?=[^`]*$)|~{3,}) *(?P<language>[\w+#.-]*).*")
 _HEADING = re.compile(r" {0,3}(?P<level>#{1,6})[ \t]+(?P<text>.*?)[ \t]*#*[ \t]*")

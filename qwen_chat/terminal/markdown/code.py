@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from rich.style import Style
 from rich.text import Text
 
-from qwen_chat.terminal.text import printable
+from qwen_chat.text import printable
 
 if TYPE_CHECKING:
     from pygments.lexer import Lexer

@@ -9,7 +9,7 @@ from rich.style import Style
 from rich.text import Text
 
 from qwen_chat.terminal.markdown.latex import replace_formulae
-from qwen_chat.terminal.text import printable
+from qwen_chat.text import printable
 
 if TYPE_CHECKING:
     from markdown_it import MarkdownIt

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from qwen_chat.model.catalog.inventory import Entry
 from qwen_chat.model.catalog.machine import Machine
-from qwen_chat.terminal.text import printable
+from qwen_chat.text import printable
 
 _HEAD = ("", "on disk", "weights", "context", "fits, memory", "tokens/s")
 _RIGHT = (1, 2, 3)

@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from qwen_chat.evaluation.role_probes import Verdict
-from qwen_chat.terminal.text import printable
+from qwen_chat.text import printable
 
 _PLAIN_WIDTH = 120
 _BRIEF = 120

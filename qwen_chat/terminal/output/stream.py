@@ -13,7 +13,7 @@ from qwen_chat.terminal.output.live_region import Tail
 from qwen_chat.terminal.output.plain import Notice, Raw, Sentences
 from qwen_chat.terminal.output.reasoning_view import FoldedThoughts, ThoughtsWindow
 from qwen_chat.terminal.output.render import Rendered
-from qwen_chat.terminal.text import printable
+from qwen_chat.text import printable
 
 Look = Literal["markdown", "plain", "spoken"]
 """How an answer is shown: as Markdown with styles, as it is written, or in sentences for a screen reader."""

@@ -5,7 +5,7 @@ from qwen_chat.model.catalog import speeds
 from qwen_chat.model.loading import LoadingModel
 from qwen_chat.session.session import ChatSession
 from qwen_chat.session.turn import Turn
-from qwen_chat.terminal.text import ending, footer
+from qwen_chat.terminal.output.footer import ending, footer
 
 
 def costs(session: ChatSession, turn: Turn) -> str:

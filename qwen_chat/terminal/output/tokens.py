@@ -8,7 +8,7 @@ from rich.text import Text
 
 from qwen_chat.commands.table import TokenView
 from qwen_chat.message import Token
-from qwen_chat.terminal.text import printable
+from qwen_chat.text import printable
 
 _BOXES = ("#000000 on #a9c7ea", "#000000 on #a8d5ba")
 _CONTROL = "bold #ffffff on #7a3fd0"

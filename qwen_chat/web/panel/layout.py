@@ -9,7 +9,6 @@ from typing import Any
 
 import gradio as gr
 
-from qwen_chat.i18n.panel import word
 from qwen_chat.sampling import MEANINGS
 from qwen_chat.session.users import People
 from qwen_chat.settings import SPECS, THINKING
@@ -18,6 +17,7 @@ from qwen_chat.web.panel.model_events import ModelEvents
 from qwen_chat.web.panel.role_events import RoleEvents
 from qwen_chat.web.panel.role_form import LONGEST
 from qwen_chat.web.panel.settings_events import LIMITS, SLIDERS, Parameter, Sampling, System, Thinking
+from qwen_chat.web.panel.texts import word
 
 _QUIET: dict[str, Any] = {"queue": False, "api_visibility": "private", "show_progress": "hidden"}
 """At once, without the queue of answers, and only from the page."""

@@ -5,7 +5,6 @@ from threading import Lock
 import gradio as gr
 
 from qwen_chat.errors import UsageError
-from qwen_chat.i18n.panel import word
 from qwen_chat.model.base import ChatModel
 from qwen_chat.model.catalog.inventory import Entry, inventory
 from qwen_chat.model.catalog.machine import Machine, this_machine
@@ -15,6 +14,7 @@ from qwen_chat.settings import SPECS, InForce, Settings, in_force, read_layers
 from qwen_chat.web.panel.context import Asked, Line, fault_of, is_loading, is_ready, plain
 from qwen_chat.web.panel.model_switch import Models
 from qwen_chat.web.panel.settings_events import Update
+from qwen_chat.web.panel.texts import word
 from qwen_chat.web.views import chat_view
 
 _FITS = {"yes": "fits", "tight": "fits only just", "no": "does not fit", None: "its size is unknown"}

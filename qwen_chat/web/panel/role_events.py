@@ -5,14 +5,14 @@ from pathlib import Path
 
 import gradio as gr
 
-from qwen_chat import roles as presets
 from qwen_chat.errors import UsageError
-from qwen_chat.i18n.panel import word
+from qwen_chat.roles import all_roles, load_role
 from qwen_chat.roles.card_import import SIZE_LIMIT
 from qwen_chat.web.panel import role_form as own_roles
 from qwen_chat.web.panel.context import Asked, Line, plain
 from qwen_chat.web.panel.role_form import Form
 from qwen_chat.web.panel.settings_events import Update
+from qwen_chat.web.panel.texts import word
 
 _FIELDS = 6
 
@@ -94,7 +94,7 @@ class RoleEvents:
                 raise UsageError("choose a role first")
             session = self._asked.session(chat, request)
             if session is not None:
-                session.take_role(presets.load(name))
+                session.take_role(load_role(name))
         return line.text
 
     def _check_alone(self, request: gr.Request) -> None:
@@ -104,7 +104,7 @@ class RoleEvents:
 
 def _listed(*chosen: str | None) -> Update:
     """Return the list, with another role chosen where one is given; what cannot be read is left out."""
-    found, _ = presets.all_presets()
+    found, _ = all_roles()
     own = [(f"★ {role.title}", role.name) for role in found if own_roles.is_own(role.name)]
     built_in = [(role.title, role.name) for role in found if not own_roles.is_own(role.name)]
     choices = [*own, *built_in]

@@ -4,9 +4,8 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from qwen_chat import roles as presets
 from qwen_chat.errors import UsageError
-from qwen_chat.roles import Preset
+from qwen_chat.roles import Role, load_role, own_roles_dir, role_names, role_path
 from qwen_chat.roles import role_file as files
 from qwen_chat.roles.card_import import SIZE_LIMIT, Imported, keep_card, name_for, parse
 from qwen_chat.roles.role_writer import keep
@@ -32,7 +31,7 @@ class Form:
 def is_own(name: str) -> bool:
     """Return whether there is a role of that name which is a person's own."""
     with suppress(UsageError):
-        return presets.path_of(name).parent == presets.own_dir()
+        return role_path(name).parent == own_roles_dir()
     return False
 
 
@@ -41,7 +40,7 @@ def form_of(name: str) -> Form:
 
     Raises: UsageError for an unknown role or one that cannot be read.
     """
-    role = presets.load(name)
+    role = load_role(name)
     return Form(
         name if is_own(name) else _free(f"{name}-copy"),
         role.title,
@@ -52,7 +51,7 @@ def form_of(name: str) -> Form:
     )
 
 
-def save(form: Form, was: str = "") -> Preset:
+def save(form: Form, was: str = "") -> Role:
     """Keep a role as one's own; `was` is the role that the form was filled from, which lends it all else.
 
     An own role that got another name is moved there; a built-in one stays, and this is a copy of it.
@@ -61,11 +60,11 @@ def save(form: Form, was: str = "") -> Preset:
     """
     name = form.name.strip()
     _check(form, name)
-    if name != was and name in presets.names():
+    if name != was and name in role_names():
         raise UsageError(f"there is a role {name} already: choose another name")
     if name == was and not is_own(name):
         raise UsageError(f"{name} is built in: choose another name for a copy of it")
-    role, _ = keep(_filled(form, presets.load(was) if was else None), name)
+    role, _ = keep(_filled(form, load_role(was) if was else None), name)
     if was and was != name and is_own(was):
         remove(was)
     return role
@@ -78,7 +77,7 @@ def remove(name: str) -> None:
     """
     if not is_own(name):
         raise UsageError(f"{name!r} is none of your own roles: only those can be deleted")
-    path = presets.path_of(name)
+    path = role_path(name)
     try:
         path.unlink()
     except OSError as error:
@@ -116,9 +115,9 @@ def _check(form: Form, name: str) -> None:
             raise UsageError(f"a role needs a {field}: write one")
 
 
-def _filled(form: Form, role: Preset | None) -> Preset:
+def _filled(form: Form, role: Role | None) -> Role:
     """Return what the form says; all that it has no field for, such as a lorebook, is that of `role`."""
-    base = role or Preset(name="", title="", system="")
+    base = role or Role(name="", title="", system="")
     return replace(
         base,
         title=" ".join(form.title.split()),
@@ -153,7 +152,7 @@ def _assignments(params: SamplingParams) -> list[str]:
 
 def _free(name: str) -> str:
     """Return a name like that which no role has."""
-    taken = {*presets.names(), *(path.stem for path in _files())}
+    taken = {*role_names(), *(path.stem for path in _files())}
     if name not in taken:
         return name
     return next(other for number in range(2, 10_000) if (other := f"{name}-{number}") not in taken)
@@ -161,5 +160,5 @@ def _free(name: str) -> str:
 
 def _files() -> list[Path]:
     with suppress(OSError):
-        return list(presets.own_dir().iterdir())
+        return list(own_roles_dir().iterdir())
     return []

@@ -9,12 +9,12 @@ from typing import Any, get_args
 import gradio as gr
 
 from qwen_chat.errors import UsageError
-from qwen_chat.i18n.panel import word
 from qwen_chat.message import Think
 from qwen_chat.sampling import NAMES, SamplingParams
 from qwen_chat.session.session import ChatSession
 from qwen_chat.web.panel import text_lines as lines
 from qwen_chat.web.panel.context import Asked, Line, is_ready
+from qwen_chat.web.panel.texts import word
 from qwen_chat.web.schemas import MAX_MESSAGE
 
 Update = Any

@@ -12,6 +12,7 @@ import tiny_hf
 import torch
 from accelerate import infer_auto_device_map, init_empty_weights
 from accelerate.utils import compute_module_sizes
+from places import DATA
 from transformers import AutoModelForCausalLM
 
 from qwen_chat.errors import ModelLoadError
@@ -24,7 +25,6 @@ from qwen_chat.model.hf.memory import available_bytes, parse_max_memory
 from qwen_chat.model.hf.options import TransformersOptions
 from qwen_chat.sampling import SamplingParams
 
-DATA = Path(__file__).parents[2] / "data"
 CHAT = [Message("user", "Tell me a story.")]
 GREEDY = SamplingParams(temperature=0, max_new_tokens=16)
 

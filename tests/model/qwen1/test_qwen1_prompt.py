@@ -6,6 +6,7 @@ from typing import Any
 from unicodedata import normalize
 
 import pytest
+from places import DATA
 from qwen1_vocabulary import qwen1_tokenizer, rank_file
 
 from qwen_chat.errors import ModelLoadError
@@ -14,7 +15,7 @@ from qwen_chat.model import chatml
 from qwen_chat.model.qwen1.prompt import DEFAULT_SYSTEM, encode, stop_ids
 from qwen_chat.model.qwen1.tokenization import QWenTokenizer
 
-GOLDEN = json.loads((Path(__file__).parents[2] / "data" / "chatml_golden.json").read_text("utf-8"))
+GOLDEN = json.loads((DATA / "chatml_golden.json").read_text("utf-8"))
 """What the original encoder gave, with the real vocabulary, for hard conversations and narrow windows."""
 
 START, END = 151644, 151645

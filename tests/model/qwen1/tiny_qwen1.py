@@ -4,12 +4,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from places import DATA
 from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM
 
 from qwen_chat.model.qwen1 import register
 
-FOLDER = Path(__file__).parents[2] / "data" / "tiny-qwen1"
+FOLDER = DATA / "tiny-qwen1"
 EXPECTED = load_file(FOLDER / "expected.safetensors")
 IDS = EXPECTED["ids"]
 """[1, 51]"""

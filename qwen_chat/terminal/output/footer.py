@@ -1,0 +1,41 @@
+"""The line below an answer: how the answer ended and what it cost."""
+
+from qwen_chat.message import Usage
+from qwen_chat.session.turn import Turn
+
+
+def footer(turn: Turn, context_length: int) -> str:
+    """Say in one line how an answer ended and what it cost."""
+    node = turn.wait()
+    usage = node.answer.usage if node.answer and node.message.content + node.message.reasoning else None
+    costs = _costs(usage, turn.first_token_seconds, context_length) if usage else []
+    return " · ".join([part for part in (ending(turn), *costs) if part])
+
+
+def ending(turn: Turn) -> str:
+    """Say how an answer ended, where it did not end by itself."""
+    node = turn.wait()
+    finish = node.answer.finish_reason if node.answer else None
+    if finish == "interrupted" and not (node.message.content or node.message.reasoning):
+        return "interrupted before it answered"
+    return _ENDINGS.get(finish or "", "")
+
+
+_ENDINGS = {
+    "interrupted": "interrupted, what there is of it is kept",
+    "length": "cut: a larger max_new_tokens allows more",
+    "context": "cut: the context is full",
+    "error": "broken off by an error",
+}
+
+
+def _costs(usage: Usage, first_token_seconds: float | None, context_length: int) -> list[str]:
+    parts = [f"{usage.completion_tokens:,} tok"]
+    if usage.tokens_per_second:
+        parts.append(f"{usage.tokens_per_second:.1f} tok/s")
+    if first_token_seconds is not None:
+        parts.append(f"first token {first_token_seconds:.2f} s")
+    if usage.prompt_tokens:
+        parts.append(f"prefill avoided {usage.cached_tokens / usage.prompt_tokens:.0%}")
+    parts.append(f"context {usage.context_tokens:,}/{context_length:,}")
+    return parts

@@ -1,0 +1,89 @@
+"""Who waits for a model: in order, told how many are before, free to leave."""
+
+from contextlib import ExitStack
+from threading import Event, Thread
+
+import pytest
+
+from qwen_chat.errors import ModelError
+from qwen_chat.message import Delta, Message
+from qwen_chat.model.llamacpp import LlamaCppModel
+from qwen_chat.model.loading import LoadingModel
+from qwen_chat.model.queue import SlotQueue
+from qwen_chat.sampling import SamplingParams
+
+
+def test_a_free_place_is_taken_at_once() -> None:
+    line = SlotQueue(2)
+    with line.place() as first, line.place() as second:
+        assert [list(line.wait(place, None)) for place in (first, second)] == [[], []]
+
+
+def test_those_who_wait_begin_in_the_order_they_came() -> None:
+    line, begun = SlotQueue(1), []
+    with ExitStack() as stack:
+        first = stack.enter_context(ExitStack())
+        first.enter_context(line.place())
+        mine = [stack.enter_context(ExitStack()) for _ in range(3)]
+        places = [own.enter_context(line.place()) for own in mine]
+
+        def begin(number: int) -> None:
+            with mine[number]:
+                begun.append((number, list(line.wait(places[number], None))))
+
+        threads = [Thread(target=begin, args=(number,)) for number in (2, 1, 0)]
+        for thread in threads:
+            thread.start()
+        first.close()
+        for thread in threads:
+            thread.join(10)
+    assert [number for number, _ in begun] == [0, 1, 2]
+    assert begun[2][1][0] in (1, 2, 3)
+    assert sorted(begun[2][1], reverse=True) == begun[2][1]
+
+
+def test_one_who_no_longer_waits_holds_up_nobody() -> None:
+    line, cancel = SlotQueue(1), Event()
+    first, second = ExitStack(), ExitStack()
+    first.enter_context(line.place())
+    waiting = line.wait(second.enter_context(line.place()), cancel)
+    with line.place() as third:
+        assert next(waiting) == 1
+        cancel.set()
+        assert list(waiting) == []
+        second.close()
+        assert next(line.wait(third, None)) == 1
+        first.close()
+        assert list(line.wait(third, None)) == []
+
+
+def test_a_line_that_is_too_long_is_said() -> None:
+    line = SlotQueue(1, longest=1)
+    with (
+        line.place(),
+        line.place(),
+        pytest.raises(ModelError, match="1 wait already: try again"),
+        line.place(),
+    ):
+        """There is no place for a third."""
+
+
+def test_a_model_of_one_place_answers_one_after_the_other(model: LlamaCppModel) -> None:
+    loading = LoadingModel("one place", lambda: model, places=1)
+    params = SamplingParams(max_new_tokens=8, seed=1)
+    first = loading.stream([Message("user", "Count to ten.")], params)
+    assert next(delta for delta in first if delta.text).waiting is None
+
+    seen: list[Delta] = []
+
+    def ask() -> None:
+        seen.extend(loading.stream([Message("user", "Say hello.")], params))
+
+    second = Thread(target=ask)
+    second.start()
+    while not seen:
+        assert second.is_alive()
+    assert seen == [Delta(waiting=1)]
+    first.close()
+    second.join(60)
+    assert seen[-1].finish_reason in ("stop", "length")

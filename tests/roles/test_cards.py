@@ -1,0 +1,399 @@
+"""Character cards become roles: real ones after the published formats, and every kind of broken one."""
+
+import json
+import struct
+from base64 import b64encode
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pictures import SIGNATURE, chunk, embedded, picture
+from places import DATA
+
+from qwen_chat.errors import UsageError
+from qwen_chat.roles import Role, load_role, own_roles_dir, role_path
+from qwen_chat.roles import card_import as importing
+from qwen_chat.roles.card_import import import_card
+from qwen_chat.roles.character_card import Card
+
+CARDS = DATA / "cards"
+
+
+def card(name: str) -> Any:
+    return json.loads((CARDS / name).read_text(encoding="utf-8"))
+
+
+@pytest.fixture
+def keeper() -> Role:
+    imported = import_card(CARDS / "keeper.v2.json")
+    assert imported.preset == load_role("mara-voss")
+    return imported.preset
+
+
+@pytest.fixture
+def archivist(tmp_path: Path) -> importing.Imported:
+    """A V3 card as editors write it: the V2 form beside the V3 form, which counts."""
+    path = tmp_path / "Night Archive.png"
+    old = {"name": "Old", "description": "The older form.", "first_mes": "Old."}
+    path.write_bytes(
+        picture(("chara", embedded(old)), ("ccv3", embedded(card("archivist.v3.json"))), after=True)
+    )
+    return import_card(path)
+
+
+def test_a_v2_card_in_json(keeper: Role) -> None:
+    assert (keeper.title, keeper.character, keeper.use) == ("Mara Voss", "Mara Voss", "role play")
+    told = keeper.addressed_to("Ann")
+    assert told.greeting == "*Mara Voss holds the door against the wind.* Come in, Ann, before the sea does."
+    assert told.alternate_greetings[1].endswith('- Mara Voss"')
+    assert told.system == (
+        "Write as Mara, in the past tense.\n\n"
+        "Mara Voss keeps the lighthouse of Grey Skerry. She is 61, patient, and talks to the lamp.\n"
+        "Mara Voss knew the parents of Ann.\n\n"
+        "Personality: dry, kind, stubborn\n\n"
+        "Scenario: A storm has driven Ann to the lighthouse of Mara Voss.\n\n"
+        "It is the winter of 1974.\n\n"
+        "Example dialogue:\n"
+        "Ann: Are you alone here?\nMara Voss: I have the lamp. It listens better than most.\n---\n"
+        "Ann: Who was here before you?\nMara: My aunt, and before her, fog.\n\n"
+        "Never end the storm by yourself."
+    )
+    assert (told.lorebook.depth, told.lorebook.budget) == (2, 300)
+    found = told.lorebook.relevant(["Tell me of your BROTHER and the lamp."])
+    assert [entry.text for entry in found] == [
+        "The lamp of Grey Skerry is named Oda and burns whale oil.",
+        "Halvard, the brother of Mara Voss, drowned at Grey Skerry in 1961.",
+    ]
+
+
+def test_a_v2_card_in_png(tmp_path: Path) -> None:
+    path = tmp_path / "card.png"
+    path.write_bytes(picture(("Chara", embedded(card("courier.v2.json")))))
+    imported = import_card(path)
+    assert imported.preset.name == "林晚舟"
+    assert imported.notes == ()
+    told = load_role("林晚舟").addressed_to("")
+    assert told.greeting == "（推门进来，斗篷滴着水）User？你的信，我走了三天三夜。"
+    assert told.system.startswith("You are 林晚舟 in a role play with User.")
+    assert "林晚舟是长风驿的信使" in told.system
+
+
+def test_a_v3_card_in_png_with_lore(archivist: importing.Imported) -> None:
+    told = archivist.preset.addressed_to("Ann")
+    assert told.name == "elodie-the-archivist"
+    assert told.title == "Élodie the Archivist"
+    assert told.greeting == "Welcome, Ann. Which book did you come to forget?"
+    assert "\n\nThe archive has no windows.\n\nÉlodie guards the Night Archive. She answers" in told.system
+
+    def brought_up(*said: str) -> list[str]:
+        return [entry.text for entry in told.lorebook.relevant(said)]
+
+    key = "The silver key opens only under a full moon."
+    assert brought_up("The moon!") == []
+    assert brought_up("The Moon!", "And the KEY?") == [key]
+    assert brought_up("the oz", "dragons at the door") == []
+    assert brought_up("Oz, the moon is silver") == ["Oz is the cat of the archive.", key]
+    assert brought_up("Oz", "a", "b") == ["Oz is the cat of the archive."]
+    assert brought_up("Oz", "a", "b", "c") == []
+    assert [entry.enabled for entry in told.lorebook.entries] == [True, True, False]
+
+
+def test_what_is_not_understood_is_told(archivist: importing.Imported) -> None:
+    assert archivist.notes == (
+        "its maker says: Roll with {{roll:d6}} if you like.",
+        "left out: 1 greeting for group chats",
+        "left out: 1 picture or other assets",
+        "left out: its note at a depth of the chat (depth_prompt)",
+        "left out: lore 3 (dragons), its keys are regular expressions",
+        "not followed: @@depth in 1 of the lore",
+        "not followed: @@role in 1 of the lore",
+        "not followed: lore is looked for in what is said, not in other lore",
+    )
+    first = archivist.report.splitlines()[0]
+    assert first.startswith(
+        "Élodie the Archivist is the role elodie-the-archivist now (1 greeting, 3 lore by keys): "
+    )
+    assert archivist.path.read_text().startswith("# From the character card Night Archive.png by inkwell\n")
+
+
+def test_macros_that_stay_are_told() -> None:
+    value = {
+        "name": "A",
+        "description": "{{char}} rolls {{roll:d6}} at {{ time }}, {{user}}",
+        "first_mes": "{{pick:a,b}}",
+    }
+    notes = importing.parse(json.dumps(value).encode()).notes
+    assert notes == ("not filled in, only {{user}} and {{char}} are: {{pick}}, {{roll}}, {{time}}",)
+
+
+def test_a_newer_format_is_told() -> None:
+    value = card("archivist.v3.json") | {"spec_version": "3.1"}
+    assert (
+        importing.parse(json.dumps(value).encode()).notes[0].startswith("made for version 3.1 of the format")
+    )
+
+
+def test_a_v1_card() -> None:
+    value = {
+        "name": "Tib",
+        "description": "A cat.",
+        "personality": "",
+        "scenario": "",
+        "first_mes": "Mew, <user>.",
+    }
+    preset = importing.parse(b"\xef\xbb\xbf" + json.dumps(value).encode()).preset
+    assert preset.addressed_to("Ann").greeting == "Mew, Ann."
+
+
+def test_tags_are_no_names_in_other_roles() -> None:
+    system = "Put it between <user> and </user>, {{ USER }}."
+    assert Role("r", "R", system).addressed_to("Ann").system == "Put it between <user> and </user>, Ann."
+
+
+def test_nothing_is_overwritten_unless_told(keeper: Role) -> None:
+    path = role_path("mara-voss")
+    path.write_text('title = "Mine"\nsystem = "S"\n')
+    with pytest.raises(
+        UsageError, match="there is a role mara-voss already: give another --name, or --overwrite"
+    ):
+        import_card(CARDS / "keeper.v2.json")
+    assert load_role("mara-voss").title == "Mine"
+    with pytest.raises(UsageError, match="a role pirate is built in"):
+        import_card(CARDS / "keeper.v2.json", "pirate")
+    import_card(CARDS / "keeper.v2.json", "mara2")
+    import_card(CARDS / "keeper.v2.json", overwrite=True)
+    assert load_role("mara-voss").title == load_role("mara2").title == "Mara Voss"
+    assert [each.name for each in sorted(path.parent.iterdir())] == ["mara-voss.toml", "mara2.toml"]
+
+
+@pytest.mark.parametrize("name", ["../up", "a/b", "", ".x", "A", "a b", "/etc/x", "a\0b"])
+def test_a_name_stays_in_the_folder(name: str) -> None:
+    with pytest.raises(UsageError, match="a role's name has only small letters, digits, - and _"):
+        import_card(CARDS / "keeper.v2.json", name)
+    assert not own_roles_dir().exists()
+
+
+def test_a_title_that_no_file_can_have(tmp_path: Path) -> None:
+    path = tmp_path / "\u0410.json"
+    path.write_text(json.dumps({"name": "\u0410\u043b\u0438\u0441\u0430", "description": "D"}))
+    with pytest.raises(UsageError, match="give the role a name of small letters with --name"):
+        import_card(path)
+    assert import_card(path, "alisa").preset.title == "\u0410\u043b\u0438\u0441\u0430"
+
+
+HEADER = chunk(b"IHDR", bytes(13))
+WHOLE = picture(("chara", embedded(card("courier.v2.json"))))
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (b"", "it is neither PNG nor JSON: take the file that the card's editor exported"),
+        (b"just text", "it is neither PNG nor JSON: take the file"),
+        (b"PK\x03\x04...", "it is a CharX file: export the card as PNG or JSON"),
+        (b"\xff\xd8\xff\xe0", "it is a JPEG picture: export the card as PNG or JSON"),
+        (b"RIFF1234WEBP", "it is a WebP picture: export the card as PNG or JSON"),
+        (WHOLE.replace(b"\r\n", b"\n", 1), "it does not begin as a PNG does: fetch the file again"),
+        (SIGNATURE, "the PNG is damaged, it ends too early: fetch the file again"),
+        (SIGNATURE + HEADER, "the PNG is damaged, it ends too early: fetch"),
+        (SIGNATURE + chunk(b"IEND", b""), "the PNG is damaged, the chunk IEND is out of place"),
+        (SIGNATURE + HEADER * 2, "the PNG is damaged, the chunk IHDR is out of place"),
+        (WHOLE[:60], "the PNG is damaged, the chunk tEXt at byte 33 is cut off: fetch"),
+        (
+            SIGNATURE + HEADER + struct.pack(">I4s", 2**32 - 1, b"tEXt"),
+            "the PNG is damaged, the chunk tEXt at",
+        ),
+        (
+            WHOLE.replace(b"chara\0", b"charb\0"),
+            "the PNG is damaged, the chunk tEXt at byte 33 has a wrong checksum",
+        ),
+        (picture(), "the picture holds no character: take the PNG that the card's editor exported"),
+        (picture(("Comment", b"hello")), "the picture holds no character"),
+        (picture(("chara", b"***")), "its chara chunk is not base64: export the card again"),
+        (picture(("ccv3", b"\xff\xfe")), "its ccv3 chunk is not base64"),
+        (picture(("chara", b64encode(b"\xff{"))), "its chara chunk is not UTF-8: save the card again"),
+        (picture(("chara", b64encode(b"{"))), "its chara chunk is not JSON (Expecting property name"),
+        (b"{\n  'name': 1}", "it is not JSON (Expecting property name enclosed in double quotes at line 2)"),
+        (b"[" * 100_000, "it is not JSON that can be read: save the card again"),
+        (b'{"a": ' + b"1" * 5000 + b"}", "it is not JSON that can be read"),
+        (b"[]", "it is JSON, but no character card: a card is an object with a name"),
+        (b"{}", "it is JSON, but no character card: it has neither a spec nor a name and a description"),
+        (b'{"spec": "lorebook_v3", "data": {}}', "its spec is 'lorebook_v3': cards of chara_card_v2 and"),
+        (b'{"spec": "chara_card_v2"}', "it says chara_card_v2, but has no data: export the card again"),
+        (b'{"spec": "chara_card_v2", "data": []}', "data must be an object: mend it in a card editor"),
+        (b'{"spec": "chara_card_v2", "data": {}}', "the card has no name: give it one in a card editor"),
+        (b'{"spec": ["chara_card_v2"], "data": {}}', "it is JSON, but no character card"),
+        (b'{"name": 5, "description": ""}', "name must be a text: mend it in a card editor"),
+        (b'{"name": "N", "description": ["D"]}', "description must be a text"),
+        (
+            b'{"name": "N", "first_mes": "", "alternate_greetings": [1]}',
+            "alternate_greetings must be a list of texts",
+        ),
+    ],
+)
+def test_a_broken_card(tmp_path: Path, data: bytes, message: str) -> None:
+    path = tmp_path / "card.png"
+    path.write_bytes(data)
+    with pytest.raises(UsageError) as caught:
+        import_card(path)
+    assert str(caught.value).startswith(f"{path}: {message}")
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("book", "message"),
+    [
+        ([], "data.character_book must be an object"),
+        ({"entries": {}}, "data.character_book.entries must be a list of objects"),
+        ({"entries": [5]}, "data.character_book.entries must be a list of objects"),
+        ({"entries": [{"keys": "k"}]}, "data.character_book.entries[0].keys must be a list of texts"),
+        ({"entries": [{"content": 1}]}, "data.character_book.entries[0].content must be a text"),
+        ({"entries": [{}, {"enabled": 1}]}, "data.character_book.entries[1].enabled must be true or false"),
+        (
+            {"entries": [{"insertion_order": "1"}]},
+            "data.character_book.entries[0].insertion_order must be a number",
+        ),
+        ({"scan_depth": True}, "data.character_book.scan_depth must be a number"),
+        ({"scan_depth": float("nan")}, "data.character_book.scan_depth must be a number"),
+    ],
+)
+def test_a_broken_lorebook(book: object, message: str) -> None:
+    value = {"spec": "chara_card_v2", "data": {"name": "N", "character_book": book}}
+    with pytest.raises(UsageError) as caught:
+        importing.parse(json.dumps(value).encode())
+    assert str(caught.value) == f"{message}: mend it in a card editor"
+
+
+def test_a_card_of_50_megabytes(tmp_path: Path) -> None:
+    path = tmp_path / "card.png"
+    with path.open("wb") as file:
+        file.truncate(50_000_000)
+    with pytest.raises(UsageError) as caught:
+        import_card(path)
+    assert str(caught.value) == f"{path} is larger than 16 MiB: save the card with a smaller picture"
+
+
+def test_more_text_than_a_role_can_have(tmp_path: Path) -> None:
+    path = tmp_path / "card.json"
+    path.write_text(json.dumps({"name": "N", "description": "a" * 1_100_000}))
+    with pytest.raises(UsageError, match="its texts are longer than 1,000,000 bytes: shorten them"):
+        import_card(path)
+    assert not own_roles_dir().exists()
+
+
+def test_what_cannot_be_read_or_written(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"cannot read .*nothing\.png: No such file or directory"):
+        import_card(tmp_path / "nothing.png")
+    with pytest.raises(UsageError, match="not a plain file"):
+        import_card(tmp_path)
+    own_roles_dir().parent.mkdir(parents=True)
+    own_roles_dir().write_text("a file where the folder should be")
+    with pytest.raises(UsageError, match="cannot read the folder"):
+        import_card(CARDS / "keeper.v2.json")
+
+
+TEXT = st.one_of(
+    st.none(),
+    st.text(max_size=30),
+    st.sampled_from(["{{char}}", "<USER>", "@@depth 4\nx", "/a+/", "\ud800", "'''", '"""', "\x1b[2J", "\\"]),
+)
+ANY = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | TEXT,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=5,
+)
+ENTRY = st.fixed_dictionaries(
+    {},
+    optional={
+        "keys": st.lists(st.text(max_size=9), max_size=3) | ANY,
+        "content": TEXT | ANY,
+        "insertion_order": st.integers() | st.floats() | ANY,
+        "secondary_keys": st.lists(st.text(max_size=9), max_size=2) | TEXT,
+        **{
+            name: st.booleans() | ANY
+            for name in ("enabled", "constant", "selective", "use_regex", "case_sensitive")
+        },
+        **dict.fromkeys(("name", "comment", "position", "priority"), TEXT | ANY),
+    },
+)
+BOOK = st.fixed_dictionaries(
+    {},
+    optional={
+        "entries": st.lists(ENTRY, max_size=3) | ANY,
+        "scan_depth": st.integers() | ANY,
+        "token_budget": st.floats() | ANY,
+    },
+)
+PLAIN = ("description", "first_mes", "mes_example", "creator", "creator_notes", "nickname", "system_prompt")
+CARD_DATA = st.fixed_dictionaries(
+    {"name": st.text(min_size=1, max_size=20) | TEXT},
+    optional={
+        **dict.fromkeys(PLAIN, TEXT),
+        **dict.fromkeys(("personality", "assets", "extensions"), ANY),
+        "alternate_greetings": st.lists(st.text(max_size=20), max_size=3) | ANY,
+        "character_book": BOOK | ANY,
+    },
+)
+CARD = st.fixed_dictionaries(
+    {"spec": st.sampled_from(["chara_card_v2", "chara_card_v3"]), "data": CARD_DATA},
+    optional={"spec_version": ANY},
+)
+
+
+@settings(max_examples=300, deadline=None, database=None)
+@given(value=CARD | CARD_DATA | ANY)
+def test_any_json_is_a_role_that_its_file_can_hold_or_a_usage_error(value: object) -> None:
+    from qwen_chat.files import toml as toml_file
+    from qwen_chat.roles import role_file as files
+    from qwen_chat.roles.role_writer import to_toml
+
+    try:
+        read = importing.parse(json.dumps(value).encode())
+    except UsageError as error:
+        assert len(str(error).splitlines()) == 1  # noqa: PT017
+        return
+    file = toml_file.parse(Path("role.toml"), to_toml(read.preset, "a comment"))
+    back = files.from_toml(file)
+    assert (back.title, back.system, back.greetings) == (
+        read.preset.title,
+        read.preset.system,
+        read.preset.greetings,
+    )
+    assert back.lorebook == read.preset.lorebook
+    back.lorebook.relevant(["a", "b"])
+
+
+@settings(max_examples=300, deadline=None, database=None)
+@given(
+    cuts=st.lists(
+        st.tuples(st.integers(0, len(WHOLE)), st.integers(0, 20), st.binary(max_size=8)),
+        min_size=1,
+        max_size=3,
+    )
+)
+def test_any_mutation_of_a_png_is_a_card_or_a_usage_error(cuts: list[tuple[int, int, bytes]]) -> None:
+    data = WHOLE
+    for start, length, insert in cuts:
+        data = data[:start] + insert + data[start + length :]
+    check_bytes(data)
+
+
+@settings(max_examples=300, deadline=None, database=None)
+@given(
+    data=st.binary(max_size=200)
+    | st.binary(max_size=100).map(lambda data: SIGNATURE + HEADER + data)
+    | st.binary(max_size=100).map(lambda data: picture(("chara", data)))
+    | st.binary(max_size=100).map(lambda data: picture(("ccv3", b64encode(data))))
+    | st.text(max_size=100).map(lambda text: ('{"name":' + text).encode(errors="replace"))
+)
+def test_any_bytes_are_a_card_or_a_usage_error(data: bytes) -> None:
+    check_bytes(data)
+
+
+def check_bytes(data: bytes) -> None:
+    try:
+        assert isinstance(importing.parse(data), Card)
+    except UsageError as error:
+        assert len(str(error).splitlines()) == 1  # noqa: PT017
