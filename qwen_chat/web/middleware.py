@@ -9,9 +9,10 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from qwen_chat.http.body_limit import Intake
+from qwen_chat.http.body_limit import LimitedBody
 from qwen_chat.http.hosts import Hosts
 from qwen_chat.observer import Observable
+from qwen_chat.web.body_limits import limit_for
 from qwen_chat.web.panel.gradio_frame import policy
 
 _HEADERS = {
@@ -94,24 +95,24 @@ class Walls:
         if person is None:
             await _to_the_door(self._root_path, path, scope)(scope, receive, answer)
             return
-        intake = Intake(path, headers, receive, answer)
+        body = LimitedBody(limit_for(path), headers, receive, answer)
         placed = {"root_path": self._root_path, "path": self._root_path + path, _PERSON: person}
         visit = _Visit(path, headers, asyncio.current_task())
-        await self._pass(visit, {**_without_origin(scope), **placed}, intake, answer)
+        await self._pass(visit, {**_without_origin(scope), **placed}, body, answer)
 
-    async def _pass(self, visit: _Visit, scope: Scope, intake: Intake, answer: "_Answer") -> None:
+    async def _pass(self, visit: _Visit, scope: Scope, body: LimitedBody, answer: "_Answer") -> None:
         # From here on, with nothing awaited since the door was asked, who logs out ends this, too.
         self._visits.add(visit)
         try:
-            if not await intake.refuses():
-                await self.app(scope, intake.receive, intake.send)
+            if not await body.refuse_announced():
+                await self.app(scope, body.receive, body.send)
         except asyncio.CancelledError:
             if visit.over is None:
                 raise
             await answer.end(visit.over)
         except Exception:
             # To the application, one that was refused has gone away in the middle of a word.
-            if not intake.refused:
+            if not body.refused:
                 raise
         finally:
             self._visits.discard(visit)
