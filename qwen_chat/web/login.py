@@ -28,7 +28,7 @@ from qwen_chat.web.middleware import person_of
 _IDLE_SECONDS = 30 * 24 * 3600.0
 _MOST_LOGINS = 10_000
 _HASHED_AT_ONCE = 2
-_OPEN = ("/login", "/page/login.css", "/health")
+_OPEN = ("/login", "/page/styles/login.css", "/health")
 _AFTER = "chat"
 _LONGEST_ID = 64
 

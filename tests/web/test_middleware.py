@@ -78,7 +78,7 @@ def test_every_address_is_closed_to_who_is_not_logged_in(
                 assert (answer.status_code, answer.headers["location"]) == (303, "/login")
             elif path != "/login":
                 assert answer.status_code == 401, (method, path)
-        for path in ("/login", "/page/login.css", "/health"):
+        for path in ("/login", "/page/styles/login.css", "/health"):
             assert visitor.http.get(path).status_code == 200
 
 

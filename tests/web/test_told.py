@@ -26,7 +26,10 @@ from qwen_chat.web import uploads as files
 
 SHORT = Settings(sampling=SamplingParams(max_new_tokens=8, temperature=0.0))
 CHINESE = re.compile(r"[\u4e00-\u9fff]")
-IMPORTED = "async texts => { const { told } = await import('/page/told.js'); return texts.map(told); }"
+IMPORTED = """async texts => {
+    const { told } = await import('/page/lib/translate.js');
+    return texts.map(told);
+}"""
 REFUSED = [
     ("x.docx", b"PK\x03\x04"),
     ("x.doc", b"\xd0\xcf\x11\xe0"),
@@ -57,8 +60,8 @@ def here(browser: Browser, page: Served) -> Iterator[Window]:
 
 def table() -> list[str]:
     """The English of what has Chinese words."""
-    source = (Path(qwen_chat.__file__).parent / "web/static/server-chinese.js").read_text(encoding="utf-8")
-    return re.findall(r'^  "([^"]+)":', source, re.MULTILINE)
+    path = Path(qwen_chat.__file__).parent / "web/static/lib/server-chinese.js"
+    return re.findall(r'^  "([^"]+)":', path.read_text(encoding="utf-8"), re.MULTILINE)
 
 
 def literals() -> set[str]:

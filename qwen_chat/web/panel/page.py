@@ -14,7 +14,7 @@ HEAD = "\n".join(
         '<meta name="color-scheme" content="light dark">',
         f'<meta name="application-name" content="{escape(NAME)}">',
         '<link rel="icon" type="image/svg+xml" href="page/mark.svg">',
-        '<script src="page/early.js"></script>',
+        '<script src="page/boot.js"></script>',
         '<script type="module" src="page/main.js"></script>',
     )
 )

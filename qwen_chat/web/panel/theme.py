@@ -10,12 +10,12 @@ from qwen_chat.export.markdown_html import code_styles
 _FRAME = ("colours", "motion", "frame")
 _PARTS = (
     "controls",
-    "head",
+    "header",
     "messages",
     "files",
-    "written",
+    "markdown",
     "composer",
-    "output",
+    "command-output",
     "list",
     "welcome",
     "settings",
@@ -107,4 +107,4 @@ def _styles() -> str:
 
 
 def _sheet(name: str) -> str:
-    return (files("qwen_chat.web") / "static" / f"{name}.css").read_text(encoding="utf-8")
+    return (files("qwen_chat.web") / "static/styles" / f"{name}.css").read_text(encoding="utf-8")

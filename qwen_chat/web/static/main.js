@@ -1,9 +1,9 @@
 /** Begins the page, once Gradio has made the frame that its parts stand in. */
 
-import { appearing } from "./dom.js";
-import { language } from "./language.js";
+import { appearing } from "./lib/dom.js";
+import { language } from "./lib/locale.js";
 import { Page } from "./page.js";
-import { mountToasts } from "./toasts.js";
+import { mountToasts } from "./lib/toasts.js";
 
 /** Let what is said be the main part of the page; Gradio's would have the sidebars in it. @param {HTMLElement} talk */
 function mark(talk) {

@@ -1,29 +1,29 @@
 /** The page: its parts are put into their places, and each is told what it needs to know. */
 
-import { LOGGED_OUT, post } from "./api.js";
-import { Chats } from "./chats.js";
-import { Composer } from "./composer.js";
-import { Conversation } from "./conversation.js";
-import { confirmed } from "./dialogs.js";
-import { takeDraft } from "./drafts.js";
-import { foot } from "./foot.js";
-import { Header } from "./header.js";
-import { keep, kept } from "./keeping.js";
-import { listenToKeys } from "./keyboard.js";
-import { Notes } from "./notes.js";
-import { chatInView, putInView, tellSettings } from "./place.js";
-import { Output } from "./output.js";
-import { Seeking } from "./seeking.js";
-import { Sidebar } from "./sidebars.js";
-import { Stream } from "./stream.js";
-import { SystemPrompt } from "./system.js";
-import { attempt, tell } from "./toasts.js";
-import { told } from "./told.js";
-import { Welcome } from "./welcome.js";
-import { say } from "./words.js";
+import { LOGGED_OUT, post } from "./lib/api.js";
+import { Chats } from "./list/chat-list.js";
+import { Composer } from "./composer/composer.js";
+import { Conversation } from "./chat/conversation.js";
+import { confirmed } from "./lib/dialogs.js";
+import { takeDraft } from "./composer/drafts.js";
+import { foot } from "./list/sidebar-footer.js";
+import { Header } from "./chat/header.js";
+import { keep, kept } from "./lib/storage.js";
+import { listenToKeys } from "./lib/keyboard.js";
+import { Notes } from "./chat/banners.js";
+import { chatInView, putInView, tellSettings } from "./lib/router.js";
+import { Output } from "./composer/command-output.js";
+import { Seeking } from "./chat/search-jump.js";
+import { Sidebar } from "./lib/sidebar.js";
+import { Stream } from "./chat/stream.js";
+import { SystemPrompt } from "./chat/system-prompt.js";
+import { attempt, tell } from "./lib/toasts.js";
+import { told } from "./lib/translate.js";
+import { Welcome } from "./chat/welcome.js";
+import { say } from "./lib/words.js";
 
-/** @typedef {import("./types.js").Frame} Frame */
-/** @typedef {import("./types.js").ChatView} ChatView */
+/** @typedef {import("./lib/types.js").Frame} Frame */
+/** @typedef {import("./lib/types.js").ChatView} ChatView */
 
 export class Page {
   /** @param {Record<"left" | "right" | "chats" | "head" | "conversation" | "composer", HTMLElement>} anchors */
@@ -162,7 +162,7 @@ export class Page {
     keep("unasked", isUnasked ? chat.id : "", sessionStorage);
   }
 
-  /** @param {import("./api.js").Fault} fault */
+  /** @param {import("./lib/api.js").Fault} fault */
   #gone(fault) {
     const { id } = this;
     if (fault.status === LOGGED_OUT) {

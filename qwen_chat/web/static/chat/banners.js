@@ -1,0 +1,73 @@
+/** Lines under the header that stay as long as they are true. */
+
+import { element } from "../lib/dom.js";
+import { icon } from "../lib/icons.js";
+import { told } from "../lib/translate.js";
+import { say } from "../lib/words.js";
+
+/** A connection that comes back at once is not worth a word. */
+const QUIET_FOR = 1200;
+
+export class Notes {
+  /** @param {HTMLElement} anchor @param {() => void} begin */
+  constructor(anchor, begin) {
+    this.timer = 0;
+    this.leftOut = element("p", { class: "note", role: "status", hidden: true });
+    this.fault = element("p", { class: "note fault", role: "alert", hidden: true });
+    this.connection = element("p", { class: "note quiet", role: "status", hidden: true }, say("lost"));
+    this.reason = element("p", { dir: "auto" });
+    const anew = element("button", { type: "button", class: "solid" }, say("newChat"));
+    anew.addEventListener("click", begin);
+    const words = element("div", {}, element("h2", {}, say("gone")), this.reason, element("p", {}, say("goneHint")));
+    this.absent = element("div", { class: "halt gone", role: "alert", hidden: true }, words, anew);
+    this.out = element("div", { class: "halt out", role: "alert", hidden: true }, element("div", {}, element("h2", {}, say("loggedOut")), element("p", {}, say("loggedOutHint"))));
+    this.enter = element("a", { class: "solid" }, say("logIn"));
+    this.out.append(this.enter);
+    anchor.append(element("div", { class: "notes" }, this.leftOut, this.fault, this.connection, this.absent, this.out));
+  }
+
+  /** @param {import("../lib/types.js").ChatView} chat */
+  show(chat) {
+    put(this.leftOut, chat.left_out ? say("leftOut", chat.left_out) : "");
+    put(this.fault, told(chat.model.fault));
+  }
+
+  lost() {
+    clearTimeout(this.timer);
+    this.timer = window.setTimeout(() => (this.connection.hidden = false), QUIET_FOR);
+  }
+
+  joined() {
+    clearTimeout(this.timer);
+    this.connection.hidden = this.absent.hidden = this.out.hidden = true;
+  }
+
+  /** @param {string} reason */
+  gone(reason) {
+    this.joined();
+    this.reason.textContent = reason;
+    this.absent.hidden = false;
+  }
+
+  /** Say that one must log in, which leads back to the same conversation. @param {string} chat */
+  loggedOut(chat) {
+    this.joined();
+    this.enter.href = `./?chat=${encodeURIComponent(chat)}`;
+    this.out.hidden = false;
+  }
+
+  /** Forget what was true of another conversation. */
+  calm() {
+    this.joined();
+    put(this.leftOut, "");
+    put(this.fault, "");
+  }
+}
+
+/** @param {HTMLElement} line @param {string} text */
+function put(line, text) {
+  if (line.hidden === !text && line.dataset.text === text) return;
+  line.dataset.text = text;
+  line.replaceChildren(icon("warning"), element("span", { dir: "auto" }, text));
+  line.hidden = !text;
+}

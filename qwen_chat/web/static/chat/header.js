@@ -1,0 +1,92 @@
+/** The head of a conversation: what it is called, who answers, how full the context is. */
+
+import { element } from "../lib/dom.js";
+import { exportItems } from "../list/export-menu.js";
+import { icon } from "../lib/icons.js";
+import { openMenu } from "../lib/menu.js";
+import { count } from "../lib/format.js";
+import { rewritten } from "../lib/inline-rename.js";
+import { attempt } from "../lib/toasts.js";
+import { tool } from "../lib/buttons.js";
+import { say } from "../lib/words.js";
+
+/** @typedef {import("../lib/types.js").ChatView} ChatView */
+
+/**
+ * @typedef {object} HeaderDeeds
+ * @property {(title: string) => Promise<void>} rename
+ * @property {() => void} toggleList
+ * @property {() => void} toggleSettings
+ * @property {() => void} begin
+ */
+
+export class Header {
+  /** @param {HTMLElement} anchor @param {HeaderDeeds} deeds */
+  constructor(anchor, deeds) {
+    this.deeds = deeds;
+    this.title = element("button", { type: "button", class: "title", dir: "auto", title: say("rename") });
+    this.facts = element("p", { class: "about" });
+    this.gauge = element("div", { class: "gauge", role: "meter", "aria-valuemin": 0, tabindex: 0, hidden: true }, element("span", {}), element("i", {}, element("b", {})));
+    this.exporting = tool("download", say("export"), (button) => this.chat && openMenu(button, exportItems(this.chat.id)));
+    this.exporting.id = "export";
+    this.exporting.setAttribute("aria-haspopup", "menu");
+    this.title.addEventListener("click", () => void this.#rename());
+    this.list = tool("sidebar", say("showList"), deeds.toggleList, "of-list");
+    this.settings = tool("sliders", say("showSettings"), deeds.toggleSettings, "of-settings");
+    anchor.append(
+      element(
+        "header",
+        { class: "head" },
+        this.list,
+        tool("plus", say("newChatKeys"), deeds.begin, "of-new"),
+        element("div", { class: "names" }, element("h1", {}, this.title), this.facts),
+        this.gauge,
+        this.exporting,
+        this.settings,
+      ),
+    );
+    /** @type {ChatView | null} */
+    this.chat = null;
+  }
+
+  /** @param {ChatView} chat */
+  show(chat) {
+    this.chat = chat;
+    this.title.textContent = chat.title || say("newChat");
+    document.title = chat.title ? `${chat.title} · ${say("name")}` : say("name");
+    this.#showFacts(chat);
+    this.#showGauge(chat.context);
+    this.exporting.disabled = !chat.title;
+  }
+
+  /** @param {ChatView} chat */
+  #showFacts(chat) {
+    const { model } = chat;
+    const state = model.fault ? "fault" : model.ready ? "ready" : "loading";
+    const remark = model.fault ? say("modelFailed") : model.ready ? "" : say("loadingModel");
+    const name = element("span", { class: `model ${state}`, title: model.fault || model.notice || model.name }, model.name, remark && ` ${remark}`);
+    this.facts.replaceChildren(name);
+    if (chat.role) this.facts.append(element("span", { class: "badge", dir: "auto" }, chat.role.title));
+    if (chat.incognito) this.facts.append(element("span", { class: "badge", title: say("incognitoHint") }, icon("hidden"), say("incognito")));
+    else if (!chat.saved) this.facts.append(element("span", { class: "badge" }, say("unsaved")));
+  }
+
+  /** @param {[number, number]} context */
+  #showGauge([used, all]) {
+    this.gauge.hidden = all === 0;
+    if (!all) return;
+    const [numbers, track] = /** @type {[HTMLElement, HTMLElement]} */ ([...this.gauge.children]);
+    const label = say("context", used, all);
+    numbers.textContent = `${count(used)} / ${count(all)}`;
+    /** @type {HTMLElement} */ (track.firstElementChild).style.width = `${Math.min(100, (100 * used) / all)}%`;
+    this.gauge.classList.toggle("full", used > 0.85 * all);
+    for (const [name, value] of Object.entries({ title: label, "aria-label": label, "aria-valuenow": used, "aria-valuemax": all })) {
+      this.gauge.setAttribute(name, String(value));
+    }
+  }
+
+  async #rename() {
+    const text = await rewritten(this.title, this.chat?.title ?? "");
+    if (text) await attempt(this.deeds.rename(text));
+  }
+}

@@ -1,0 +1,103 @@
+/** What stands where nothing was said yet: a greeting, example questions, and the roles to talk with. */
+
+import { get } from "../lib/api.js";
+import { element } from "../lib/dom.js";
+import { icon } from "../lib/icons.js";
+import { language } from "../lib/locale.js";
+import { attempt, warn } from "../lib/toasts.js";
+import { labelled } from "../lib/buttons.js";
+import { say, words } from "../lib/words.js";
+
+/** @typedef {import("../lib/types.js").Role} Role */
+/** @typedef {import("../lib/types.js").ChatView} ChatView */
+
+const USES = /** @type {const} */ (["role play", "language style", "task setting", "behaviour setting", "other"]);
+
+export class Welcome {
+  /** @param {HTMLElement} anchor @param {{fill: (text: string) => void, begin: (role: string) => void}} deeds */
+  constructor(anchor, deeds) {
+    this.deeds = deeds;
+    this.node = element("section", { class: "welcome", "aria-label": say("hello"), hidden: true });
+    this.drawn = "";
+    anchor.append(this.node);
+  }
+
+  /** Show it for a conversation in which nothing was asked, or hide it. @param {ChatView} chat @param {boolean} unasked */
+  show(chat, unasked) {
+    this.node.hidden = !unasked;
+    const drawn = `${chat.id} ${chat.role?.name}`;
+    if (!unasked || drawn === this.drawn) return;
+    this.drawn = drawn;
+    this.#draw(chat);
+  }
+
+  /** @param {ChatView} chat */
+  #draw(chat) {
+    const examples = chat.role ? chat.examples : words.starters;
+    const gallery = element("div", { class: "gallery" });
+    this.node.replaceChildren();
+    if (!chat.role) this.node.append(element("h2", { class: "hello" }, say("hello")));
+    this.node.append(this.#examples(examples));
+    if (chat.role) this.node.append(labelled("other", say("anotherRole"), (button) => this.#unfold(button, gallery), "another"));
+    this.node.append(gallery);
+    if (!chat.role) void this.#fill(gallery);
+  }
+
+  /** @param {string[]} examples */
+  #examples(examples) {
+    const buttons = examples.map((text) => {
+      const button = element("button", { type: "button", class: "example", dir: "auto" }, text);
+      button.addEventListener("click", () => this.deeds.fill(text));
+      return element("li", {}, button);
+    });
+    return element("ul", { class: "examples", "aria-label": say("examples") }, ...buttons);
+  }
+
+  /** @param {HTMLElement} button @param {HTMLElement} gallery */
+  #unfold(button, gallery) {
+    button.remove();
+    void this.#fill(gallery);
+  }
+
+  /** @param {HTMLElement} gallery */
+  async #fill(gallery) {
+    const found = await attempt(get("chat/roles"));
+    if (!found) return;
+    found.faults.forEach(warn);
+    const roles = /** @type {Role[]} */ (found.roles);
+    const near = roles.filter((role) => !role.language || role.language === language);
+    const far = roles.filter((role) => role.language && role.language !== language);
+    gallery.replaceChildren(element("h2", { class: "quiet" }, say("roles")), ...this.#groups(near));
+    if (far.length) {
+      gallery.append(element("details", {}, element("summary", {}, say("otherRoles")), ...this.#groups(far)));
+    }
+  }
+
+  /** @param {Role[]} roles */
+  #groups(roles) {
+    return USES.flatMap((use) => {
+      const these = roles.filter((role) => (USES.includes(/** @type {any} */ (role.use)) ? role.use : "other") === use);
+      if (!these.length) return [];
+      const heading = element("h3", {}, icon(use), words.uses[use]);
+      return element("section", {}, heading, element("ul", { class: "cards" }, ...these.map((role) => this.#card(role))));
+    });
+  }
+
+  /** @param {Role} role */
+  #card(role) {
+    const line = firstLine(role.greeting) || firstLine(role.system);
+    const button = element(
+      "button",
+      { type: "button", class: "card", lang: role.language || false },
+      element("span", { class: "name", dir: "auto" }, role.title || role.name),
+      element("span", { class: "line", dir: "auto" }, line),
+    );
+    button.addEventListener("click", () => this.deeds.begin(role.name));
+    return element("li", {}, button);
+  }
+}
+
+/** Return the first line of a text, without the signs of Markdown. @param {string} text */
+function firstLine(text) {
+  return text.trim().split("\n", 1)[0].replace(/[*_`#]/g, "");
+}

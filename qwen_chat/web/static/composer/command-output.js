@@ -1,0 +1,25 @@
+/** What a command says: a sheet above the place where one writes, there until the next message. */
+
+import { element } from "../lib/dom.js";
+import { tool } from "../lib/buttons.js";
+import { say } from "../lib/words.js";
+
+export class Output {
+  /** @param {HTMLElement} anchor */
+  constructor(anchor) {
+    this.text = element("pre", { tabindex: "0", dir: "auto", "aria-label": say("output") });
+    this.node = element("div", { class: "output", role: "status", hidden: true }, this.text, tool("close", say("close"), () => this.hide()));
+    anchor.prepend(this.node);
+  }
+
+  /** @param {string} text */
+  show(text) {
+    this.text.textContent = text;
+    this.node.hidden = !text;
+    this.text.scrollTop = 0;
+  }
+
+  hide() {
+    this.show("");
+  }
+}

@@ -1,0 +1,30 @@
+/** Whether the model is to reason before it answers: a choice where a message is written. */
+
+import { element } from "../lib/dom.js";
+import { warn } from "../lib/toasts.js";
+import { say } from "../lib/words.js";
+
+/** @typedef {import("../lib/types.js").ChatView} ChatView */
+
+export class ThinkChoice {
+  /** @param {(think: string) => Promise<void>} choose */
+  constructor(choose) {
+    this.chosen = "auto";
+    const choices = { auto: say("thinkAuto"), on: say("thinkOn"), off: say("thinkOff") };
+    const options = Object.entries(choices).map(([value, label]) => element("option", { value }, label));
+    this.node = element("select", { class: "think", "aria-label": say("think"), hidden: true }, ...options);
+    this.node.addEventListener("change", () => {
+      choose(this.node.value).catch((fault) => {
+        warn(fault);
+        this.node.value = this.chosen;
+      });
+    });
+  }
+
+  /** Show what a conversation has chosen, if its model can reason. @param {ChatView} chat */
+  show(chat) {
+    this.chosen = chat.think;
+    this.node.hidden = !chat.thinks;
+    this.node.value = chat.think;
+  }
+}
