@@ -5,6 +5,9 @@ BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check
 ARGS   ?=
 
+# Node.js comes from a Python package, so that the script of the page is checked where there is none.
+NODE   := PATH="$(CURDIR)/$(BIN):$$PATH"
+
 .PHONY: chat web test lint tools bench clean
 
 chat: $(VENV)/chat.stamp
@@ -16,10 +19,12 @@ web: $(VENV)/web.stamp
 test: lint tools
 	$(BIN)/python -m pytest $(ARGS)
 
-lint: $(VENV)/dev.stamp
+lint: $(VENV)/dev.stamp $(VENV)/script.stamp
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
+	$(NODE) node_modules/.bin/tsc
+	$(NODE) node_modules/.bin/biome lint --error-on-warnings
 
 bench: $(VENV)/dev.stamp
 	$(BIN)/python -m benchmarks
@@ -33,7 +38,7 @@ tools:
 	fi
 
 clean:
-	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) node_modules build *.egg-info .mypy_cache .ruff_cache .pytest_cache
 
 $(BIN)/python:
 	@$(PYTHON) -m venv $(VENV) >&2
@@ -52,4 +57,8 @@ $(VENV)/web.stamp: $(VENV)/chat.stamp
 $(VENV)/dev.stamp: $(VENV)/chat.stamp
 	@$(PIP) install -q -c constraints.txt pip </dev/null >&2
 	@$(PIP) install -q -c constraints.txt --group dev </dev/null >&2
+	@touch $@
+
+$(VENV)/script.stamp: $(VENV)/dev.stamp package.json package-lock.json
+	@$(NODE) npm ci --silent </dev/null >&2
 	@touch $@

@@ -1,7 +1,7 @@
 /* Runs before the page is drawn, so that it is never seen in the wrong colours or the wrong language. */
 
 (() => {
-  const kept = (name) => {
+  const kept = (/** @type {string} */ name) => {
     try {
       return localStorage.getItem(`qwen-chat:${name}`);
     } catch {

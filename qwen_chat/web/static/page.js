@@ -128,7 +128,7 @@ export class Page {
     if (frame.chat) this.#show(frame.chat);
     if (this.chat && (frame.order || frame.chat)) this.#welcome(this.chat);
     if (frame.order) this.composer.settle();
-    frame.notices?.forEach((notice) => tell(told(notice)));
+    for (const notice of frame.notices ?? []) tell(told(notice));
     if (frame.answering) this.chats.markAnswering(frame.answering);
     if (frame.list !== undefined && frame.list !== this.listed) {
       this.listed = frame.list;

@@ -115,7 +115,8 @@ export class Conversation {
       at.remove();
       at = next;
     }
-    this.earlier.hidden = order.length === 0 || this.messages.has(order[0]);
+    const [first] = order;
+    this.earlier.hidden = first === undefined || this.messages.has(first);
   }
 
   /** @param {boolean} busy */

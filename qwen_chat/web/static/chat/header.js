@@ -62,8 +62,8 @@ export class Header {
   /** @param {ChatView} chat */
   #showFacts(chat) {
     const { model } = chat;
-    const state = model.fault ? "fault" : model.ready ? "ready" : "loading";
-    const remark = model.fault ? say("modelFailed") : model.ready ? "" : say("loadingModel");
+    const state = stateOf(model);
+    const remark = { fault: say("modelFailed"), loading: say("loadingModel"), ready: "" }[state];
     const name = element("span", { class: `model ${state}`, title: model.fault || model.notice || model.name }, model.name, remark && ` ${remark}`);
     this.facts.replaceChildren(name);
     if (chat.role) this.facts.append(element("span", { class: "badge", dir: "auto" }, chat.role.title));
@@ -89,4 +89,10 @@ export class Header {
     const text = await rewritten(this.title, this.chat?.title ?? "");
     if (text) await attempt(this.deeds.rename(text));
   }
+}
+
+/** @param {import("../lib/types.js").ModelView} model @returns {"fault" | "ready" | "loading"} */
+function stateOf(model) {
+  if (model.fault) return "fault";
+  return model.ready ? "ready" : "loading";
 }

@@ -165,13 +165,13 @@ export class Message {
   #versions() {
     const { id, siblings } = this.view;
     const at = siblings.indexOf(id);
-    const arrow = (/** @type {string} */ sign, /** @type {string} */ label, /** @type {number} */ to) => {
-      const button = tool(sign, label, () => void attempt(this.deeds.show(siblings[to])), "changes");
-      button.disabled = !(to in siblings);
+    const arrow = (/** @type {string} */ sign, /** @type {string} */ label, /** @type {string | undefined} */ to) => {
+      const button = tool(sign, label, () => to && void attempt(this.deeds.show(to)), "changes");
+      button.disabled = !to;
       return button;
     };
     const place = element("span", { "aria-label": say("versionLong", at + 1, siblings.length) }, say("version", count(at + 1), count(siblings.length)));
-    return element("div", { class: "versions", role: "group" }, arrow("left", say("previous"), at - 1), place, arrow("right", say("next"), at + 1));
+    return element("div", { class: "versions", role: "group" }, arrow("left", say("previous"), siblings[at - 1]), place, arrow("right", say("next"), siblings[at + 1]));
   }
 
   /** @param {HTMLButtonElement} button */
@@ -188,7 +188,8 @@ function kind(role) {
 
 /** @param {string} role @returns {"answer" | "you" | "other"} */
 function nameOf(role) {
-  return role === "assistant" ? "answer" : role === "user" ? "you" : "other";
+  if (role === "assistant") return "answer";
+  return role === "user" ? "you" : "other";
 }
 
 /** Say what is done for an answer just now. @param {Live | null} live */

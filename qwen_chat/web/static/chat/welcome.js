@@ -99,5 +99,5 @@ export class Welcome {
 
 /** Return the first line of a text, without the signs of Markdown. @param {string} text */
 function firstLine(text) {
-  return text.trim().split("\n", 1)[0].replace(/[*_`#]/g, "");
+  return (text.trim().split("\n", 1)[0] ?? "").replace(/[*_`#]/g, "");
 }

@@ -61,7 +61,7 @@ export class Composer {
     if (chat.running) this.sending = null;
     if (!chat.running) {
       this.stopped = "";
-      this.waiting.splice(0).forEach((go) => go());
+      for (const go of this.waiting.splice(0)) go();
     }
     this.think.show(chat);
     this.#showButton();

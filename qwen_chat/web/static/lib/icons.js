@@ -1,6 +1,6 @@
 /** Icons as outlines of 24 x 24; each button that shows one has a label, too. */
 
-/** @type {Record<string, string>} */
+/** @type {Record<string, string> & {other: string}} */
 const PATHS = {
   sidebar: "M4 5h16v14H4zM9.5 5v14",
   sliders: "M4 7h9M17 7h3M4 17h3M11 17h9M15 4.8v4.4M9 14.8v4.4",

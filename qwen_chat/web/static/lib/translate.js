@@ -11,7 +11,7 @@ export function told(text) {
   for (const { pattern, chinese } of KNOWN) {
     const found = pattern.exec(text);
     // A fault may be told within another.
-    if (found) return chinese.replace(/\{(\d)\}/g, (_, number) => told(found[number]));
+    if (found) return chinese.replace(/\{(\d)\}/g, (_, number) => told(found[number] ?? ""));
   }
   return text;
 }

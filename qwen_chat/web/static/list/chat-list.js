@@ -126,7 +126,7 @@ export class Chats {
     const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
     if (at < 0 || !step) return;
     event.preventDefault();
-    (links[at + step] ?? (step < 0 ? this.search : links[at])).focus();
+    (links[at + step] ?? (step < 0 ? this.search : links[at]))?.focus();
   }
 
   #links() {
