@@ -3,7 +3,7 @@
 import pytest
 from places import ROOT
 
-from qwen_chat.cli.main import COMMANDS as SUBCOMMANDS
+from qwen_chat.cli.root import COMMANDS as SUBCOMMANDS
 from qwen_chat.commands import COMMANDS
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -3,6 +3,7 @@
 import ast
 import subprocess
 import sys
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -74,6 +75,26 @@ def imported(path: Path) -> set[str]:
     return modules
 
 
+def module_name(path: Path) -> str:
+    """Return the dotted name of a file's module."""
+    inside = path.relative_to(ROOT).with_suffix("")
+    return ".".join(inside.parts).removesuffix(".__init__")
+
+
+def import_graph() -> dict[str, set[str]]:
+    """Return which modules of the package each of them imports, anywhere in its file."""
+    modules = {module_name(path): path for path in PACKAGE.rglob("*.py")}
+    return {
+        name: {
+            target
+            for module in imported(path)
+            for target in [module if module in modules else module.rpartition(".")[0]]
+            if target in modules and target != name
+        }
+        for name, path in modules.items()
+    }
+
+
 def room(path: Path) -> str:
     """Return the module or folder of the package that a file belongs to."""
     inside = path.relative_to(PACKAGE) if path.is_relative_to(PACKAGE) else path.relative_to(ROOT)
@@ -88,6 +109,11 @@ def test_imports_run_one_way(path: Path) -> None:
         target = module.split(".")[1]
         if target in LEVEL and target != room(path):
             assert LEVEL[target] < LEVEL[room(path)], f"{path.name} imports {module}"
+
+
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    # Raises CycleError, which names the modules of a circle.
+    assert len(list(TopologicalSorter(import_graph()).static_order())) > 100
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))

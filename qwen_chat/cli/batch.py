@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 _SYNC_SECONDS = 1.0
 
 
-@click.command(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.command()
 @click.argument("prompts", metavar="PROMPTS.jsonl")
 @click.option("-o", "--output", required=True, metavar="FILE", help="where the answers go, a line each")
 @click.option("--batch-size", default=8, type=click.IntRange(1, 1024), help="prompts written together (8)")

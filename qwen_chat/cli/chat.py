@@ -1,13 +1,10 @@
-"""`qwen-chat`: talk, or answer one question."""
+"""The chat in the terminal, or one answer: what `qwen-chat` does without a subcommand."""
 
 import sys
 from contextlib import ExitStack, closing
 from typing import Any
 
-import click
-
-from qwen_chat import __version__
-from qwen_chat.cli.flags import read_settings, setting_flags
+from qwen_chat.cli.flags import read_settings
 from qwen_chat.cli.shared_page import SharedPage
 from qwen_chat.errors import UsageError
 from qwen_chat.files import text as text_file
@@ -20,32 +17,8 @@ from qwen_chat.settings import Settings
 from qwen_chat.storage.store import Store, default_path
 
 
-class _Chat(click.Command):
-    """The chat, whose help names the other commands too: to click they are not its own."""
-
-    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the commands, then the epilog."""
-        from qwen_chat.cli.main import COMMANDS
-
-        with formatter.section("Commands"):
-            formatter.write_dl([(f"qwen-chat {name}", does) for name, does in COMMANDS.items()])
-        super().format_epilog(ctx, formatter)
-
-
-@click.command(
-    cls=_Chat,
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    epilog="A question with -p or on stdin is answered on stdout. Every setting may also stand in "
-    "config.toml, or in the environment as QWEN_CHAT_*.",
-)
-@click.option("-p", "--prompt", help="answer this, and leave")
-@click.option("--json", "as_json", is_flag=True, help="with -p or stdin: the answer as one JSON object")
-@click.option("--continue", "go_on", is_flag=True, help="go on with the last conversation")
-@click.option("--resume", metavar="ID", help="go on with the conversation of this id")
-@click.option("--system-file", metavar="FILE", help="the system prompt, from a file")
-@setting_flags
-@click.version_option(__version__, prog_name="qwen-chat")
 def chat(
+    *,
     prompt: str | None,
     as_json: bool,
     go_on: bool,
@@ -53,7 +26,10 @@ def chat(
     system_file: str | None,
     **flags: Any,  # noqa: ANN401
 ) -> int:
-    """Chat with a model of the Qwen family, or with the small demo model when none is named."""
+    """Chat in the terminal, or answer one question; return the exit code.
+
+    Raises: QwenChatError.
+    """
     chosen = read_settings(flags, system_file=system_file)
     resuming = go_on or resume is not None
     if resuming:

@@ -19,7 +19,6 @@ from qwen_chat.storage import search as finding
 from qwen_chat.storage.store import Store, default_path
 from qwen_chat.text import printable
 
-_CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 _CONTROLS = re.compile(r"[\x7f-\x9f]")
 _LISTED = 20
 
@@ -27,7 +26,7 @@ _as_json = click.option("--json", "as_json", is_flag=True, help="as JSON, for pr
 _chat = click.argument("chat")
 
 
-@click.group(context_settings=_CONTEXT, invoke_without_command=True)
+@click.group(invoke_without_command=True)
 @click.pass_context
 def chats(context: click.Context) -> int:
     """List, search, show, export, import and delete saved chats.
@@ -37,7 +36,7 @@ def chats(context: click.Context) -> int:
     return 0 if context.invoked_subcommand else int(context.invoke(list_chats))
 
 
-@chats.command("list", context_settings=_CONTEXT)
+@chats.command("list")
 @click.option("-n", "limit", type=click.IntRange(1), default=_LISTED, show_default=True, help="how many")
 @_as_json
 def list_chats(*, limit: int = _LISTED, as_json: bool = False) -> int:
@@ -49,7 +48,7 @@ def list_chats(*, limit: int = _LISTED, as_json: bool = False) -> int:
     return _tell(finding.listed_lines(recent) or ["no conversation is saved yet"])
 
 
-@chats.command(context_settings=_CONTEXT)
+@chats.command()
 @click.argument("words", nargs=-1, required=True)
 @_as_json
 def search(words: Sequence[str], *, as_json: bool) -> int:
@@ -61,7 +60,7 @@ def search(words: Sequence[str], *, as_json: bool) -> int:
     return _tell(finding.found_lines(found) or [f"no saved chat holds all of: {' '.join(words)}"])
 
 
-@chats.command(context_settings=_CONTEXT)
+@chats.command()
 @_chat
 @_as_json
 def show(chat: str, *, as_json: bool) -> int:
@@ -72,7 +71,7 @@ def show(chat: str, *, as_json: bool) -> int:
     return _tell([to_markdown(history).rstrip("\n")])
 
 
-@chats.command(context_settings=_CONTEXT)
+@chats.command()
 @_chat
 @click.option("-o", "--output", metavar="FILE", help="a new file; stdout if left out")
 @click.option("--format", "kind", type=click.Choice(list(WRITERS)), help="md unless FILE's name says another")
@@ -87,7 +86,7 @@ def export(chat: str, *, output: str | None, kind: str | None) -> int:
     return _tell([text.rstrip("\n")]) if sys.stdout.isatty() else _write(text.encode())
 
 
-@chats.command("import", context_settings=_CONTEXT)
+@chats.command("import")
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
 def import_chats(files: Sequence[str]) -> int:
     """Add the chats of exports: ChatGPT's, Open WebUI's, ShareGPT's, Qwen's for fine-tuning, or ours.
@@ -104,7 +103,7 @@ def import_chats(files: Sequence[str]) -> int:
     return _tell(imported_lines(added, len(histories), "qwen-chat --resume"))
 
 
-@chats.command(context_settings=_CONTEXT)
+@chats.command()
 @_chat
 @click.option("-y", "--yes", is_flag=True, help="without asking")
 def delete(chat: str, *, yes: bool) -> int:

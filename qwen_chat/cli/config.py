@@ -15,17 +15,15 @@ from qwen_chat.text import printable
 _LONGEST = 60
 """Characters of a value that are shown; --json has it all."""
 
-_CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
-
-@click.group(context_settings=_CONTEXT, invoke_without_command=True)
+@click.group(invoke_without_command=True)
 @click.pass_context
 def config(context: click.Context) -> int:
     """Show the settings in force and where they come from."""
     return 0 if context.invoked_subcommand else int(context.invoke(show))
 
 
-@config.command(context_settings=_CONTEXT)
+@config.command()
 @click.option(
     "--origin", is_flag=True, help="say where each comes from: flag, environment, role, file, default"
 )
@@ -48,14 +46,14 @@ def show(*, origin: bool, as_json: bool, **flags: Any) -> int:  # noqa: ANN401
     return 0
 
 
-@config.command(context_settings=_CONTEXT)
+@config.command()
 def path() -> int:
     """Print where the file of the settings is, or would be."""
     sys.stdout.write(f"{config_path()}\n")
     return 0
 
 
-@config.command(context_settings=_CONTEXT)
+@config.command()
 def check() -> int:
     """Check config.toml, the environment and the role."""
     in_force(settings.read_layers({}))

@@ -1,4 +1,4 @@
-"""Flags for the settings: each setting is described where it lives, and every command has them all."""
+"""A flag for each setting and each sampling parameter, with its help text from where it is defined."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from qwen_chat import sampling, settings
-from qwen_chat.cli import value_completion as completing
+from qwen_chat.cli import value_completion
 from qwen_chat.errors import UsageError
 from qwen_chat.files import text as text_file
 from qwen_chat.sampling import SamplingParams
@@ -19,31 +19,44 @@ _CLICK: dict[str, dict[str, Any]] = {
     "list": {"multiple": True},
     "number": {"type": int},
 }
-"""Click's attributes for the kinds of settings."""
+"""The attributes of a click option for each kind of setting."""
 
 
 def setting_flags(function: Callable[..., int]) -> Callable[..., int]:
-    """Give a command a flag for each setting and each sampling parameter, described where they live."""
-    for name in reversed(sampling.NAMES):
-        function = _option(name, multiple=name == "stop", metavar="TEXT" if name == "stop" else "N")(function)
-    for name, spec in reversed(SPECS.items()):
-        function = _option(name, **_CLICK.get(spec.kind, {}))(function)
+    """Decorate a command with a flag for each setting and each sampling parameter."""
+    for names, attributes in reversed(_declarations()):
+        function = click.option(*names, **attributes)(function)
     return function
 
 
-def _option(name: str, **attributes: Any) -> Callable[..., Any]:  # noqa: ANN401
-    help = sampling.MEANINGS[name] if name in sampling.MEANINGS else SPECS[name].help
+def setting_options() -> list[click.Parameter]:
+    """Return a flag for each setting and each sampling parameter."""
+    return [click.Option(names, **attributes) for names, attributes in _declarations()]
+
+
+def _declarations() -> list[tuple[list[str], dict[str, Any]]]:
+    """Return the names and attributes of every flag, as click.option takes them."""
+    settings_flags = [_declare(name, **_CLICK.get(spec.kind, {})) for name, spec in SPECS.items()]
+    return settings_flags + [
+        _declare(name, multiple=name == "stop", metavar="TEXT" if name == "stop" else "N")
+        for name in sampling.NAMES
+    ]
+
+
+def _declare(name: str, **attributes: Any) -> tuple[list[str], dict[str, Any]]:  # noqa: ANN401
     flag = f"--{name.replace('_', '-')}"
     if attributes.get("is_flag"):
         flag += f"/--no-{flag.removeprefix('--')}"
-    default: dict[str, Any] = {} if attributes.get("multiple") else {"default": None}
-    if (completer := completing.for_setting(name)) is not None:
+    if not attributes.get("multiple"):
+        attributes["default"] = None
+    if (completer := value_completion.for_setting(name)) is not None:
         attributes["shell_complete"] = completer
-    return click.option(flag, *filter(None, [_SHORT.get(name)]), name, help=help, **default, **attributes)
+    attributes["help"] = sampling.MEANINGS[name] if name in sampling.MEANINGS else SPECS[name].help
+    return [flag, *filter(None, [_SHORT.get(name)]), name], attributes
 
 
 def read_settings(flags: Mapping[str, Any], *, system_file: str | None) -> Settings:
-    """Merge the flags a command was given with all that stands below them.
+    """Return the settings: flags first, then the environment, the role, the file and the defaults.
 
     Raises: UsageError.
     """
@@ -51,7 +64,7 @@ def read_settings(flags: Mapping[str, Any], *, system_file: str | None) -> Setti
 
 
 def given_flags(flags: Mapping[str, Any], *, system_file: str | None) -> dict[str, Any]:
-    """Return the flags that a command was given, as the settings take them.
+    """Return the flags that a person gave, in the form that the settings take.
 
     Raises: UsageError.
     """

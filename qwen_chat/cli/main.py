@@ -5,29 +5,15 @@ import sys
 import threading
 from collections.abc import Sequence
 from contextlib import suppress
-from difflib import get_close_matches
-from importlib import import_module
 from typing import NoReturn
 
 import click
 
-from qwen_chat.cli import completion
-from qwen_chat.errors import QwenChatError, UsageError
+from qwen_chat.cli.completion import VARIABLE, print_completions
+from qwen_chat.cli.root import NAME, root
+from qwen_chat.errors import QwenChatError
 from qwen_chat.model import worker
 from qwen_chat.text import printable
-
-COMMANDS = {
-    "web": "the same conversations in a browser",
-    "chats": "list, search, show, export, import and delete saved chats",
-    "batch": "answer many prompts from a file",
-    "quantize": "make a checkpoint smaller",
-    "profile": "measure speed and memory",
-    "roles": "list, show, import and test roles",
-    "models": "list the models that are here, whether they fit and how fast they ran",
-    "config": "show the settings in force and where they come from",
-    "completion": "print what makes bash, zsh or fish complete all this",
-}
-"""The commands besides the chat; each is the function of that name in the module of that name."""
 
 
 def run() -> NoReturn:
@@ -53,7 +39,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Do what the command line says and return the exit code; errors are one line on stderr."""
     _open_streams()
     try:
-        return _dispatch(list(sys.argv[1:] if argv is None else argv))
+        return _run_command(list(sys.argv[1:] if argv is None else argv))
     except click.ClickException as error:
         return _fail(_told(error))
     except QwenChatError as error:
@@ -67,19 +53,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 130
 
 
-def _dispatch(words: list[str]) -> int:
-    if asked := os.environ.get(completion.VARIABLE):
-        return completion.answer(asked)
-    name = "chat"
-    if words and not words[0].startswith("-"):
-        name = words.pop(0)
-        if name not in COMMANDS:
-            close = get_close_matches(name, COMMANDS, n=1)
-            hint = f"did you mean qwen-chat {close[0]}?" if close else f"there are: {', '.join(COMMANDS)}"
-            raise UsageError(f"unknown command {name!r}: {hint}; a question is given with -p")
-    command: click.Command = getattr(import_module(f"qwen_chat.cli.{name}"), name)
-    title = "qwen-chat" if name == "chat" else f"qwen-chat {name}"
-    return int(command.main(words, prog_name=title, standalone_mode=False) or 0)
+def _run_command(arguments: list[str]) -> int:
+    if instruction := os.environ.get(VARIABLE):
+        return print_completions(root, instruction)
+    return int(root.main(arguments, prog_name=NAME, standalone_mode=False) or 0)
 
 
 def _open_streams() -> None:

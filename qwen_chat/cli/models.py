@@ -14,7 +14,7 @@ from qwen_chat.model.catalog.machine import Machine, this_machine
 from qwen_chat.terminal.output.model_table import lines
 
 
-@click.command(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.command()
 @click.argument("folders", nargs=-1, metavar="[FOLDER]...", type=click.Path(path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="one JSON object for each model, a line each")
 def models(folders: tuple[Path, ...], *, as_json: bool) -> int:

@@ -18,7 +18,7 @@ from qwen_chat.settings import SPECS
 T = TypeVar("T")
 
 
-@click.command(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.command()
 @click.option("--contexts", default="1,1024", show_default=True, help="tokens to read before, a list")
 @click.option("--generate", default=2048, show_default=True, type=click.IntRange(2), help="tokens to write")
 @click.option("--batch-sizes", default="1", show_default=True, help="answers written together, a list")

@@ -17,7 +17,6 @@ _PACKAGES = ("torch", "transformers", "gptqmodel", "optimum")
 
 
 @click.command(
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog='FILE has Qwen\'s format: [{"id": "1", "conversations": [{"from": "user", "value": "Hi"}, '
     '{"from": "assistant", "value": "Hello!"}]}]',
 )

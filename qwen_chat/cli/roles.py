@@ -21,17 +21,15 @@ from qwen_chat.roles import Role, all_roles, load_role, own_roles_dir, role_path
 from qwen_chat.settings import Settings
 from qwen_chat.text import printable
 
-_CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
-
-@click.group(context_settings=_CONTEXT, invoke_without_command=True)
+@click.group(invoke_without_command=True)
 @click.pass_context
 def roles(context: click.Context) -> int:
     """List, show, import and test roles."""
     return 0 if context.invoked_subcommand else int(context.invoke(list_roles))
 
 
-@roles.command("list", context_settings=_CONTEXT)
+@roles.command("list")
 def list_roles() -> int:
     """List every role; your own have a *."""
     found, problems = all_roles()
@@ -44,7 +42,7 @@ def list_roles() -> int:
     return 2 if problems else 0
 
 
-@roles.command(context_settings=_CONTEXT)
+@roles.command()
 @click.argument("name", shell_complete=completing.roles)
 def show(name: str) -> int:
     """Show what a role says, and where its file is."""
@@ -62,7 +60,7 @@ def show(name: str) -> int:
     return 0
 
 
-@roles.command("import", context_settings=_CONTEXT)
+@roles.command("import")
 @click.argument("card")
 @click.option("--name", help="what to call the role; made of the card's name unless given")
 @click.option("--overwrite", is_flag=True, help="replace a role of that name")
@@ -74,7 +72,7 @@ def import_role(card: str, name: str | None, *, overwrite: bool) -> int:
     return 0
 
 
-@roles.command(context_settings=_CONTEXT)
+@roles.command()
 @click.argument("names", nargs=-1, required=True, metavar="NAME...", shell_complete=completing.roles)
 @click.option("--json", "as_json", is_flag=True, help="a line of JSON for each probe, instead of a table")
 @setting_flags
