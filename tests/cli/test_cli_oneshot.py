@@ -18,7 +18,7 @@ from driver import Terminal
 from places import ROOT
 
 from qwen_chat import __version__, cli, sampling
-from qwen_chat.cli.main import COMMANDS
+from qwen_chat.cli.root import COMMANDS
 from qwen_chat.history import History, Node
 from qwen_chat.roles import load_role
 from qwen_chat.settings import SPECS
