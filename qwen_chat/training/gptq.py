@@ -26,6 +26,7 @@ from qwen_chat.model.formats.checkpoint import CheckpointInfo
 from qwen_chat.model.hf.library_logging import hush_gptq
 from qwen_chat.model.hf.prompt import Prompt
 from qwen_chat.model.hf.quantization_config import group_size
+from qwen_chat.model.hf.torch_extensions import import_setuptools
 
 _MADE = ("config.json", "quantize_config.json")
 """What is written new, beside the weights; all else is the original checkpoint's."""
@@ -99,6 +100,7 @@ def _opened(info: CheckpointInfo, recipe: Recipe, size: int, offload: Path) -> A
     """Return gptqmodel's view of a checkpoint."""
     logging.set_verbosity_error()
     logging.disable_progress_bar()
+    import_setuptools()
     hush_gptq()
     # It wants two workers and takes half the processors: on machines with two, that fails.
     os.environ.setdefault("GPTQMODEL_CPU_WORKERS", str(max(2, ((os.cpu_count() or 1) + 1) // 2)))

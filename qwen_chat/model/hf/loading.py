@@ -27,6 +27,7 @@ from qwen_chat.model.hf.memory import available_bytes, is_out_of_memory
 from qwen_chat.model.hf.options import TransformersOptions
 from qwen_chat.model.hf.placement import devices, on_gpu, placement
 from qwen_chat.model.hf.quantization_config import own_dtype, quantization_config
+from qwen_chat.model.hf.torch_extensions import import_setuptools
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +53,8 @@ def load(info: CheckpointInfo, options: TransformersOptions, stack: ExitStack) -
     with _told(info), chatter_kept_from_stdout(info.quantization):
         config = AutoConfig.from_pretrained(info.folder, trust_remote_code=False, local_files_only=True)
         tokenizer = AutoTokenizer.from_pretrained(info.folder, trust_remote_code=False, local_files_only=True)
+        if options.compile:
+            import_setuptools()
         dtype, why = _dtype(config, options)
         attention, remark = _attention(options, dtype)
         model = AutoModelForCausalLM.from_pretrained(

@@ -11,6 +11,7 @@ from qwen_chat.model.formats.checkpoint import CheckpointInfo
 from qwen_chat.model.hf.library_logging import hush, hush_gptq
 from qwen_chat.model.hf.options import TransformersOptions
 from qwen_chat.model.hf.placement import on_gpu
+from qwen_chat.model.hf.torch_extensions import import_setuptools
 from qwen_chat.model.qwen1 import packed
 
 _GROUPS = (128, 64, 32)
@@ -26,6 +27,7 @@ def quantization_config(info: CheckpointInfo, options: TransformersOptions) -> A
     """
     if info.quantization in ("gptq", "awq"):
         _need(("gptqmodel", "optimum"), f"A {info.quantization.upper()} checkpoint", "gptq")
+        import_setuptools()
         hush_gptq()
         packed.check_biases(info)
     if options.quantize is None:

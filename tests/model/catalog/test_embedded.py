@@ -201,8 +201,10 @@ def test_an_installed_one_is_used_and_not_imported(tmp_path: Path, monkeypatch: 
 @pytest.fixture
 def without_pip(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder that is all of PATH, in an environment without pip."""
-    hidden = ("pip", embedded.PACKAGE)
-    monkeypatch.setattr(embedded, "find_spec", lambda name: None if name in hidden else find_spec(name))
+    monkeypatch.setattr(embedded, "has_pip", lambda: False)
+    monkeypatch.setattr(
+        embedded, "find_spec", lambda name: None if name == embedded.PACKAGE else find_spec(name)
+    )
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     (tmp_path / "bin").mkdir()

@@ -253,8 +253,8 @@ def test_without_torch_the_extra_is_named(folder: Path, tmp_path: Path) -> None:
     code = (
         "import sys; sys.modules['torch'] = None\n"
         "import importlib.util; real = importlib.util.find_spec\n"
-        "from qwen_chat.model import opening\n"
-        "opening.find_spec = lambda name: None if name == 'torch' else real(name)\n"
+        "from qwen_chat.model import factory\n"
+        "factory.find_spec = lambda name: None if name == 'torch' else real(name)\n"
         "from qwen_chat.cli import main\n"
         f"sys.exit(main(['-c', {str(folder)!r}, '-p', 'hi', '--no-history']))"
     )

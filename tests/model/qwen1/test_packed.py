@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from packed import Tensors, quantized, scheme
 from safetensors.numpy import load_file, save_file
 from tiny_qwen1 import Model, prompt
 
@@ -19,7 +20,7 @@ from qwen_chat.model.hf.library_logging import hush_gptq
 from qwen_chat.model.qwen1 import packed, register
 from qwen_chat.model.qwen1.modeling import QWenLMHeadModel
 
-HIDDEN, MLP, GROUP = 64, 128, 32
+HIDDEN, MLP = 64, 128
 SHAPE = {"hidden_size": HIDDEN, "intermediate_size": 2 * MLP, "num_hidden_layers": 2}
 HEADS = {"num_attention_heads": 2, "kv_channels": 32, "vocab_size": 128, "seq_length": 16}
 CONFIG = {
@@ -41,40 +42,11 @@ LAYERS = {
 # gptqmodel leaves the folder that it makes for each model to the garbage collector.
 pytestmark = pytest.mark.filterwarnings("ignore:Implicitly cleaning up:ResourceWarning")
 
-Tensors = dict[str, np.ndarray[Any, Any]]
-
 
 @pytest.fixture(autouse=True)
 def _nothing_is_left_for_later_tests() -> Iterator[None]:
     yield
     gc.collect()
-
-
-def pack(numbers: np.ndarray[Any, Any], bits: int) -> np.ndarray[Any, Any]:
-    """Pack numbers along the first axis into int32, the first number into the lowest bits."""
-    each = 32 // bits
-    words = numbers.astype(np.uint32).reshape(-1, each, *numbers.shape[1:])
-    shifts = (np.arange(each, dtype=np.uint32) * bits).reshape(1, each, *[1] * (numbers.ndim - 1))
-    packed_words: np.ndarray[Any, Any] = np.bitwise_or.reduce(words << shifts, axis=1).view(np.int32)
-    return packed_words
-
-
-def quantized(rng: np.random.Generator, inputs: int, outputs: int, bits: int, *, shuffled: bool) -> Any:
-    """Return the packed tensors of one layer, and the weights [outputs, inputs] that they stand for."""
-    codes = rng.integers(0, 2**bits, (inputs, outputs))
-    zeros = np.full((inputs // GROUP, outputs), 2 ** (bits - 1))
-    scales = (rng.uniform(0.5, 1.5, zeros.shape) * 0.3 / 2**bits).astype(np.float16)
-    groups: Any = np.arange(inputs, dtype=np.int32) // GROUP
-    groups = rng.permutation(groups) if shuffled else groups
-    weights = scales.astype(np.float32)[groups] * (codes - zeros[groups])
-    tensors = {
-        "qweight": pack(codes, bits),
-        # The format keeps one less than the zero point, packed along the outputs.
-        "qzeros": np.ascontiguousarray(pack(zeros.T - 1, bits).T),
-        "scales": scales,
-        "g_idx": groups,
-    }
-    return tensors, np.ascontiguousarray(weights.T.astype(np.float32))
 
 
 def tensors(bits: int, *, shuffled: bool) -> tuple[Tensors, Tensors]:
@@ -112,11 +84,6 @@ def load(folder: Path, **options: Any) -> Any:
     hush_gptq()
     model: Model = QWenLMHeadModel.from_pretrained(folder, dtype=torch.float32, device_map="cpu", **options)
     return model
-
-
-def scheme(bits: int, *, shuffled: bool) -> dict[str, Any]:
-    said = {"bits": bits, "group_size": GROUP, "desc_act": shuffled, "sym": True, "quant_method": "gptq"}
-    return {"quantization_config": said}
 
 
 @pytest.mark.parametrize(("bits", "shuffled"), [(4, False), (4, True), (8, False)])
