@@ -14,7 +14,7 @@ from playwright.sync_api import Page as Tab
 from playwright.sync_api import sync_playwright
 
 from qwen_chat.message import Delta, Message
-from qwen_chat.model.base import PLAIN, ChatModel, PromptOptions
+from qwen_chat.model.base import PLAIN, Capabilities, ChatModel, LoadedModel, PromptOptions
 from qwen_chat.sampling import SamplingParams
 from qwen_chat.session.users import People, Person
 from qwen_chat.settings import Settings
@@ -51,14 +51,14 @@ class LongAnswer:
     kilobytes: float
 
 
-class Teller:
+class Teller(LoadedModel):
     """A model that writes Markdown for so many tokens, at a steady pace."""
 
     name = "teller"
     context_length = 1_000_000
     default_params = SamplingParams()
     default_system = notice = ""
-    thinks = False
+    capabilities = Capabilities()
 
     def __init__(self, tokens: int) -> None:
         self._tokens = tokens

@@ -8,7 +8,7 @@ from benchmarks.ours import TORCH_DTYPE
 from benchmarks.smol import checkpoint
 from qwen_chat.errors import ModelError
 from qwen_chat.message import Message
-from qwen_chat.model.base import Answered, Request
+from qwen_chat.model.base import BatchRequest, CompletedAnswer
 from qwen_chat.model.formats.checkpoint import read_checkpoint
 from qwen_chat.model.hf.options import TransformersOptions
 from qwen_chat.sampling import SamplingParams
@@ -30,7 +30,7 @@ def _pairs() -> list[tuple[float, float]]:
 
     model = TransformersModel(read_checkpoint(checkpoint()), "smol", TransformersOptions(dtype=TORCH_DTYPE))
     params = SamplingParams(temperature=0, max_new_tokens=TOKENS)
-    requests = [Request([Message("user", QUESTION.format(hero))], params) for hero in HEROES]
+    requests = [BatchRequest([Message("user", QUESTION.format(hero))], params) for hero in HEROES]
 
     def together() -> float:
         return _speed(lambda: model.answer(requests))
@@ -43,9 +43,9 @@ def _pairs() -> list[tuple[float, float]]:
     return pairs
 
 
-def _speed(answer: Callable[[], list[Answered | ModelError]]) -> float:
+def _speed(answer: Callable[[], list[CompletedAnswer | ModelError]]) -> float:
     started = time.perf_counter()
     answers = answer()
-    tokens = sum(each.usage.completion_tokens for each in answers if isinstance(each, Answered))
+    tokens = sum(each.usage.completion_tokens for each in answers if isinstance(each, CompletedAnswer))
     assert tokens > ROWS * TOKENS / 2
     return tokens / (time.perf_counter() - started)

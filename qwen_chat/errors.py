@@ -11,6 +11,9 @@ QwenChatError
     └── ContextLengthError      the prompt does not fit the context
 """
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
 
 class QwenChatError(Exception):
     """Root of the tree: front ends show its text as it is and go on, or exit with code 2."""
@@ -48,12 +51,81 @@ class MissingExtraError(ModelLoadError):
 
 
 class ContextLengthError(ModelError):
-    """The prompt does not fit the context; both counts are in tokens."""
+    """The prompt does not fit the context; both counts are in tokens, None where a server did not say."""
 
-    def __init__(self, prompt_tokens: int, context_length: int) -> None:
-        super().__init__(
-            f"the prompt has {prompt_tokens:,} tokens, the context holds {context_length:,}: "
-            "shorten the message, or start with a larger --ctx-size"
-        )
+    def __init__(self, prompt_tokens: int | None, context_length: int | None) -> None:
+        if prompt_tokens is None or context_length is None:
+            super().__init__("the prompt does not fit the context of the model: shorten the message")
+        else:
+            super().__init__(
+                f"the prompt has {prompt_tokens:,} tokens, the context holds {context_length:,}: "
+                "shorten the message, or start with a larger --ctx-size"
+            )
         self.prompt_tokens = prompt_tokens
         self.context_length = context_length
+
+
+_MAX_TEXT = 300
+_OUT_OF_MEMORY = "out of memory: begin a new chat, or start with a smaller --ctx-size or a smaller model"
+_SELF_EXPLAINING = (QwenChatError, OSError, RuntimeError, ImportError)
+"""Exceptions whose text is a sentence; of others, such as a KeyError, the type must be named, too."""
+
+_MEMORY_TEXTS = ("out of memory", "allocate memory", "failed to allocate", "unable to allocate")
+
+
+def as_model_error(
+    error: BaseException, fault: str = "the model failed", *, mend: str = "", out_of_memory: str = ""
+) -> ModelError:
+    """Return any exception of an engine as a ModelError of one line; a ModelError stays itself.
+
+    The line is `fault`, what the exception says, and `mend`; or `out_of_memory` if memory ran out. This is
+    the only place where exceptions of other libraries become ours.
+    """
+    if isinstance(error, ModelError):
+        return error
+    if is_out_of_memory(error):
+        return ModelError(out_of_memory or _OUT_OF_MEMORY)
+    text = _describe(error)
+    return ModelError(text if isinstance(error, QwenChatError) else f"{fault}: {text}{mend}")
+
+
+def as_load_error(
+    error: BaseException, fault: str, *, mend: str = "", out_of_memory: str = ""
+) -> ModelLoadError:
+    """Return any exception of an engine that loads as `as_model_error` does, as a ModelLoadError."""
+    if isinstance(error, ModelLoadError):
+        return error
+    out_of_memory = out_of_memory or f"{fault}: out of memory; try a smaller --ctx-size, or a smaller model"
+    return ModelLoadError(str(as_model_error(error, fault, mend=mend, out_of_memory=out_of_memory)))
+
+
+@contextmanager
+def model_errors(convert: Callable[[BaseException], ModelError] = as_model_error) -> Iterator[None]:
+    """Raise every exception of the block, or of the decorated function, as `convert` returns it.
+
+    A UsageError stays what it is. A panic in Rust, as of a broken tokenizer, is a BaseException alone.
+    """
+    try:
+        yield
+    except (KeyboardInterrupt, SystemExit, GeneratorExit, UsageError):
+        raise
+    except BaseException as error:
+        ours = convert(error)
+        if ours is error:
+            raise
+        raise ours from error
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Return whether memory ran out; torch's own exception is known by its name, without torch."""
+    named = any(each.__name__ == "OutOfMemoryError" for each in type(error).__mro__)
+    text = str(error).lower()
+    return isinstance(error, MemoryError) or named or any(each in text for each in _MEMORY_TEXTS)
+
+
+def _describe(error: BaseException) -> str:
+    """Return what an exception says in one line, with its type where the text alone explains nothing."""
+    name, text = type(error).__name__, " ".join(str(error).split())[:_MAX_TEXT]
+    if not text:
+        return name
+    return text if isinstance(error, _SELF_EXPLAINING) else f"{name}: {text}"

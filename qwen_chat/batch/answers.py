@@ -11,9 +11,9 @@ from typing import IO, Any
 
 from qwen_chat.batch.jobs import Job
 from qwen_chat.errors import ModelError, UsageError
-from qwen_chat.model.base import Answered
+from qwen_chat.model.base import CompletedAnswer
 
-Result = tuple[Job, Answered | ModelError]
+Result = tuple[Job, CompletedAnswer | ModelError]
 
 _BEGINNING = b'{"id": '
 """Of every line here, by which the torn end of one is known from a text that is not ours."""

@@ -13,7 +13,7 @@ from typing import Any
 from qwen_chat import sampling
 from qwen_chat.errors import QwenChatError, UsageError
 from qwen_chat.message import Message
-from qwen_chat.model.base import PLAIN, PromptOptions, Request
+from qwen_chat.model.base import PLAIN, BatchRequest, PromptOptions
 from qwen_chat.sampling import SamplingParams
 
 _ROLES = ("system", "user", "assistant")
@@ -25,7 +25,7 @@ class Job:
 
     id: str | int
     digest: str
-    request: Request | None
+    request: BatchRequest | None
     error: str = ""
 
 
@@ -86,7 +86,7 @@ def _fields(line: str) -> dict[str, Any]:
     return dict(said)
 
 
-def _request(fields: Mapping[str, Any], given: _Given) -> Request:
+def _request(fields: Mapping[str, Any], given: _Given) -> BatchRequest:
     system = fields.get("system", given.system)
     if "messages" in fields:
         _check(isinstance(fields["messages"], list), "messages must be a list")
@@ -97,7 +97,7 @@ def _request(fields: Mapping[str, Any], given: _Given) -> Request:
     _check(any(message.content.strip() for message in messages), "the prompt is empty")
     if system is not None and messages[0].role != "system":
         messages = [_message({"role": "system", "content": system}), *messages]
-    return Request(messages, _params(fields).over(given.params), given.options)
+    return BatchRequest(messages, _params(fields).over(given.params), given.options)
 
 
 def _message(item: object) -> Message:

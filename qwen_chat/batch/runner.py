@@ -7,9 +7,9 @@ from threading import Event
 
 from qwen_chat.batch.answers import Result
 from qwen_chat.batch.jobs import Job
-from qwen_chat.errors import ModelError
+from qwen_chat.errors import ModelError, as_model_error
 from qwen_chat.message import Delta, Usage
-from qwen_chat.model.base import Answered, BatchingModel, ChatModel
+from qwen_chat.model.base import BatchingModel, ChatModel, CompletedAnswer, supports_batching
 
 _WINDOW = 4
 """Batches that are sorted by length together, to waste little on padding."""
@@ -22,7 +22,7 @@ def run(
 
     An engine that batches gets `batch_size` prompts at a time; others get `parallel` at once.
     """
-    if isinstance(model, BatchingModel):
+    if supports_batching(model):
         yield from _in_batches(model, jobs, batch_size, cancel)
     else:
         yield from _at_once(model, jobs, parallel, cancel)
@@ -32,7 +32,7 @@ def _in_batches(
     model: BatchingModel, jobs: Iterator[Job], batch_size: int, cancel: Event
 ) -> Iterator[Result]:
     while window := [job for _, job in zip(range(_WINDOW * batch_size), jobs, strict=False)]:
-        answers: dict[int, Answered | ModelError] = {
+        answers: dict[int, CompletedAnswer | ModelError] = {
             number: ModelError(job.error) for number, job in enumerate(window) if job.request is None
         }
         waiting = sorted(set(range(len(window))) - set(answers), key=lambda number: _length(window[number]))
@@ -48,16 +48,16 @@ def _in_batches(
                 return
 
 
-def _together(model: BatchingModel, jobs: list[Job], cancel: Event) -> list[Answered | ModelError]:
+def _together(model: BatchingModel, jobs: list[Job], cancel: Event) -> list[CompletedAnswer | ModelError]:
     requests = [job.request for job in jobs if job.request is not None]
     try:
         return model.answer(requests, cancel=cancel)
     except Exception as error:  # noqa: BLE001 - an engine's fault is told in its lines, and the run goes on
-        return [_fault(error)] * len(jobs)
+        return [as_model_error(error)] * len(jobs)
 
 
 def _at_once(model: ChatModel, jobs: Iterator[Job], parallel: int, cancel: Event) -> Iterator[Result]:
-    pending: deque[tuple[Job, Future[Answered | ModelError]]] = deque()
+    pending: deque[tuple[Job, Future[CompletedAnswer | ModelError]]] = deque()
     with ThreadPoolExecutor(parallel) as pool:
         try:
             while True:
@@ -79,23 +79,17 @@ def _at_once(model: ChatModel, jobs: Iterator[Job], parallel: int, cancel: Event
                 future.cancel()
 
 
-def _answer(model: ChatModel, job: Job, cancel: Event) -> Answered | ModelError:
+def _answer(model: ChatModel, job: Job, cancel: Event) -> CompletedAnswer | ModelError:
     if job.request is None:
         return ModelError(job.error)
     try:
         asked = job.request
         deltas = list(model.stream(asked.messages, asked.params, asked.options, cancel=cancel))
     except Exception as error:  # noqa: BLE001 - an engine's fault is told in its line, and the run goes on
-        return _fault(error)
+        return as_model_error(error)
     text, reasoning = "".join(d.text for d in deltas), "".join(d.reasoning for d in deltas)
     last = deltas[-1] if deltas else Delta()
-    return Answered(text, reasoning, last.finish_reason or "interrupted", last.usage or Usage())
-
-
-def _fault(error: Exception) -> ModelError:
-    if isinstance(error, ModelError):
-        return error
-    return ModelError(f"the model failed: {type(error).__name__}: {error}")
+    return CompletedAnswer(text, reasoning, last.finish_reason or "interrupted", last.usage or Usage())
 
 
 def _length(job: Job) -> int:

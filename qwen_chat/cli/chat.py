@@ -9,8 +9,8 @@ from qwen_chat.cli.shared_page import SharedPage
 from qwen_chat.errors import UsageError
 from qwen_chat.files import text as text_file
 from qwen_chat.history import History
+from qwen_chat.model.base import ChatModel
 from qwen_chat.model.factory import open_model
-from qwen_chat.model.loading import LoadingModel
 from qwen_chat.roles import load_role
 from qwen_chat.session.session import ChatSession
 from qwen_chat.settings import Settings
@@ -103,7 +103,7 @@ def _go_on(session: ChatSession, history: History) -> None:
         session.set_system(session.settings.system)
 
 
-def _talk(session: ChatSession, model: LoadingModel, *, embedded: bool) -> int:
+def _talk(session: ChatSession, model: ChatModel, *, embedded: bool) -> int:
     from qwen_chat.terminal.input.reader import Reader
     from qwen_chat.terminal.repl import Repl, banner
 

@@ -12,7 +12,7 @@ import click
 from qwen_chat.cli.completion import VARIABLE, print_completions
 from qwen_chat.cli.root import NAME, root
 from qwen_chat.errors import QwenChatError
-from qwen_chat.model import worker
+from qwen_chat.model import background_stream
 from qwen_chat.text import printable
 
 
@@ -32,7 +32,9 @@ def _is_at_work(thread: threading.Thread) -> bool:
     An engine at its last batch would crash in an interpreter that is taken down; other threads are waited for
     then, and one may wait for a model that takes minutes to load.
     """
-    return thread.name == worker.THREAD_NAME or not (thread.daemon or thread is threading.main_thread())
+    return thread.name == background_stream.THREAD_NAME or not (
+        thread.daemon or thread is threading.main_thread()
+    )
 
 
 def main(argv: Sequence[str] | None = None) -> int:

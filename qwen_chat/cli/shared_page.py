@@ -5,7 +5,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from qwen_chat.errors import MissingExtraError, UsageError
-from qwen_chat.model.loading import LoadingModel
+from qwen_chat.model.base import ChatModel
 from qwen_chat.session.session import ChatSession
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ _WINDOWS = ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER")
 class SharedPage:
     """Shows the conversation of a terminal in a browser; nothing is served before it is asked for."""
 
-    def __init__(self, session: ChatSession, model: LoadingModel) -> None:
+    def __init__(self, session: ChatSession, model: ChatModel) -> None:
         self._session = session
         self._model = model
         self._page: Page | None = None

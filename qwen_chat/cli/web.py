@@ -18,8 +18,9 @@ from qwen_chat.cli.shared_page import show
 from qwen_chat.cli.web_flags import WebFlags, split, web_flags
 from qwen_chat.files.paths import data_dir
 from qwen_chat.http import accounts
+from qwen_chat.model.base import ChatModel, wait_until_loaded
 from qwen_chat.model.factory import open_model
-from qwen_chat.model.loading import LoadingModel
+from qwen_chat.model.state import Failed
 from qwen_chat.roles import load_role
 from qwen_chat.session.users import People, Person
 from qwen_chat.settings import Settings
@@ -68,7 +69,7 @@ def web(**flags: Any) -> int:  # noqa: ANN401
     return 0
 
 
-def _serve(page: Page, model: LoadingModel, asked: WebFlags) -> None:
+def _serve(page: Page, model: ChatModel, asked: WebFlags) -> None:
     page.start()
     with ExitStack() as stack:
         stopped = stack.enter_context(_signalled())
@@ -84,7 +85,7 @@ def _serve(page: Page, model: LoadingModel, asked: WebFlags) -> None:
             pass
 
 
-def _people(model: LoadingModel, chosen: Settings, stores: ExitStack) -> People:
+def _people(model: ChatModel, chosen: Settings, stores: ExitStack) -> People:
     def make(name: str) -> Person:
         store = stores.enter_context(closing(Store(_place(name)))) if chosen.history else None
         return Person(name, model, chosen, store)
@@ -100,13 +101,13 @@ def _place(name: str) -> Path:
     return data_dir() / "people" / f"{readable}-{sha256(name.encode()).hexdigest()[:16]}" / "chats.db"
 
 
-def _load(page: Page, model: LoadingModel) -> None:
+def _load(page: Page, model: ChatModel) -> None:
     """Load the model once the page is there, and say here, too, when it cannot be loaded."""
     if page.opened.wait(_NOBODY_SECONDS):
         sleep(_DRAWING_SECONDS)
-    fault = model.start().failure()
-    if fault is not None:
-        _complain(str(fault))
+    state = wait_until_loaded(model)
+    if isinstance(state, Failed):
+        _complain(str(state.error))
 
 
 def _close(people: People) -> None:

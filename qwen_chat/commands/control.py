@@ -2,6 +2,7 @@
 
 from qwen_chat.commands.table import COMMANDS, Command, Outcome, command, find
 from qwen_chat.message import Usage
+from qwen_chat.session.context_window import describe_context
 from qwen_chat.session.session import ChatSession
 
 _CALL_WIDTH = 30
@@ -43,7 +44,7 @@ def stats(session: ChatSession, argument: str) -> Outcome:  # noqa: ARG001
         **({"computes": session.model.notice} if session.model.notice else {}),
         "role": session.role.title if session.role else "none",
         "messages": f"{len(path)} in view, {session.history.spoken()} in all",
-        "context": f"{context:,} of {session.model.context_length:,} tokens",
+        "context": describe_context(context, session.model.context_length),
         "left out": f"{session.left_out} oldest turns",
         **_speeds(usages),
         **_saved(session),

@@ -8,7 +8,6 @@ from qwen_chat.commands.table import Outcome, command
 from qwen_chat.errors import UsageError
 from qwen_chat.files.text import read_text
 from qwen_chat.message import Think
-from qwen_chat.model.loading import LoadingModel
 from qwen_chat.sampling import MEANINGS, SamplingParams, parse_assignment
 from qwen_chat.session.session import ChatSession
 
@@ -72,8 +71,8 @@ def think(session: ChatSession, argument: str) -> Outcome:
         if choice is None:
             raise UsageError(f"/think {argument}: write /think on, /think off or /think auto")
         session.set_think(choice)
-    known = not isinstance(session.model, LoadingModel) or session.model.ready
-    remark = "" if not known or session.model.thinks else "; this model does not reason, so it has no effect"
+    never = session.model.capabilities.thinking is False
+    remark = "; this model does not reason, so it has no effect" if never else ""
     return Outcome(f"thinking: {session.think}{remark}")
 
 

@@ -7,8 +7,9 @@ from qwen_chat.commands.table import Outcome, TokenView, command, whole_number
 from qwen_chat.errors import UsageError
 from qwen_chat.message import Alternative, Message, Token
 from qwen_chat.model.alternatives import ends
-from qwen_chat.model.base import tokenizing
+from qwen_chat.model.base import require_tokens
 from qwen_chat.model.chatml import IM_START
+from qwen_chat.session.context_window import describe_context
 from qwen_chat.session.session import ChatSession
 
 _ALTERNATIVES = 8
@@ -23,10 +24,10 @@ _ALTERNATIVES = 8
 )
 def prompt(session: ChatSession, argument: str) -> Outcome:
     """Show the tokens the model reads to answer the last question, message by message."""
-    tokens = tokenizing(session.model).encode(session.prompt(), session.prompt_options)
+    tokens = require_tokens(session.model).encode(session.prompt(), session.prompt_options)
     control, left_out = sum(token.control for token in tokens), session.left_out
     limit = session.model.context_length
-    lines = [f"{len(tokens):,} of {limit:,} tokens, {control} of them control tokens"]
+    lines = [f"{describe_context(len(tokens), limit)}, {control} of them control tokens"]
     if left_out:
         turns = "turn" if left_out == 1 else f"{left_out} turns"
         lines.append(f"left out, since the context is full: the oldest {turns}")
@@ -38,7 +39,7 @@ def tokens(session: ChatSession, argument: str) -> Outcome:
     """Show the tokens of a text."""
     if not argument:
         raise UsageError("write the text: /tokens Hello")
-    model = tokenizing(session.model)
+    model = require_tokens(session.model)
     # What a message adds to the prompt of an empty one is its text.
     whole, empty = (model.encode([Message("user", text)]) for text in (argument, ""))
     shared = next((n for n, (a, b) in enumerate(zip(whole, empty, strict=False)) if a != b), len(empty))

@@ -19,7 +19,14 @@ from multiprocessing.connection import Connection
 
 from qwen_chat.errors import ModelError, QwenChatError
 from qwen_chat.message import Message, Usage
-from qwen_chat.model.base import BatchingModel, ChatModel, Request, TokenizingModel
+from qwen_chat.model.base import (
+    BatchingModel,
+    BatchRequest,
+    ChatModel,
+    TokenizingModel,
+    require_tokens,
+    supports_batching,
+)
 from qwen_chat.model.factory import open_model
 from qwen_chat.sampling import SamplingParams
 from qwen_chat.settings import Settings
@@ -94,7 +101,11 @@ def measure_here(settings: Settings, point: Point, generate: int) -> Measured:
     try:
         _, loading = open_model(settings, StringIO(), ignore_end=True)
         with closing(loading.loaded()) as model:
-            return _measured(model, point, replace(settings.sampling.over(_GREEDY), max_new_tokens=generate))
+            return _measured(
+                require_tokens(model),
+                point,
+                replace(settings.sampling.over(_GREEDY), max_new_tokens=generate),
+            )
     except (QwenChatError, RuntimeError, OSError) as error:
         return Measured(point, error=" ".join(str(error).split()))
     except MemoryError:
@@ -149,10 +160,11 @@ def _measured(model: TokenizingModel, point: Point, params: SamplingParams) -> M
 
 def _check_room(model: ChatModel, point: Point, generate: int) -> None:
     """Refuse at once what would end for want of room; rows served one by one share the context."""
-    rows = 1 if isinstance(model, BatchingModel) else point.batch
-    if (needed := rows * (point.context + generate)) > model.context_length:
+    rows = 1 if supports_batching(model) else point.batch
+    needed, available = rows * (point.context + generate), model.context_length
+    if available is not None and needed > available:
         raise ModelError(
-            f"it needs {needed:,} tokens of context, there are {model.context_length:,}: "
+            f"it needs {needed:,} tokens of context, there are {available:,}: "
             "give a smaller --generate, or a larger --ctx-size"
         )
 
@@ -180,16 +192,16 @@ def _timed(model: ChatModel, prompts: Sequence[str], params: SamplingParams) -> 
 
     Raises: ModelError, when one of them fails.
     """
-    requests = [Request([Message("user", prompt)], params) for prompt in prompts]
+    requests = [BatchRequest([Message("user", prompt)], params) for prompt in prompts]
     started = time.monotonic()
-    if len(requests) > 1 and isinstance(model, BatchingModel):
+    if len(requests) > 1 and supports_batching(model):
         usages = _batched(model, requests)
     else:
         usages = _side_by_side(model, requests)
     return time.monotonic() - started, usages
 
 
-def _batched(model: BatchingModel, requests: Sequence[Request]) -> list[Usage]:
+def _batched(model: BatchingModel, requests: Sequence[BatchRequest]) -> list[Usage]:
     usages = []
     for answer in model.answer(requests):
         if isinstance(answer, ModelError):
@@ -198,8 +210,8 @@ def _batched(model: BatchingModel, requests: Sequence[Request]) -> list[Usage]:
     return usages
 
 
-def _side_by_side(model: ChatModel, requests: Sequence[Request]) -> list[Usage]:
-    def written(request: Request) -> Usage:
+def _side_by_side(model: ChatModel, requests: Sequence[BatchRequest]) -> list[Usage]:
+    def written(request: BatchRequest) -> Usage:
         *_, last = model.stream(request.messages, request.params)
         return last.usage or Usage()
 

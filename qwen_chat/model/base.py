@@ -1,18 +1,23 @@
-"""The wall between sessions and engines: messages in, deltas out."""
+"""The protocol between sessions and engines: messages in, deltas out."""
 
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from threading import Event
-from typing import Protocol, runtime_checkable
+from typing import Protocol, TypeGuard
 
 from qwen_chat.errors import ModelError, UsageError
 from qwen_chat.message import Alternative, Delta, FinishReason, Message, Think, Token, Tool, Usage
+from qwen_chat.model.state import Loading, ModelState, Ready
+from qwen_chat.observer import Observable
 from qwen_chat.sampling import SamplingParams
+
+_POLL_SECONDS = 0.05
 
 
 @dataclass(frozen=True, slots=True)
 class PromptOptions:
-    """What a checkpoint's chat template is told besides the messages."""
+    """What a checkpoint's chat template is given besides the messages."""
 
     think: Think = "auto"
     tools: tuple[Tool, ...] = ()
@@ -21,32 +26,73 @@ class PromptOptions:
 PLAIN = PromptOptions()
 
 
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What a model can do besides answering; None stands for what is not known before the model is loaded.
+
+    `tokens` and `logprobs`: it is a TokenizingModel. `batching`: it is a BatchingModel. `tools`: its prompts
+    can describe tools. `thinking`: it can reason before it answers.
+    """
+
+    tokens: bool | None = False
+    tools: bool | None = False
+    thinking: bool | None = False
+    embeddings: bool | None = False
+    vision: bool | None = False
+    logprobs: bool | None = False
+    batching: bool | None = False
+
+
+NOT_KNOWN_YET = Capabilities(None, None, None, None, None, None, None)
+
+
 class ChatModel(Protocol):
-    """A model that answers conversations; all front ends know only this."""
+    """A model that answers conversations; front ends know a model only by this protocol.
+
+    `name`, `checkpoint`, `capabilities`, `state`, `state_changes` and `start_loading` never block. Everything
+    else waits until the model is loaded.
+
+    Raises: ModelLoadError from everything that waits, when the model could not be loaded.
+    """
 
     @property
     def name(self) -> str:
-        """What people call the model."""
+        """The name that people call the model by."""
 
     @property
-    def context_length(self) -> int:
-        """Tokens that a prompt and its answer may have together."""
+    def checkpoint(self) -> Path | None:
+        """The file or folder that the model is loaded from; None for a model on a server."""
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What the model can do; all of it is known once `state` is Ready."""
+
+    @property
+    def state(self) -> ModelState:
+        """Whether the model is loading, ready or failed."""
+
+    @property
+    def state_changes(self) -> Observable:
+        """Notified whenever `state` becomes another one."""
+
+    def start_loading(self) -> None:
+        """Begin to load the model in the background, and return at once; a second call does nothing."""
+
+    @property
+    def context_length(self) -> int | None:
+        """Tokens that a prompt and its answer may have together; None when a server does not say."""
 
     @property
     def default_params(self) -> SamplingParams:
-        """The parameters the checkpoint itself asks for."""
+        """The sampling parameters that the checkpoint itself asks for."""
 
     @property
     def default_system(self) -> str:
-        """The system prompt in force when the conversation has none; may be empty."""
+        """The system prompt of a conversation that has none; may be empty."""
 
     @property
     def notice(self) -> str:
-        """What a person should know of how it computes; may be empty."""
-
-    @property
-    def thinks(self) -> bool:
-        """Whether it can write its reasoning before the answer."""
+        """One line for people about how the model computes; may be empty."""
 
     def stream(
         self,
@@ -56,22 +102,33 @@ class ChatModel(Protocol):
         *,
         cancel: Event | None = None,
     ) -> Generator[Delta, None, None]:
-        """Yield the answer to the last message, new text only; an assistant's last message is gone on with.
+        """Yield the answer to the last message, new text only; continue it if it is an assistant's.
 
-        What the model wrote itself lately is gone on with from the very tokens it wrote.
+        An answer that this model wrote recently is continued from its exact tokens.
 
-        Closing the generator, or setting `cancel`, stops the work within a token; while the prompt is
-        read, within one batch of it. Safe to call from several threads at once.
+        Closing the generator or setting `cancel` stops the work within a token; while the prompt is read,
+        within one batch of prompt tokens. Safe to call from several threads at once.
 
         Raises: ContextLengthError, ModelError.
         """
 
     def close(self) -> None:
-        """Give back memory and threads; a second call does nothing."""
+        """Free memory and threads; a second call does nothing."""
+
+
+class LoadedModel:
+    """The state of a model that is loaded by its constructor: engines inherit it."""
+
+    checkpoint: Path | None = None
+    state: ModelState = Ready()
+    state_changes = Observable()
+
+    def start_loading(self) -> None:
+        """Do nothing: the model is loaded already."""
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class BatchRequest:
     """One prompt of a batch."""
 
     messages: Sequence[Message]
@@ -80,7 +137,7 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
-class Answered:
+class CompletedAnswer:
     """A whole answer."""
 
     text: str
@@ -89,42 +146,65 @@ class Answered:
     usage: Usage
 
 
-@runtime_checkable
 class BatchingModel(ChatModel, Protocol):
-    """An engine that answers many prompts together faster than one by one."""
+    """A model that answers many prompts together faster than one by one."""
 
     def answer(
-        self, requests: Sequence[Request], *, cancel: Event | None = None
-    ) -> list[Answered | ModelError]:
-        """Return an answer or a fault for each request; those that `cancel` ended are "interrupted"."""
+        self, requests: Sequence[BatchRequest], *, cancel: Event | None = None
+    ) -> list[CompletedAnswer | ModelError]:
+        """Return an answer or an error for each request; `cancel` ends the rest as "interrupted"."""
 
 
-@runtime_checkable
 class TokenizingModel(ChatModel, Protocol):
-    """An engine that runs here and can show its prompt."""
+    """A model that runs here, so that its prompts can be counted and shown token by token."""
 
     def encode(self, messages: Sequence[Message], options: PromptOptions = PLAIN) -> list[Token]:
         """Return exactly the tokens that `stream` would read."""
 
     def count(self, messages: Sequence[Message]) -> int:
-        """Return how many tokens `stream` would read; what was counted before costs nothing."""
+        """Return how many tokens `stream` would read; messages counted before are not tokenized again."""
 
     def alternatives(
         self, messages: Sequence[Message], position: int, number: int, options: PromptOptions = PLAIN
     ) -> list[Alternative]:
-        """Return the likeliest tokens at a place of the answer that the messages end with, best first.
+        """Return the likeliest tokens at a position of the answer that the messages end with, best first.
 
-        `position` counts the answer's tokens from 0. Each can be gone on with by `stream`.
+        `position` counts the answer's tokens from 0. `stream` can continue from each alternative.
 
         Raises: UsageError for a position that the answer does not have; ModelError.
         """
 
 
-def tokenizing(model: ChatModel) -> TokenizingModel:
-    """Return a model as one that can show its tokens.
+def wait_until_loaded(model: ChatModel, cancel: Event | None = None) -> ModelState:
+    """Start loading a model, wait for it, and return its state: Loading if `cancel` was set meanwhile."""
+    changed = Event()
+    with model.state_changes.subscribe(changed.set):
+        model.start_loading()
+        while isinstance(model.state, Loading) and not (cancel is not None and cancel.is_set()):
+            changed.wait(_POLL_SECONDS)
+            changed.clear()
+    return model.state
+
+
+def supports_tokens(model: ChatModel) -> TypeGuard[TokenizingModel]:
+    """Return whether a model can count and show tokens; wait for the model if that is not known yet."""
+    if model.capabilities.tokens is None:
+        wait_until_loaded(model)
+    return bool(model.capabilities.tokens)
+
+
+def supports_batching(model: ChatModel) -> TypeGuard[BatchingModel]:
+    """Return whether a model answers batches; wait for the model if that is not known yet."""
+    if model.capabilities.batching is None:
+        wait_until_loaded(model)
+    return bool(model.capabilities.batching)
+
+
+def require_tokens(model: ChatModel) -> TokenizingModel:
+    """Return a model as one that can count and show tokens.
 
     Raises: UsageError when it cannot.
     """
-    if not isinstance(model, TokenizingModel):
-        raise UsageError(f"{model.name} runs elsewhere: its tokens cannot be seen from here")
+    if not supports_tokens(model):
+        raise UsageError(f"{model.name} runs on a server that does not show its tokens")
     return model

@@ -5,7 +5,7 @@ from importlib.util import find_spec
 from typing import Any, TextIO
 
 from qwen_chat.errors import MissingExtraError, ModelLoadError
-from qwen_chat.model.base import TokenizingModel
+from qwen_chat.model.base import Capabilities, TokenizingModel
 from qwen_chat.model.catalog import embedded
 from qwen_chat.model.catalog.locate import Located, locate
 from qwen_chat.model.formats.checkpoint import CheckpointInfo, read_checkpoint
@@ -14,10 +14,14 @@ from qwen_chat.model.hf.library_logging import hush
 from qwen_chat.model.hf.options import TransformersOptions
 from qwen_chat.model.llamacpp import LlamaCppModel, LlamaCppOptions
 from qwen_chat.model.loading import LoadingModel
+from qwen_chat.model.prompt import local_capabilities
 from qwen_chat.settings import KV_CACHE_TORCH, KV_CACHE_TYPES, SPECS, Settings
 
 _PACKAGES = ("torch", "transformers", "accelerate", "safetensors")
 _LLAMACPP_ONLY = ("gpu_layers", "lora")
+_KNOWN_OF_FOLDERS = Capabilities(tokens=True, tools=None, thinking=None, logprobs=True, batching=True)
+"""Whether a chat template writes tools and reasoning is known once the tokenizer is loaded."""
+
 _TRANSFORMERS_ONLY = tuple(
     item.name
     for item in fields(TransformersOptions)
@@ -55,7 +59,8 @@ def _open_file(located: Located, settings: Settings, *, ignore_end: bool) -> Loa
             default_system=embedded.SYSTEM_PROMPT if located.embedded else None,
         )
 
-    return LoadingModel(located.name, load, located.path, places=settings.parallel)
+    known = local_capabilities(info.chat_template, raw=settings.raw)
+    return LoadingModel(located.name, load, located.path, capabilities=known, parallel=settings.parallel)
 
 
 def _open_folder(located: Located, settings: Settings, progress: TextIO, *, ignore_end: bool) -> LoadingModel:
@@ -72,7 +77,9 @@ def _open_folder(located: Located, settings: Settings, progress: TextIO, *, igno
 
         return TransformersModel(info, located.name, options, draft=draft)
 
-    return LoadingModel(located.name, load, located.path, places=settings.parallel)
+    return LoadingModel(
+        located.name, load, located.path, capabilities=_KNOWN_OF_FOLDERS, parallel=settings.parallel
+    )
 
 
 def _chosen(options: type[LlamaCppOptions | TransformersOptions], settings: Settings) -> dict[str, Any]:

@@ -1,100 +1,95 @@
-"""A model that loads in the background, so that a person can type meanwhile."""
+"""A model that loads in the background, so that people can type meanwhile."""
 
 import time
 from collections.abc import Callable, Generator, Sequence
 from pathlib import Path
 from threading import Event, Lock, Thread
 
-from qwen_chat.errors import ModelError, ModelLoadError
+from qwen_chat.errors import ModelError, ModelLoadError, UsageError, as_load_error
 from qwen_chat.message import Alternative, Delta, Message, Token
-from qwen_chat.model.base import PLAIN, ChatModel, PromptOptions, TokenizingModel
+from qwen_chat.model.base import (
+    NOT_KNOWN_YET,
+    PLAIN,
+    BatchingModel,
+    BatchRequest,
+    Capabilities,
+    ChatModel,
+    CompletedAnswer,
+    PromptOptions,
+    TokenizingModel,
+    require_tokens,
+    supports_batching,
+)
 from qwen_chat.model.queue import SlotQueue
+from qwen_chat.model.state import Failed, Loading, ModelState, Ready
 from qwen_chat.observer import Observable
 from qwen_chat.sampling import SamplingParams
 
-_POLL_SECONDS = 0.05
-
 
 class LoadingModel:
-    """A ChatModel known by name at once; whatever else is asked of it waits until it is loaded.
+    """A ChatModel whose name and state are known at once; most other calls wait until it is loaded.
 
-    It writes `places` answers at once; who asks for another one stands in line.
-
-    Raises: ModelLoadError from every method but `wait`, when it could not be loaded.
+    It answers `parallel` requests at once; further requests wait in a queue. `capabilities` are those that
+    are known before loading.
     """
 
     def __init__(
         self,
         name: str,
-        load: Callable[[], TokenizingModel],
+        load: Callable[[], ChatModel],
         checkpoint: Path | None = None,
         *,
-        places: int = 4,
+        capabilities: Capabilities = NOT_KNOWN_YET,
+        parallel: int = 4,
     ) -> None:
         self.name = name
         self.checkpoint = checkpoint
-        """The file or the folder that it is loaded from."""
-        self.load_seconds: float | None = None
-        """How long loading took; None until it is loaded."""
-        self.changes = Observable()
-        """Told when loading ended, well or not."""
+        self.state_changes = Observable()
+        self._state: ModelState = Loading()
+        self._capabilities = capabilities
         self._load = load
-        self._line = SlotQueue(places)
-        self._model: TokenizingModel | None = None
-        self._error: ModelLoadError | None = None
-        self._loaded = Event()
+        self._queue = SlotQueue(parallel)
+        self._model: ChatModel | None = None
+        self._ended = Event()
         self._lock = Lock()
         self._thread = Thread(target=self._run, name="load-model", daemon=True)
 
-    def start(self) -> "LoadingModel":
-        """Begin to load; a second call does nothing."""
+    @property
+    def state(self) -> ModelState:
+        """Whether the model is loading, ready or failed; does not wait."""
+        return self._state
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What the model can do, as far as it is known; does not wait."""
+        return self._capabilities if self._model is None else self._model.capabilities
+
+    def start_loading(self) -> None:
+        """Begin to load the model in the background, and return at once; a second call does nothing."""
         with self._lock:
             if not self._thread.ident:
+                self._state = Loading(time.monotonic())
                 self._thread.start()
-        return self
-
-    def wait(self, cancel: Event) -> bool:
-        """Wait until loading ended, well or not, and return True; False when `cancel` is set before."""
-        self.start()
-        while not self._loaded.wait(_POLL_SECONDS):
-            if cancel.is_set():
-                return False
-        return True
-
-    def failure(self) -> ModelLoadError | None:
-        """Wait until loading ended, and return why it failed, or None."""
-        self._loaded.wait()
-        return self._error
 
     @property
-    def ready(self) -> bool:
-        """Whether it is loaded, or failed to."""
-        return self._loaded.is_set()
-
-    @property
-    def context_length(self) -> int:
+    def context_length(self) -> int | None:
         """Tokens that a prompt and its answer may have together."""
-        return self._get().context_length
+        return self.loaded().context_length
 
     @property
     def default_params(self) -> SamplingParams:
-        """The parameters the checkpoint itself asks for."""
-        return self._get().default_params
+        """The sampling parameters that the checkpoint itself asks for."""
+        return self.loaded().default_params
 
     @property
     def default_system(self) -> str:
-        """The system prompt in force when the conversation has none."""
-        return self._get().default_system
+        """The system prompt of a conversation that has none."""
+        return self.loaded().default_system
 
     @property
     def notice(self) -> str:
-        """What a person should know of how it computes."""
-        return self._get().notice
-
-    @property
-    def thinks(self) -> bool:
-        """Whether it can write its reasoning before the answer."""
-        return self._get().thinks
+        """One line for people about how the model computes."""
+        return self.loaded().notice
 
     def stream(
         self,
@@ -104,60 +99,69 @@ class LoadingModel:
         *,
         cancel: Event | None = None,
     ) -> Generator[Delta, None, None]:
-        """Yield the answer to the last message, new text only; first, while others are answered, how many."""
-        model = self._get()
-        with self._line.place() as place:
-            for before in self._line.wait(place, cancel):
+        """Yield the answer to the last message; first, while the request waits, how many are before it."""
+        model = self.loaded()
+        with self._queue.enter() as ticket:
+            for before in self._queue.wait(ticket, cancel):
                 yield Delta(waiting=before)
             if cancel is None or not cancel.is_set():
                 yield from model.stream(messages, params, options, cancel=cancel)
 
+    def answer(
+        self, requests: Sequence[BatchRequest], *, cancel: Event | None = None
+    ) -> list[CompletedAnswer | ModelError]:
+        """Return an answer or an error for each request."""
+        model = self.loaded()
+        if not supports_batching(model):
+            raise UsageError(f"{self.name} does not answer batches")
+        return model.answer(requests, cancel=cancel)
+
     def encode(self, messages: Sequence[Message], options: PromptOptions = PLAIN) -> list[Token]:
         """Return exactly the tokens that `stream` would read."""
-        return self._get().encode(messages, options)
+        return require_tokens(self.loaded()).encode(messages, options)
 
     def count(self, messages: Sequence[Message]) -> int:
         """Return how many tokens `stream` would read."""
-        return self._get().count(messages)
+        return require_tokens(self.loaded()).count(messages)
 
     def alternatives(
         self, messages: Sequence[Message], position: int, number: int, options: PromptOptions = PLAIN
     ) -> list[Alternative]:
-        """Return the likeliest tokens at a place of the answer that the messages end with."""
-        return self._get().alternatives(messages, position, number, options)
+        """Return the likeliest tokens at a position of the answer that the messages end with."""
+        return require_tokens(self.loaded()).alternatives(messages, position, number, options)
 
-    def loaded(self) -> TokenizingModel:
-        """Wait until it is loaded, and return the model itself.
+    def loaded(self) -> ChatModel:
+        """Wait until the model is loaded, and return the engine itself.
 
         Raises: ModelLoadError.
         """
-        return self._get()
+        self.start_loading()
+        self._ended.wait()
+        if self._model is None:
+            raise self._error()
+        return self._model
 
     def close(self) -> None:
-        """Give back the model's memory and threads, once it is loaded."""
+        """Free the memory and threads of the model if it is loaded."""
         if self._model is not None:
             self._model.close()
 
-    def _get(self) -> TokenizingModel:
-        self.start()
-        self._loaded.wait()
-        if self._model is None:
-            raise self._error or ModelLoadError(f"{self.name} was not loaded")
-        return self._model
+    def _error(self) -> ModelLoadError:
+        return (
+            self._state.error if isinstance(self._state, Failed) else ModelLoadError(f"{self.name} is closed")
+        )
 
     def _run(self) -> None:
         started = time.monotonic()
         try:
             self._model = self._load()
-            self.load_seconds = time.monotonic() - started
-        except ModelLoadError as error:
-            self._error = error
-        except (ModelError, OSError, RuntimeError, ImportError) as error:
-            self._error = ModelLoadError(f"{self.name} cannot be loaded: {error}")
+            self._state = Ready(time.monotonic() - started)
+        except BaseException as error:  # noqa: BLE001 - whatever it is, those who wait must hear of it
+            self._state = Failed(as_load_error(error, f"{self.name} cannot be loaded"))
         finally:
-            self._loaded.set()
-            self.changes.notify()
+            self._ended.set()
+            self.state_changes.notify()
 
 
-def _conforms(model: LoadingModel) -> ChatModel:
-    return model
+def _conforms(model: LoadingModel) -> tuple[TokenizingModel, BatchingModel]:
+    return model, model

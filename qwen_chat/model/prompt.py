@@ -14,7 +14,7 @@ from typing import Protocol
 from qwen_chat.errors import ModelError
 from qwen_chat.message import Message
 from qwen_chat.model import chatml
-from qwen_chat.model.base import PLAIN, PromptOptions
+from qwen_chat.model.base import PLAIN, Capabilities, PromptOptions
 from qwen_chat.model.chatml import Segment, joined
 from qwen_chat.model.reasoning import CLOSE, OPEN, ReasoningSplitter, splitter
 
@@ -27,6 +27,13 @@ _PROBE = (Message("user", "a"), Message("assistant", "b"), Message("user", "c"))
 def switches(options: PromptOptions) -> dict[str, bool]:
     """Return what tells a template of Qwen3's kind whether the model is to reason; auto leaves it alone."""
     return {} if options.think == "auto" else {"enable_thinking": options.think == "on"}
+
+
+def local_capabilities(template: str | None, *, raw: bool, batching: bool = False) -> Capabilities:
+    """Return what a model that runs here can do with a chat template."""
+    template = template or ""
+    tools, thinking = "tools" in template and not raw, OPEN in template
+    return Capabilities(tokens=True, tools=tools, thinking=thinking, logprobs=True, batching=batching)
 
 
 class PromptFormat:

@@ -1,4 +1,4 @@
-"""Who waits for a model: all begin in the order they came."""
+"""The queues before a model: requests to a busy model begin in the order in which they came."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Generator, Iterator
@@ -9,72 +9,75 @@ from threading import Condition, Event
 from qwen_chat.errors import ModelError
 
 _POLL_SECONDS = 0.05
-"""How soon it is seen that someone no longer waits."""
+"""The longest time until a waiting request notices that it was cancelled."""
 
-_LONGEST = 64
+_MAX_WAITING = 64
 
 
 @dataclass(slots=True, eq=False)
 class Ticket:
-    """Where somebody stands in a line; `tokens` is what the answer takes of the context so far."""
+    """The place of one request in a queue; `tokens` is what it uses of the context so far."""
 
     tokens: int = 0
 
 
 class AdmissionQueue(ABC):
-    """Those who wait, behind those who no longer need to; what they wait for, its kinds say.
+    """Requests in the order in which they came, running and waiting; a subclass says which ones may run."""
 
-    Raises: ModelError from `place` when `longest` wait already.
-    """
-
-    def __init__(self, longest: int = _LONGEST) -> None:
-        self._longest = longest
-        self._standing: list[Ticket] = []
-        self._moved = Condition()
+    def __init__(self, max_waiting: int = _MAX_WAITING) -> None:
+        self._max_waiting = max_waiting
+        self._tickets: list[Ticket] = []
+        self._changed = Condition()
 
     @contextmanager
-    def place(self, tokens: int = 0) -> Iterator[Ticket]:
-        """Stand at the end of the line, to be given to `wait`; after it, the others move up."""
-        place = Ticket(tokens)
-        with self._moved:
-            if sum(self._waiting(other) > 0 for other in self._standing) >= self._longest:
-                raise ModelError(f"the model is busy and {self._longest} wait already: try again in a while")
-            self._standing.append(place)
-        try:
-            yield place
-        finally:
-            with self._moved:
-                self._standing.remove(place)
-                self._moved.notify_all()
+    def enter(self, tokens: int = 0) -> Iterator[Ticket]:
+        """Enter the queue at its end with a ticket for `wait`; leave the queue at the end of the block.
 
-    def wait(self, place: Ticket, cancel: Event | None) -> Generator[int, None, None]:
-        """Yield how many answers are begun before this one, whenever that changes, until none is."""
-        told = 0
-        while before := self._before(place, told):
+        Raises: ModelError when too many requests are waiting already.
+        """
+        ticket = Ticket(tokens)
+        with self._changed:
+            waiting = sum(self._requests_before(other) > 0 for other in self._tickets)
+            if waiting >= self._max_waiting:
+                raise ModelError(
+                    f"the model is busy and {self._max_waiting} wait already: try again in a while"
+                )
+            self._tickets.append(ticket)
+        try:
+            yield ticket
+        finally:
+            with self._changed:
+                self._tickets.remove(ticket)
+                self._changed.notify_all()
+
+    def wait(self, ticket: Ticket, cancel: Event | None) -> Generator[int, None, None]:
+        """Wait for admission, and yield the number of requests before this one whenever it changes."""
+        reported = 0
+        while before := self._wait_for_change(ticket, reported):
             if cancel is not None and cancel.is_set():
                 return
-            if before != told:
-                told = before
+            if before != reported:
+                reported = before
                 yield before
 
-    def _before(self, place: Ticket, told: int) -> int:
-        """Return how many are before a place, after a moment when there are as many as was told."""
-        with self._moved:
-            if self._waiting(place) == told != 0:
-                self._moved.wait(_POLL_SECONDS)
-            return self._waiting(place)
+    def _wait_for_change(self, ticket: Ticket, reported: int) -> int:
+        """Return the number of requests before a ticket; pause a moment if it is the number reported last."""
+        with self._changed:
+            if self._requests_before(ticket) == reported != 0:
+                self._changed.wait(_POLL_SECONDS)
+            return self._requests_before(ticket)
 
     @abstractmethod
-    def _waiting(self, place: Ticket) -> int:
-        """Return how many answers are begun before one of those who stand here; 0 when it may begin."""
+    def _requests_before(self, ticket: Ticket) -> int:
+        """Return how many requests a ticket waits behind; 0 when it is admitted."""
 
 
 class SlotQueue(AdmissionQueue):
-    """The line before a model that writes so many answers at once."""
+    """The queue before a model that answers a fixed number of requests at once."""
 
-    def __init__(self, seats: int, longest: int = _LONGEST) -> None:
-        super().__init__(longest)
-        self._seats = seats
+    def __init__(self, slots: int, max_waiting: int = _MAX_WAITING) -> None:
+        super().__init__(max_waiting)
+        self._slots = slots
 
-    def _waiting(self, place: Ticket) -> int:
-        return max(0, self._standing.index(place) + 1 - self._seats)
+    def _requests_before(self, ticket: Ticket) -> int:
+        return max(0, self._tickets.index(ticket) + 1 - self._slots)

@@ -9,7 +9,7 @@ from pathlib import Path
 from qwen_chat.errors import RefusedError, UsageError
 from qwen_chat.files.text import decode, read_text
 from qwen_chat.message import Message
-from qwen_chat.model.base import ChatModel, TokenizingModel
+from qwen_chat.model.base import ChatModel, supports_tokens
 
 BEFORE_MENTION = r"(?<![A-Za-z0-9_@./+-])"
 """What keeps the @ of an address from beginning the mention of a file."""
@@ -142,10 +142,10 @@ def check_size(files: Sequence[Attachment], messages: Sequence[Message], model: 
 
     Raises: RefusedError with the numbers.
     """
-    if not isinstance(model, TokenizingModel):
+    if not supports_tokens(model):
         return
     tokens, limit = model.count(messages), model.context_length
-    if tokens >= limit:
+    if limit is not None and tokens >= limit:
         names = ", ".join(file.name for file in files)
         raise RefusedError(
             f"{names}: the message would have {tokens:,} tokens, the context holds {limit:,}: "
@@ -154,7 +154,7 @@ def check_size(files: Sequence[Attachment], messages: Sequence[Message], model: 
 
 
 def _tokens(file: Attachment, model: ChatModel) -> str:
-    if not isinstance(model, TokenizingModel):
+    if not supports_tokens(model):
         return ""
     alone, empty = (model.count([Message("user", text)]) for text in (file.block, ""))
     return f", {alone - empty:,} tokens"

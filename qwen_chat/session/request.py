@@ -7,8 +7,8 @@ from threading import Event
 from qwen_chat.errors import ContextLengthError
 from qwen_chat.history import Node
 from qwen_chat.message import Delta, Message
-from qwen_chat.model.base import ChatModel, PromptOptions
-from qwen_chat.model.loading import LoadingModel
+from qwen_chat.model.base import ChatModel, PromptOptions, wait_until_loaded
+from qwen_chat.model.state import Loading
 from qwen_chat.roles import Role
 from qwen_chat.sampling import SamplingParams
 from qwen_chat.session.context_window import ContextWindow
@@ -50,12 +50,12 @@ class Asker:
 
         Raises: ContextLengthError when a single turn is too long; ModelError.
         """
-        if isinstance(model, LoadingModel) and not model.wait(cancel):
+        if isinstance(wait_until_loaded(model, cancel), Loading):
             return
         params = request.params.over(model.default_params)
         system = request.system.message if request.system else None
         before = self._window.left_out
-        told = soft_switch_notice(request.path, request.options.think) if model.thinks else []
+        told = soft_switch_notice(request.path, request.options.think) if model.capabilities.thinking else []
         messages = self.messages(model, request)
         while True:
             notices[:] = told + ([_left_out(self.left_out)] if self.left_out > before else [])

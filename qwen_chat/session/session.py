@@ -10,7 +10,7 @@ from threading import RLock
 from qwen_chat.errors import ContextLengthError, SessionBusyError, UsageError
 from qwen_chat.history import Answer, History, Node, title_from
 from qwen_chat.message import Alternative, Message, Think, Token
-from qwen_chat.model.base import ChatModel, PromptOptions, tokenizing
+from qwen_chat.model.base import ChatModel, PromptOptions, require_tokens
 from qwen_chat.observer import Observable
 from qwen_chat.roles import Role, played_under
 from qwen_chat.sampling import MAX_SEED, SamplingParams
@@ -254,7 +254,7 @@ class ChatSession:
 
         Raises: UsageError when there is none, or the model runs elsewhere.
         """
-        messages, model = self._answered(), tokenizing(self.model)
+        messages, model = self._answered(), require_tokens(self.model)
         before = len(model.encode(messages[:-1], self.prompt_options))
         return model.encode(messages, self.prompt_options)[before:]
 
@@ -264,7 +264,7 @@ class ChatSession:
         Raises: SessionBusyError, UsageError, ModelError.
         """
         with self._idle():
-            model = tokenizing(self.model)
+            model = require_tokens(self.model)
             return model.alternatives(self._answered(), position, number, self.prompt_options)
 
     def take_alternative(self, chosen: Alternative, *, ends: bool) -> Turn | None:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from threading import Condition, Event, Thread
 
-from qwen_chat.errors import ModelError
+from qwen_chat.errors import ModelError, as_model_error
 from qwen_chat.history import Answer, Node
 from qwen_chat.message import Delta, FinishReason, Message, Usage
 from qwen_chat.observer import Observable
@@ -117,11 +117,8 @@ class Turn:
                 delta = _unicode(given)
                 finish, usage = delta.finish_reason or finish, delta.usage or usage
                 self._publish(delta)
-        except ModelError as error:
-            self.error = error
-            finish = "error"
-        except Exception as error:  # noqa: BLE001 - an engine's fault must end the turn, not the chat
-            self.error = ModelError(f"the model failed: {type(error).__name__}: {error}")
+        except BaseException as error:  # noqa: BLE001 - an engine's fault must end the turn, not the chat
+            self.error = as_model_error(error)
             finish = "error"
         return finish, usage
 

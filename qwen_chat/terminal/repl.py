@@ -9,7 +9,7 @@ from rich.text import Text
 
 from qwen_chat import __version__, commands
 from qwen_chat.errors import ModelLoadError, QwenChatError, RefusedError
-from qwen_chat.model.loading import LoadingModel
+from qwen_chat.model.state import Loading
 from qwen_chat.session.session import ChatSession
 from qwen_chat.session.turn import Turn
 from qwen_chat.terminal.input.reader import LeftError, Reader
@@ -154,7 +154,7 @@ class Repl:
 
     def _send(self, line: str) -> None:
         model = self._session.model
-        if "@" in line and isinstance(model, LoadingModel) and not model.ready:
+        if "@" in line and isinstance(model.state, Loading):
             self._say(f"loading {model.name}, to count tokens ...")
         outcome = commands.say(self._session, commands.as_message(line))
         self._say(outcome.text)
@@ -180,7 +180,7 @@ class Repl:
     def _watch(self, turn: Turn) -> None:
         self._seen = turn
         model = self._session.model
-        waiting = f"loading {model.name} ..." if isinstance(model, LoadingModel) and not model.ready else ""
+        waiting = f"loading {model.name} ..." if isinstance(model.state, Loading) else ""
         with self._reader.typeahead():
             hide = self._session.settings.hide_thinking
             show(turn, sys.stdout, look=self._look(), hide_thinking=hide, status=waiting)

@@ -11,7 +11,6 @@ from contextlib import ExitStack
 
 from anyio import to_thread
 
-from qwen_chat.model.loading import LoadingModel
 from qwen_chat.session.session import ChatSession
 from qwen_chat.session.users import Person
 from qwen_chat.web.feed import Feed
@@ -48,8 +47,7 @@ async def frames(person: Person, session: ChatSession, answering: Callable[[], i
     with ExitStack() as stack:
         stack.enter_context(session.changes.subscribe(tell))
         stack.enter_context(person.changes.subscribe(tell))
-        if isinstance(session.model, LoadingModel):
-            stack.enter_context(session.model.changes.subscribe(tell))
+        stack.enter_context(session.model.state_changes.subscribe(tell))
         person.watched(session, +1)
         stack.callback(person.watched, session, -1)
         yield "retry: 1000\n\n"

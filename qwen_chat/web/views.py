@@ -6,7 +6,7 @@ from html import escape
 from typing import Any
 
 from qwen_chat.history import History, Node
-from qwen_chat.model.loading import LoadingModel
+from qwen_chat.model.state import Failed, Ready
 from qwen_chat.session.session import ChatSession
 from qwen_chat.text import visible
 from qwen_chat.web.attached import parted
@@ -95,15 +95,14 @@ def chat_view(session: ChatSession) -> JSON:
 
 def ready(session: ChatSession) -> bool:
     """Return whether the model can be asked about itself without waiting for it."""
-    model = session.model
-    return not isinstance(model, LoadingModel) or (model.ready and model.failure() is None)
+    return isinstance(session.model.state, Ready)
 
 
 def _model_view(session: ChatSession) -> JSON:
     model = session.model
-    fault = model.failure() if isinstance(model, LoadingModel) and model.ready else None
+    fault = model.state.error if isinstance(model.state, Failed) else ""
     notice = model.notice if ready(session) else ""
-    return {"name": model.name, "ready": ready(session), "fault": str(fault or ""), "notice": notice}
+    return {"name": model.name, "ready": ready(session), "fault": str(fault), "notice": notice}
 
 
 def _loaded_view(session: ChatSession) -> JSON:
@@ -114,8 +113,8 @@ def _loaded_view(session: ChatSession) -> JSON:
     used = usages[-1].context_tokens if usages else 0
     return {
         "system": session.system_prompt,
-        "thinks": session.model.thinks,
-        "context": [used, session.model.context_length],
+        "thinks": bool(session.model.capabilities.thinking),
+        "context": [used, session.model.context_length or 0],
     }
 
 

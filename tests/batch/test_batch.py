@@ -22,7 +22,7 @@ from scripted import ScriptedModel
 from qwen_chat.batch import Earlier, Job, read_jobs, record, resume, run
 from qwen_chat.errors import ModelError, UsageError
 from qwen_chat.message import Delta, Message
-from qwen_chat.model.base import PLAIN, Answered, PromptOptions
+from qwen_chat.model.base import PLAIN, CompletedAnswer, PromptOptions
 from qwen_chat.sampling import SamplingParams
 
 CALM = ("--temperature", "0", "--max-new-tokens", "6", "--quiet")
@@ -155,7 +155,7 @@ def test_order_holds_and_few_lines_are_read_ahead() -> None:
     jobs = read_jobs(lines(), SamplingParams(), None)
     Timer(0.3, release).start()
     results = run(Slow(), jobs, batch_size=1, parallel=3, cancel=Event())
-    texts = [answer.text for _, answer in results if isinstance(answer, Answered)]
+    texts = [answer.text for _, answer in results if isinstance(answer, CompletedAnswer)]
     assert texts == [str(number) for number in range(50)]
     assert seen == [6]
 

@@ -12,13 +12,13 @@ from pathlib import Path
 from threading import Event
 
 from qwen_chat.message import Delta, Message
-from qwen_chat.model.base import PLAIN, ChatModel, PromptOptions
+from qwen_chat.model.base import PLAIN, Capabilities, ChatModel, LoadedModel, PromptOptions
 from qwen_chat.sampling import SamplingParams
 from qwen_chat.session.session import ChatSession
 from qwen_chat.storage.store import Store
 
 
-class Script:
+class Script(LoadedModel):
     """Tokens every 5 ms, as no small model makes them on a slow machine; the first ones are thoughts."""
 
     name = "script"
@@ -26,7 +26,7 @@ class Script:
     default_params = SamplingParams()
     default_system = ""
     notice = ""
-    thinks = False
+    capabilities = Capabilities()
 
     def stream(
         self,
@@ -45,13 +45,13 @@ class Script:
         """There is nothing to close."""
 
 
-class Told:
+class Told(LoadedModel):
     """A model whose every piece is told before the session has it."""
 
     def __init__(self, model: ChatModel) -> None:
         self.name, self.context_length = model.name, model.context_length
         self.default_params, self.default_system = model.default_params, model.default_system
-        self.notice, self.thinks = model.notice, model.thinks
+        self.notice, self.capabilities = model.notice, model.capabilities
         self._model = model
 
     def stream(

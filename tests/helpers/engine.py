@@ -3,7 +3,7 @@
 import threading
 import time
 
-from qwen_chat.model import worker
+from qwen_chat.model import background_stream
 
 
 def idle_within(seconds: float) -> bool:
@@ -15,4 +15,4 @@ def idle_within(seconds: float) -> bool:
 
 
 def _working() -> bool:
-    return any(thread.name == worker.THREAD_NAME for thread in threading.enumerate())
+    return any(thread.name == background_stream.THREAD_NAME for thread in threading.enumerate())

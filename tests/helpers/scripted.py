@@ -5,18 +5,18 @@ from threading import Event
 
 from qwen_chat.errors import ContextLengthError
 from qwen_chat.message import Delta, Message
-from qwen_chat.model.base import PLAIN, ChatModel, PromptOptions
+from qwen_chat.model.base import PLAIN, Capabilities, ChatModel, LoadedModel, PromptOptions
 from qwen_chat.sampling import SamplingParams
 
 
-class ScriptedModel:
+class ScriptedModel(LoadedModel):
     """Yields the words of `script`, raises the exceptions in it, and waits for the events in it."""
 
     name = "scripted"
     default_params = SamplingParams(temperature=0.5)
     default_system = ""
     notice = ""
-    thinks = False
+    capabilities = Capabilities()
 
     def __init__(self, *script: str | Exception | Event, context_length: int = 1000) -> None:
         self.script = script

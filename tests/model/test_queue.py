@@ -14,22 +14,22 @@ from qwen_chat.sampling import SamplingParams
 
 
 def test_a_free_place_is_taken_at_once() -> None:
-    line = SlotQueue(2)
-    with line.place() as first, line.place() as second:
-        assert [list(line.wait(place, None)) for place in (first, second)] == [[], []]
+    queue = SlotQueue(2)
+    with queue.enter() as first, queue.enter() as second:
+        assert [list(queue.wait(place, None)) for place in (first, second)] == [[], []]
 
 
 def test_those_who_wait_begin_in_the_order_they_came() -> None:
-    line, begun = SlotQueue(1), []
+    queue, begun = SlotQueue(1), []
     with ExitStack() as stack:
         first = stack.enter_context(ExitStack())
-        first.enter_context(line.place())
+        first.enter_context(queue.enter())
         mine = [stack.enter_context(ExitStack()) for _ in range(3)]
-        places = [own.enter_context(line.place()) for own in mine]
+        places = [own.enter_context(queue.enter()) for own in mine]
 
         def begin(number: int) -> None:
             with mine[number]:
-                begun.append((number, list(line.wait(places[number], None))))
+                begun.append((number, list(queue.wait(places[number], None))))
 
         threads = [Thread(target=begin, args=(number,)) for number in (2, 1, 0)]
         for thread in threads:
@@ -43,33 +43,33 @@ def test_those_who_wait_begin_in_the_order_they_came() -> None:
 
 
 def test_one_who_no_longer_waits_holds_up_nobody() -> None:
-    line, cancel = SlotQueue(1), Event()
+    queue, cancel = SlotQueue(1), Event()
     first, second = ExitStack(), ExitStack()
-    first.enter_context(line.place())
-    waiting = line.wait(second.enter_context(line.place()), cancel)
-    with line.place() as third:
+    first.enter_context(queue.enter())
+    waiting = queue.wait(second.enter_context(queue.enter()), cancel)
+    with queue.enter() as third:
         assert next(waiting) == 1
         cancel.set()
         assert list(waiting) == []
         second.close()
-        assert next(line.wait(third, None)) == 1
+        assert next(queue.wait(third, None)) == 1
         first.close()
-        assert list(line.wait(third, None)) == []
+        assert list(queue.wait(third, None)) == []
 
 
 def test_a_line_that_is_too_long_is_said() -> None:
-    line = SlotQueue(1, longest=1)
+    queue = SlotQueue(1, max_waiting=1)
     with (
-        line.place(),
-        line.place(),
+        queue.enter(),
+        queue.enter(),
         pytest.raises(ModelError, match="1 wait already: try again"),
-        line.place(),
+        queue.enter(),
     ):
         """There is no place for a third."""
 
 
 def test_a_model_of_one_place_answers_one_after_the_other(model: LlamaCppModel) -> None:
-    loading = LoadingModel("one place", lambda: model, places=1)
+    loading = LoadingModel("one place", lambda: model, parallel=1)
     params = SamplingParams(max_new_tokens=8, seed=1)
     first = loading.stream([Message("user", "Count to ten.")], params)
     assert next(delta for delta in first if delta.text).waiting is None

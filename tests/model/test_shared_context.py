@@ -10,7 +10,7 @@ import pytest
 
 from qwen_chat.message import Delta, Message
 from qwen_chat.model.llamacpp import LlamaCppModel, LlamaCppOptions
-from qwen_chat.model.llamacpp.shared import SharedContext
+from qwen_chat.model.llamacpp.shared_context import SharedContext
 from qwen_chat.model.queue import Ticket
 from qwen_chat.sampling import SamplingParams
 
@@ -68,7 +68,7 @@ def test_an_answer_that_gives_way_goes_on_from_its_very_tokens(
     whole = text(ask(narrow, PEOPLE[0]))
     begun = prompt_tokens(narrow, PEOPLE[0])
     full = {begun + tokens for tokens in (20, 50, ANSWER)}
-    monkeypatch.setattr(SharedContext, "crowded", lambda _self, place: place.tokens in full)
+    monkeypatch.setattr(SharedContext, "should_preempt", lambda _self, place: place.tokens in full)
     deltas = ask(narrow, PEOPLE[0])
     assert text(deltas) == whole
     assert deltas[-1].usage is not None
@@ -78,7 +78,7 @@ def test_an_answer_that_gives_way_goes_on_from_its_very_tokens(
 def test_the_engine_itself_may_find_the_context_full(
     narrow: LlamaCppModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(SharedContext, "crowded", lambda _self, _place: False)
+    monkeypatch.setattr(SharedContext, "should_preempt", lambda _self, _place: False)
     assert_whole(narrow, all_at_once(narrow))
 
 
@@ -98,7 +98,7 @@ def test_one_who_waits_for_room_can_be_stopped(narrow: LlamaCppModel) -> None:
 def stand() -> Iterator[Callable[..., list[Ticket]]]:
     """Stand in a line with these many tokens each."""
     with ExitStack() as stack:
-        yield lambda context, *tokens: [stack.enter_context(context.place(number)) for number in tokens]
+        yield lambda context, *tokens: [stack.enter_context(context.enter(number)) for number in tokens]
 
 
 def begins(context: SharedContext, place: Ticket) -> bool:
@@ -115,12 +115,12 @@ def test_the_first_of_all_always_begins(stand: Callable[..., list[Ticket]]) -> N
     context = SharedContext(1000)
     (whole,) = stand(context, 999)
     assert begins(context, whole)
-    assert not context.crowded(whole)
+    assert not context.should_preempt(whole)
 
 
 def test_the_youngest_gives_way_and_no_other(stand: Callable[..., list[Ticket]]) -> None:
     context = SharedContext(1000)
     places = stand(context, 300, 300, 300)
-    assert not any(context.crowded(place) for place in places)
+    assert not any(context.should_preempt(place) for place in places)
     places[0].tokens += 90
-    assert [context.crowded(place) for place in places] == [False, False, True]
+    assert [context.should_preempt(place) for place in places] == [False, False, True]

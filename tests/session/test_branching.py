@@ -12,6 +12,7 @@ from qwen_chat import commands
 from qwen_chat.errors import SessionBusyError, UsageError
 from qwen_chat.history import Answer, History
 from qwen_chat.message import Message
+from qwen_chat.model.base import Capabilities
 from qwen_chat.model.llamacpp import LlamaCppModel
 from qwen_chat.sampling import SamplingParams
 from qwen_chat.session.session import ChatSession
@@ -235,7 +236,7 @@ def test_the_prompt_is_shown_message_by_message(session: ChatSession) -> None:
 class Thinker(ScriptedModel):
     """A model that says it can reason."""
 
-    thinks = True
+    capabilities = Capabilities(thinking=True)
 
 
 @pytest.mark.parametrize(

@@ -239,14 +239,20 @@ def test_an_engine_without_a_tokenizer_is_asked_again_with_less() -> None:
 
 
 @pytest.mark.parametrize(
-    "failure", [ModelError("out of memory"), RuntimeError("boom"), MemoryError("no room")]
+    ("failure", "message"),
+    [
+        (ModelError("out of memory"), "out of memory"),
+        (RuntimeError("boom"), "the model failed: boom"),
+        (KeyError("boom"), "the model failed: KeyError: 'boom'"),
+        (MemoryError("no room"), "out of memory: begin a new chat"),
+    ],
 )
-def test_a_failing_engine_keeps_the_partial_answer(store: Store, failure: Exception) -> None:
+def test_a_failing_engine_keeps_the_partial_answer(store: Store, failure: Exception, message: str) -> None:
     session = ChatSession(ScriptedModel("half ", "an ", failure), store=store)
     turn = session.send("Hello")
     assert text(turn) == "half an "
     assert turn.error is not None
-    assert str(failure) in str(turn.error)
+    assert message in str(turn.error)
     node = store.load(session.history.id).path()[-1]
     assert node.answer is not None
     assert (node.message.content, node.answer.finish_reason) == ("half an ", "error")

@@ -19,7 +19,7 @@ from qwen_chat.errors import StoreError
 from qwen_chat.export import from_json
 from qwen_chat.history import History, Node
 from qwen_chat.message import Delta, Message
-from qwen_chat.model.base import PLAIN, ChatModel, PromptOptions
+from qwen_chat.model.base import PLAIN, Capabilities, ChatModel, LoadedModel, PromptOptions
 from qwen_chat.model.llamacpp import LlamaCppModel
 from qwen_chat.roles import Role
 from qwen_chat.sampling import SamplingParams
@@ -59,13 +59,13 @@ def begin(model: ChatModel, store: Store | None, tokens: int = 8) -> ChatSession
     return ChatSession(model, Settings(sampling=SamplingParams(seed=1, max_new_tokens=tokens)), store=store)
 
 
-class Watched:
+class Watched(LoadedModel):
     """The real model, with a watch on how long each piece of its answer is held up before the next."""
 
     def __init__(self, model: LlamaCppModel) -> None:
         self.name, self.context_length = model.name, model.context_length
         self.default_params, self.default_system = model.default_params, model.default_system
-        self.notice, self.thinks = model.notice, model.thinks
+        self.notice, self.capabilities = model.notice, Capabilities()
         self.held_up: list[float] = []
         self._model = model
 

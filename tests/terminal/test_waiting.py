@@ -26,7 +26,7 @@ class Screen(StringIO):
 
 
 def test_the_line_says_how_many_are_answered_before(model: LlamaCppModel) -> None:
-    busy = LoadingModel("busy", lambda: model, places=1)
+    busy = LoadingModel("busy", lambda: model, parallel=1)
     other = busy.stream([Message("user", "Count to ten.")], SamplingParams())
     next(other)
     session = ChatSession(busy)

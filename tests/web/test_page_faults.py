@@ -2,7 +2,6 @@
 
 from pathlib import Path
 from threading import Event
-from typing import cast
 
 from pages import Parrot, served, until
 from playwright.sync_api import Browser, expect
@@ -10,14 +9,14 @@ from scripted import ScriptedModel
 from windows import window
 
 from qwen_chat.errors import ModelLoadError
-from qwen_chat.model.base import TokenizingModel
+from qwen_chat.model.base import ChatModel
 from qwen_chat.model.loading import LoadingModel
 
 
 def test_a_model_that_cannot_be_loaded_while_people_wait(browser: Browser, tmp_path: Path) -> None:
     fails = Event()
 
-    def load() -> TokenizingModel:
+    def load() -> ChatModel:
         fails.wait(60)
         raise ModelLoadError("the checkpoint ends in the middle: fetch it again")
 
@@ -34,8 +33,8 @@ def test_a_model_that_cannot_be_loaded_while_people_wait(browser: Browser, tmp_p
 def test_who_waits_sees_how_many_are_before(browser: Browser, tmp_path: Path) -> None:
     go = Event()
     busy = ScriptedModel("words ", go, "end")
-    model = LoadingModel("busy", lambda: cast("TokenizingModel", busy), places=1)
-    with served(tmp_path, model.start()) as page, page.visitor() as other:
+    model = LoadingModel("busy", lambda: busy, parallel=1)
+    with served(tmp_path, model) as page, page.visitor() as other:
         other.send(other.begin(), "first")
         until(lambda: len(busy.prompts) == 1)
         with window(browser, page.page.url) as here:

@@ -13,6 +13,7 @@ from scripted import AnsweringModel
 from windows import window
 
 from qwen_chat.message import Delta, Usage
+from qwen_chat.model.base import Capabilities
 from qwen_chat.model.llamacpp import LlamaCppModel, LlamaCppOptions
 from qwen_chat.sampling import SamplingParams
 from qwen_chat.settings import Settings
@@ -50,7 +51,7 @@ def test_a_real_model_reasons_unless_it_is_told_not_to(browser: Browser, reasoni
 class Thinker(AnsweringModel):
     """Reasons, waits for `go`, answers, and waits for it again: the demo model cannot reason."""
 
-    thinks = True
+    capabilities = Capabilities(thinking=True)
 
     def __init__(self) -> None:
         super().__init__()

@@ -14,6 +14,7 @@ from scripted import AnsweringModel
 
 from qwen_chat.history import Answer, History
 from qwen_chat.message import Delta, Message
+from qwen_chat.model.base import Capabilities
 from qwen_chat.roles import Role, own_roles_dir
 from qwen_chat.roles.role_writer import to_toml
 
@@ -26,7 +27,7 @@ FORMS = "{0}\n\n- {0}\n\n| {0} |\n|---|\n| x |\n\n> {0}\n\n```html {0}\n{0}\n```
 class Echo(AnsweringModel):
     """Thinks and says what it was told, in pieces of a few characters and in every form of Markdown."""
 
-    thinks = True
+    capabilities = Capabilities(thinking=True)
 
     def answer(self, told: str) -> Iterator[Delta]:
         """Yield it."""

@@ -18,13 +18,14 @@ from places import DATA
 from scripted import ScriptedModel
 
 from qwen_chat.errors import ModelLoadError, SessionBusyError, UsageError
-from qwen_chat.model.base import TokenizingModel
+from qwen_chat.model.base import Capabilities, ChatModel, wait_until_loaded
 from qwen_chat.model.catalog import embedded
 from qwen_chat.model.catalog.cache import Stored, in_huggingface_cache
 from qwen_chat.model.catalog.locate import Located
 from qwen_chat.model.factory import open_model
 from qwen_chat.model.llamacpp import LlamaCppModel
 from qwen_chat.model.loading import LoadingModel
+from qwen_chat.model.state import Ready
 from qwen_chat.roles import Role, load_role, own_roles_dir, role_names
 from qwen_chat.roles.lorebook import Lore, Lorebook
 from qwen_chat.roles.role_writer import keep
@@ -428,12 +429,13 @@ def test_a_chat_begins_in_a_role(asked: Asked, session: ChatSession) -> None:
 def test_settings_do_not_wait_for_a_model(tmp_path: Path) -> None:
     never = threading.Event()
 
-    def load() -> TokenizingModel:
+    def load() -> ChatModel:
         never.wait()
         raise ModelLoadError("given up")
 
     slow = LoadingModel("slow", load)
-    people = People(lambda name: Person(name, slow.start(), Settings(), Store(tmp_path / "chats.db")))
+    slow.start_loading()
+    people = People(lambda name: Person(name, slow, Settings(), Store(tmp_path / "chats.db")))
     asked = Asked(people)
     session = people[""].begin()
     state, think, context, _, clock, _ = ModelEvents(asked).show(id_of(session), ME)
@@ -497,7 +499,7 @@ def opened(tmp_path: Path) -> Iterator[People]:
     """One person, with a model of their own that may be closed."""
     settings = Settings(threads=1, ctx_size=2048)
     _, model = open_model(settings, io.StringIO())
-    assert model.start().failure() is None
+    assert isinstance(wait_until_loaded(model), Ready)
     found = People(lambda name: Person(name, model, settings, Store(tmp_path / "own.db")))
     yield found
     found.close()
@@ -516,7 +518,7 @@ def gate(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
     def open_gated(settings: Settings, progress: TextIO) -> tuple[Located, LoadingModel]:
         located, model = open_model(settings, progress)
 
-        def load() -> TokenizingModel:
+        def load() -> ChatModel:
             opens.wait()
             return model.loaded()
 
@@ -608,8 +610,8 @@ def test_a_faulty_model_may_be_replaced(tmp_path: Path, model_path: Path, cache:
     def fail() -> LlamaCppModel:
         raise ModelLoadError("no memory")
 
-    broken = LoadingModel("broken", fail).start()
-    broken.failure()
+    broken = LoadingModel("broken", fail)
+    wait_until_loaded(broken)
     people = People(lambda name: Person(name, broken, Settings(threads=1, ctx_size=2048), None))
     events = ModelEvents(Asked(people))
     session = people[""].begin()
@@ -625,7 +627,7 @@ def test_a_faulty_model_may_be_replaced(tmp_path: Path, model_path: Path, cache:
 @pytest.mark.parametrize("thinks", [True, False])
 def test_reasoning_is_offered_where_a_model_has_it(thinks: bool) -> None:
     model = ScriptedModel("x")
-    model.thinks = thinks
+    model.capabilities = Capabilities(thinking=thinks)
     people = People(lambda name: Person(name, model, Settings(think="on"), None))
     think = ModelEvents(Asked(people)).show(id_of(people[""].begin()), ME)[1]
     assert (think["visible"], think["value"]) == (thinks, "on")

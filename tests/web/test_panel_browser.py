@@ -183,7 +183,7 @@ def test_another_model_is_taken_on_the_page(
         expect(there.locator("#model-name")).to_contain_text("is loading")
         section(seen, "sampling")
         expect(there.locator("#sampling-temperature input[type=range]")).to_be_disabled()
-        first.start()
+        first.start_loading()
         expect(there.locator("#model-name")).to_contain_text("is ready")
         expect(there.locator("#sampling-temperature input[type=range]")).to_be_enabled()
         there.click("#other-models > button.label-wrap")

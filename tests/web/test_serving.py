@@ -230,10 +230,10 @@ def test_a_model_that_cannot_be_loaded_is_said_while_people_wait(tmp_path: Path)
         broken.wait()
         raise ModelLoadError("the file is damaged: fetch it again")
 
-    model = LoadingModel("broken", load)  # type: ignore[arg-type]
+    model = LoadingModel("broken", load)
     with served(tmp_path, model) as page, page.visitor() as visitor:
         chat = visitor.begin()
-        model.start()
+        model.start_loading()
         assert visitor.send(chat, "hello?").status_code == 200
         told = []
         for frame in visitor.frames(chat):

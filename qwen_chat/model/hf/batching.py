@@ -23,10 +23,10 @@ from transformers import (
 
 from qwen_chat.errors import ModelError
 from qwen_chat.message import FinishReason, Usage
-from qwen_chat.model.base import Answered
+from qwen_chat.model.base import CompletedAnswer
 from qwen_chat.model.hf.cache_kinds import new_cache
 from qwen_chat.model.hf.detokenizer import TextStream
-from qwen_chat.model.hf.generation import Engine, told
+from qwen_chat.model.hf.generation import Engine, as_answer_error
 from qwen_chat.model.hf.sampling import processors
 from qwen_chat.model.reasoning import ReasoningSplitter
 from qwen_chat.sampling import SamplingParams
@@ -53,18 +53,20 @@ def row(engine: Engine, prompt: Sequence[int], splitter: ReasoningSplitter, para
     return Row(prompt, params, splitter, TextStream(engine.tokenizer, params.stop or ()), limit)
 
 
-def written(engine: Engine, rows: Mapping[int, Row], cancel: Event) -> dict[int, Answered | ModelError]:
+def written(
+    engine: Engine, rows: Mapping[int, Row], cancel: Event
+) -> dict[int, CompletedAnswer | ModelError]:
     """Write the answers of a batch by their numbers; what is too much for the memory is written in halves."""
     if not rows:
         return {}
     try:
         return dict(zip(rows, _write(engine, list(rows.values()), cancel), strict=True))
-    except (RuntimeError, MemoryError) as error:
+    except Exception as error:  # noqa: BLE001 - whatever fails is an error of its rows
         engine.prefixes.clear()
         if len(rows) == 1:
-            return dict.fromkeys(rows, told(error))
+            return dict.fromkeys(rows, as_answer_error(error))
     numbers, half = list(rows), len(rows) // 2
-    found: dict[int, Answered | ModelError] = {}
+    found: dict[int, CompletedAnswer | ModelError] = {}
     for part in (numbers[:half], numbers[half:]):
         again = {number: _anew(engine, rows[number]) for number in part}
         found |= written(engine, again, cancel)
@@ -76,7 +78,7 @@ def _anew(engine: Engine, each: Row) -> Row:
     return row(engine, each.prompt, each.splitter, each.params)
 
 
-def _write(engine: Engine, rows: Sequence[Row], cancel: Event) -> list[Answered]:
+def _write(engine: Engine, rows: Sequence[Row], cancel: Event) -> list[CompletedAnswer]:
     """Write together: one step gives a token to each row that has not ended."""
     model: Any = engine.decoder.model
     device = torch.device("cpu") if model.device.type == "meta" else model.device
@@ -161,9 +163,9 @@ class _Steps(StoppingCriteria):
             each.ended = "interrupted"
 
 
-def _answered(each: Row, started: float, first: float) -> Answered:
+def _answered(each: Row, started: float, first: float) -> CompletedAnswer:
     written = "".join(each.pieces) + each.text.flush()
     parts = [*each.splitter.feed(written), *each.splitter.flush()]
     text, reasoning = ("".join(part[side] for part in parts) for side in (0, 1))
     usage = Usage(len(each.prompt), 0, each.tokens, first - started, time.monotonic() - first)
-    return Answered(text, reasoning, each.ended or "interrupted", usage)
+    return CompletedAnswer(text, reasoning, each.ended or "interrupted", usage)

@@ -11,7 +11,15 @@ from transformers import PreTrainedModel
 from qwen_chat.errors import ContextLengthError, ModelError, ModelLoadError
 from qwen_chat.message import Alternative, Delta, Message, Token
 from qwen_chat.model.alternatives import alternatives, up_to
-from qwen_chat.model.base import PLAIN, Answered, BatchingModel, PromptOptions, Request, TokenizingModel
+from qwen_chat.model.base import (
+    PLAIN,
+    BatchingModel,
+    BatchRequest,
+    CompletedAnswer,
+    LoadedModel,
+    PromptOptions,
+    TokenizingModel,
+)
 from qwen_chat.model.chatml import IM_END
 from qwen_chat.model.formats import generation_config as defaults
 from qwen_chat.model.formats.checkpoint import CheckpointInfo
@@ -25,7 +33,7 @@ from qwen_chat.model.hf.options import TransformersOptions
 from qwen_chat.model.hf.prefix_cache import PrefixCache
 from qwen_chat.model.hf.prompt import Prompt
 from qwen_chat.model.hf.speculation import drafting, lookup
-from qwen_chat.model.prompt import Reading, read
+from qwen_chat.model.prompt import Reading, local_capabilities, read
 from qwen_chat.model.qwen1.prompt import stop_ids
 from qwen_chat.model.qwen1.tokenization import QWenTokenizer
 from qwen_chat.model.token_cache import TokenCache
@@ -38,7 +46,7 @@ _CPU_CHUNK, _GPU_CHUNK = 128, 2048
 """Prompt tokens read between two looks at `cancel`."""
 
 
-class TransformersModel:
+class TransformersModel(LoadedModel):
     """A checkpoint on torch; answers asked for at once are written by turns, a step each.
 
     Raises: ModelLoadError, MissingExtraError when the checkpoint cannot be opened.
@@ -53,6 +61,7 @@ class TransformersModel:
         draft: CheckpointInfo | None = None,
     ) -> None:
         self.name = name
+        self.checkpoint = info.folder
         options = options or TransformersOptions()
         self._written = TokenCache()
         self.context_length = _context(info, options)
@@ -65,7 +74,9 @@ class TransformersModel:
             self._engine: Engine | None = _engine(loaded, info, options, self.context_length, candidates)
             self._stack = stack.pop_all()
         self.notice = loaded.description
-        self.thinks = self._prompt.thinks
+        template = loaded.tokenizer.chat_template if isinstance(loaded.tokenizer.chat_template, str) else None
+        self.capabilities = local_capabilities(template, raw=options.raw, batching=True)
+        self._thinks = self._prompt.thinks
         self.default_system = self._prompt.default_system
 
     def stream(
@@ -80,7 +91,7 @@ class TransformersModel:
 
         Raises: ContextLengthError, ModelError.
         """
-        asked = read(self._prompt, messages, options, thinks=self.thinks)
+        asked = read(self._prompt, messages, options, thinks=self._thinks)
         before = self._before(asked)
         params = params.over(self.default_params)
         generation = Generation(self._open_engine(), self._checked(asked, before), params, before)
@@ -92,10 +103,10 @@ class TransformersModel:
         )
 
     def answer(
-        self, requests: Sequence[Request], *, cancel: Event | None = None
-    ) -> list[Answered | ModelError]:
+        self, requests: Sequence[BatchRequest], *, cancel: Event | None = None
+    ) -> list[CompletedAnswer | ModelError]:
         """Return an answer or a fault for each request, all of them written together."""
-        cancel, found = cancel or Event(), dict[int, Answered | ModelError]()
+        cancel, found = cancel or Event(), dict[int, CompletedAnswer | ModelError]()
         rows: dict[int, batching.Row] = {}
         for number, request in enumerate(requests):
             try:
@@ -108,12 +119,12 @@ class TransformersModel:
 
     def encode(self, messages: Sequence[Message], options: PromptOptions = PLAIN) -> list[Token]:
         """Return exactly the tokens that `stream` would read."""
-        asked = read(self._prompt, messages, options, thinks=self.thinks)
+        asked = read(self._prompt, messages, options, thinks=self._thinks)
         return [*self._prompt.tokens(asked.segments), *map(self._prompt.piece, self._before(asked))]
 
     def count(self, messages: Sequence[Message]) -> int:
         """Return how many tokens `stream` would read; what was counted before costs nothing."""
-        asked = read(self._prompt, messages, thinks=self.thinks)
+        asked = read(self._prompt, messages, thinks=self._thinks)
         return len(self._prompt.ids(asked.segments)) + len(self._before(asked))
 
     def alternatives(
@@ -123,7 +134,7 @@ class TransformersModel:
 
         Raises: UsageError, ModelError.
         """
-        asked = read(self._prompt, messages, options, thinks=self.thinks)
+        asked = read(self._prompt, messages, options, thinks=self._thinks)
         kept = up_to(self._before(asked), position)
         prompt = [*self._prompt.ids(asked.segments), *kept]
         choices = [
@@ -160,8 +171,8 @@ class TransformersModel:
             raise ModelError("there is nothing to go on from: write something")
         return prompt
 
-    def _row(self, request: Request) -> batching.Row:
-        asked = read(self._prompt, request.messages, request.options, thinks=self.thinks)
+    def _row(self, request: BatchRequest) -> batching.Row:
+        asked = read(self._prompt, request.messages, request.options, thinks=self._thinks)
         prompt = self._checked(asked, self._before(asked))
         return batching.row(
             self._open_engine(), prompt, asked.splitter, request.params.over(self.default_params)

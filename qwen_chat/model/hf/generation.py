@@ -7,17 +7,21 @@ from threading import Event
 
 from tokenizers import Tokenizer
 
-from qwen_chat.errors import ModelError
+from qwen_chat.errors import ModelError, as_model_error, model_errors
 from qwen_chat.message import Delta, FinishReason, Prefill, Usage
+from qwen_chat.model.background_stream import BackgroundStream
 from qwen_chat.model.hf.decode import Candidates, Decoder, Task
 from qwen_chat.model.hf.detokenizer import TextStream
 from qwen_chat.model.hf.fair_lock import FairLock
-from qwen_chat.model.hf.memory import is_out_of_memory
 from qwen_chat.model.hf.prefix_cache import PrefixCache
 from qwen_chat.model.hf.sampling import processors
 from qwen_chat.model.reasoning import ReasoningSplitter
-from qwen_chat.model.worker import Worker
 from qwen_chat.sampling import SamplingParams
+
+_OUT_OF_MEMORY = (
+    "out of memory in this answer: begin a new chat, or start with --kv-cache int8, --quantize torchao-int4 "
+    "or --ctx-size 2048"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +55,7 @@ class Generation:
         self._params = params
         room = engine.context_length - len(prompt)
         self._limit = min(params.max_new_tokens or room, room)
-        self._worker = Worker[Prefill | list[int]](self._work)
+        self._stream = BackgroundStream[Prefill | list[int]](self._work)
         self._text = TextStream(engine.tokenizer, params.stop or (), before)
         self._ids: list[int] = []
         self._whole = 0
@@ -65,7 +69,7 @@ class Generation:
         Raises: ModelError.
         """
         try:
-            for event in self._worker.events(cancel):
+            for event in self._stream.events(cancel):
                 if isinstance(event, Prefill):
                     yield Delta(prefill=event)
                     continue
@@ -78,7 +82,7 @@ class Generation:
             yield from splitter.rest()
             yield Delta(finish_reason=self._finish(interrupted=cancel.is_set()), usage=self._usage())
         finally:
-            self._worker.stop()
+            self._stream.stop()
 
     def written(self) -> list[int]:
         """Return the ids of the finished answer's text."""
@@ -107,7 +111,7 @@ class Generation:
 
     def _work(self, put: Callable[[Prefill | list[int]], None]) -> None:
         engine, length = self._engine, len(self._prompt) - self._begun
-        with engine.lock:
+        with model_errors(as_answer_error), engine.lock:
             alpha = engine.alpha(length)
             cache, self._cached = engine.prefixes.take(self._prompt, alpha)
             choose = processors(self._params, engine.vocabulary, length)
@@ -121,11 +125,11 @@ class Generation:
                         ids += event
                     with engine.lock.resting():
                         put(event)
-                    if self._worker.stopped.is_set():
+                    if self._stream.stopped.is_set():
                         break
-            except (RuntimeError, MemoryError) as error:
+            except BaseException:
                 engine.prefixes.clear()
-                raise told(error) from error
+                raise
             engine.prefixes.give(ids, cache, alpha)
 
 
@@ -134,22 +138,19 @@ def likeliest(engine: Engine, prompt: Sequence[int], begun: int, number: int) ->
 
     Raises: ModelError.
     """
-    with engine.lock:
+    with model_errors(as_answer_error), engine.lock:
         alpha = engine.alpha(len(prompt) - begun)
         cache, known = engine.prefixes.take(prompt, alpha)
         try:
             scores = engine.decoder.scores(prompt, cache, known, begun)[: engine.vocabulary]
-        except (RuntimeError, MemoryError) as error:
+        except BaseException:
             engine.prefixes.clear()
-            raise told(error) from error
+            raise
         engine.prefixes.give(prompt, cache, alpha)
     best = scores.softmax(-1).topk(min(number, engine.vocabulary))
     return list(zip(best.indices.tolist(), best.values.tolist(), strict=True))
 
 
-def told(error: RuntimeError | MemoryError) -> ModelError:
-    """Return what to tell of a fault of torch's, and what to try."""
-    if is_out_of_memory(error):
-        mend = "begin a new chat, or start with --kv-cache int8, --quantize torchao-int4 or --ctx-size 2048"
-        return ModelError(f"out of memory in this answer: {mend}")
-    return ModelError(f"the model failed: {' '.join(str(error).split())[:200]}")
+def as_answer_error(error: BaseException) -> ModelError:
+    """Return an exception of torch or of a tokenizer as a ModelError that says what to try."""
+    return as_model_error(error, out_of_memory=_OUT_OF_MEMORY)

@@ -18,16 +18,18 @@ from transformers import (
 )
 from transformers.utils import logging
 
-from qwen_chat.errors import ModelError, ModelLoadError
+from qwen_chat.errors import ModelLoadError, as_load_error, model_errors
 from qwen_chat.model import qwen1
 from qwen_chat.model.formats.checkpoint import CheckpointInfo
 from qwen_chat.model.hf.dtype import fastest_on_cpu
 from qwen_chat.model.hf.library_logging import chatter_kept_from_stdout
-from qwen_chat.model.hf.memory import available_bytes, is_out_of_memory
+from qwen_chat.model.hf.memory import available_bytes
 from qwen_chat.model.hf.options import TransformersOptions
 from qwen_chat.model.hf.placement import devices, on_gpu, placement
 from qwen_chat.model.hf.quantization_config import own_dtype, quantization_config
 from qwen_chat.model.hf.torch_extensions import import_setuptools
+
+_NEEDS_OTHER_CODE = ("trust_remote_code", "does not recognize this architecture")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +52,7 @@ def load(info: CheckpointInfo, options: TransformersOptions, stack: ExitStack) -
     qwen1.register()
     if options.threads:
         torch.set_num_threads(options.threads)
-    with _told(info), chatter_kept_from_stdout(info.quantization):
+    with _loading_errors(info), chatter_kept_from_stdout(info.quantization):
         config = AutoConfig.from_pretrained(info.folder, trust_remote_code=False, local_files_only=True)
         tokenizer = AutoTokenizer.from_pretrained(info.folder, trust_remote_code=False, local_files_only=True)
         if options.compile:
@@ -106,31 +108,25 @@ def _attention(options: TransformersOptions, dtype: torch.dtype) -> tuple[str, s
 
 
 @contextmanager
-def _told(info: CheckpointInfo) -> Iterator[None]:
-    """Turn whatever loading raises into one line that names the checkpoint and the mend."""
-    try:
+def _loading_errors(info: CheckpointInfo) -> Iterator[None]:
+    """Raise whatever loading raises as one line that names the checkpoint and the mend."""
+    with model_errors(lambda error: _load_error(info, error)):
         yield
-    except ModelError:
-        raise
-    except Exception as error:
-        raise _load_fault(info, error) from error
 
 
-def _load_fault(info: CheckpointInfo, error: Exception) -> ModelLoadError:
-    text = " ".join(str(error).split()) or type(error).__name__
-    if is_out_of_memory(error):
-        return _too_large(info)
-    if "trust_remote_code" in text or "does not recognize this architecture" in text:
+def _load_error(info: CheckpointInfo, error: BaseException) -> ModelLoadError:
+    if any(text in str(error) for text in _NEEDS_OTHER_CODE):
         return ModelLoadError(
             f"{info.folder} ({info.model_type}) needs its own code, which is never run here, or a newer "
             "transformers: try pip install --upgrade transformers, or a GGUF of it"
         )
-    return ModelLoadError(f"transformers cannot open {info.folder} ({info.model_type}): {text[:300]}")
+    fault = f"transformers cannot open {info.folder} ({info.model_type})"
+    return as_load_error(error, fault, out_of_memory=_too_large(info))
 
 
-def _too_large(info: CheckpointInfo) -> ModelLoadError:
+def _too_large(info: CheckpointInfo) -> str:
     size, free = info.weight_bytes / 2**30, available_bytes() / 2**30
-    return ModelLoadError(
+    return (
         f"out of memory: {info.folder} has {size:.1f} GiB of weights, {free:.1f} GiB are free; try --dtype "
         "bfloat16, --quantize torchao-int4, --max-memory cpu=8GiB (the rest is read from disk), or a GGUF"
     )

@@ -37,18 +37,6 @@ def available_bytes() -> int:
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 
-def is_out_of_memory(error: BaseException) -> bool:
-    """Whether torch, or what it calls, found no room."""
-    import torch
-
-    text = str(error)
-    return (
-        isinstance(error, MemoryError | torch.OutOfMemoryError)
-        or "allocate memory" in text
-        or "out of memory" in text
-    )
-
-
 def peak_gpu_bytes() -> int:
     """Return the most memory that tensors had on all GPUs together; 0 where there are none."""
     import torch

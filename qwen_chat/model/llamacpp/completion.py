@@ -8,7 +8,7 @@ from qwen_chat.errors import ModelError
 from qwen_chat.message import Delta, FinishReason, Prefill, Usage
 from qwen_chat.model.llamacpp.run import Run
 from qwen_chat.model.llamacpp.server import Server
-from qwen_chat.model.llamacpp.shared import SharedContext
+from qwen_chat.model.llamacpp.shared_context import SharedContext
 from qwen_chat.model.queue import Ticket
 from qwen_chat.model.reasoning import ReasoningSplitter
 
@@ -45,7 +45,7 @@ class Completion:
 
         Raises: ContextLengthError, ModelError.
         """
-        with self._context.place(self._spent.prompt_tokens) as place:
+        with self._context.enter(self._spent.prompt_tokens) as place:
             for _ in range(_MOST_RUNS):
                 for before in self._context.wait(place, cancel):
                     yield Delta(waiting=before)
@@ -69,7 +69,7 @@ class Completion:
         def crowded(tokens: int) -> bool:
             place.tokens = before + tokens
             # After its last token nothing is left to go on with.
-            return tokens != request["n_predict"] and self._context.crowded(place)
+            return tokens != request["n_predict"] and self._context.should_preempt(place)
 
         return Run(self._server, request, crowded)
 

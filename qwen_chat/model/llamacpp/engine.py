@@ -13,7 +13,7 @@ from threading import Event
 from qwen_chat.errors import ContextLengthError, ModelError
 from qwen_chat.message import Alternative, Delta, Message, Token
 from qwen_chat.model.alternatives import alternatives, up_to
-from qwen_chat.model.base import PLAIN, PromptOptions, TokenizingModel
+from qwen_chat.model.base import PLAIN, LoadedModel, PromptOptions, TokenizingModel
 from qwen_chat.model.chatml import Segment
 from qwen_chat.model.formats.gguf import GgufInfo, read_info
 from qwen_chat.model.llamacpp.completion import Completion, Pieces
@@ -22,17 +22,16 @@ from qwen_chat.model.llamacpp.options import LlamaCppOptions
 from qwen_chat.model.llamacpp.run import likeliest
 from qwen_chat.model.llamacpp.sampling import checkpoint_params, request_of
 from qwen_chat.model.llamacpp.server import Server, open_server
-from qwen_chat.model.llamacpp.shared import SharedContext
+from qwen_chat.model.llamacpp.shared_context import SharedContext
 from qwen_chat.model.llamacpp.template import told
-from qwen_chat.model.prompt import PromptFormat, Reading, read
-from qwen_chat.model.reasoning import OPEN
+from qwen_chat.model.prompt import PromptFormat, Reading, local_capabilities, read
 from qwen_chat.model.token_cache import TokenCache
 from qwen_chat.sampling import SamplingParams
 
 _KNOWN_SEGMENTS = 4096
 
 
-class LlamaCppModel:
+class LlamaCppModel(LoadedModel):
     """A GGUF checkpoint; `parallel` requests are answered at once, each reusing the longest known prefix.
 
     Raises: ModelLoadError when the file cannot be opened.
@@ -51,6 +50,7 @@ class LlamaCppModel:
         default_system: str | None = None,
     ) -> None:
         self.name = name
+        self.checkpoint = path
         info, options = info or read_info(path), options or LlamaCppOptions()
         self._door = Door()
         self._server: Server | None = open_server(path, info, options, self._door)
@@ -70,7 +70,8 @@ class LlamaCppModel:
         self.default_system = self._format.default_system
         self._ignore_end = options.ignore_end
         self._start = self._http.tokenize("", start=True)
-        self.thinks = OPEN in (info.chat_template or "")
+        self.capabilities = local_capabilities(info.chat_template, raw=options.raw)
+        self._thinks = bool(self.capabilities.thinking)
 
     def stream(
         self,
@@ -84,7 +85,7 @@ class LlamaCppModel:
 
         Raises: ContextLengthError, ModelError.
         """
-        asked = read(self._format, messages, options, thinks=self.thinks)
+        asked = read(self._format, messages, options, thinks=self._thinks)
         before = self._before(asked)
         prompt = [*self._start, *self._all_ids(asked.segments), *before]
         if len(prompt) >= self.context_length:
@@ -99,7 +100,7 @@ class LlamaCppModel:
 
     def encode(self, messages: Sequence[Message], options: PromptOptions = PLAIN) -> list[Token]:
         """Return exactly the tokens that `stream` would read."""
-        asked = read(self._format, messages, options, thinks=self.thinks)
+        asked = read(self._format, messages, options, thinks=self._thinks)
         tokens = [Token(id, piece, control=True) for id, piece in self._pieces(self._start)]
         for segment in asked.segments:
             tokens += [Token(id, piece, segment.control) for id, piece in self._pieces(self._ids(segment))]
@@ -107,7 +108,7 @@ class LlamaCppModel:
 
     def count(self, messages: Sequence[Message]) -> int:
         """Return how many tokens `stream` would read; what was counted before costs nothing."""
-        asked = read(self._format, messages, PLAIN, thinks=self.thinks)
+        asked = read(self._format, messages, PLAIN, thinks=self._thinks)
         return len(self._start) + len(self._all_ids(asked.segments)) + len(self._before(asked))
 
     def alternatives(
@@ -117,10 +118,10 @@ class LlamaCppModel:
 
         Raises: UsageError, ModelError.
         """
-        asked = read(self._format, messages, options, thinks=self.thinks)
+        asked = read(self._format, messages, options, thinks=self._thinks)
         kept = up_to(self._before(asked), position)
         prompt = [*self._start, *self._all_ids(asked.segments), *kept]
-        with self._context.place(len(prompt)) as place:
+        with self._context.enter(len(prompt)) as place:
             for _ in self._context.wait(place, None):
                 """Others are answered first."""
             found = likeliest(self._open_server(), prompt, number)

@@ -5,10 +5,10 @@ from collections.abc import Callable, Iterator, Sequence
 from threading import Event
 from typing import Any
 
-from qwen_chat.errors import ContextLengthError, ModelError
+from qwen_chat.errors import ContextLengthError, ModelError, as_model_error, model_errors
 from qwen_chat.message import Usage
+from qwen_chat.model.background_stream import BackgroundStream
 from qwen_chat.model.llamacpp.server import Server
-from qwen_chat.model.worker import Worker
 
 _OVERFULL = "Context size has been exceeded"
 """What llama.cpp tells all whom it answers when there is no room for one more token."""
@@ -24,7 +24,7 @@ class Run:
         self._server = server
         self._request = {**request, **_STREAMED, **_WITH_IDS}
         self._crowded = crowded
-        self._worker = Worker[dict[str, Any]](self._work)
+        self._worker = BackgroundStream[dict[str, Any]](self._work)
         self.gave_way = False
         """Whether it was ended for want of room, not by itself."""
         self._cached = self._read = self._tokens = 0
@@ -72,10 +72,13 @@ class Run:
                     self.gave_way = _goes_on(event) and self._crowded(_written(event))
             return self.gave_way or self._worker.stopped.is_set()
 
-        try:
+        with model_errors(as_llamacpp_error):
             self._server.handle_completions(self._request, receive)
-        except Exception as error:
-            raise ModelError(f"llama.cpp failed: {error}") from error
+
+
+def as_llamacpp_error(error: BaseException) -> ModelError:
+    """Return an exception of llama.cpp as a ModelError that names it."""
+    return as_model_error(error, "llama.cpp failed")
 
 
 def likeliest(server: Server, prompt: Sequence[int], number: int) -> list[dict[str, Any]]:
@@ -91,10 +94,8 @@ def likeliest(server: Server, prompt: Sequence[int], number: int) -> list[dict[s
 
     # One token is asked for, whichever: the probabilities are those before any sampling.
     request = {"prompt": prompt, "n_predict": 1, "logprobs": number, "temperature": 1.0, "cache_prompt": True}
-    try:
+    with model_errors(as_llamacpp_error):
         server.handle_completions(request, receive)
-    except Exception as error:
-        raise ModelError(f"llama.cpp failed: {error}") from error
     for event in found:
         if "error" in event:
             raise _error(event["error"])

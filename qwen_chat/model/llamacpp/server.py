@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
 
-from qwen_chat.errors import ModelLoadError
+from qwen_chat.errors import ModelLoadError, as_load_error, model_errors
 from qwen_chat.model.formats.gguf import GgufInfo, parts
 from qwen_chat.model.llamacpp.http import Door
 from qwen_chat.model.llamacpp.options import LlamaCppOptions
@@ -12,6 +12,11 @@ from qwen_chat.model.llamacpp.template import openable
 
 _LARGE_BYTES = 1 << 29
 """Files above this size are brought into memory before the engine opens them."""
+
+_MEND = (
+    " Too little memory, or a model newer than this llama.cpp: try --ctx-size 2048, "
+    "or pip install --upgrade xllamacpp"
+)
 
 _CPU_BATCHES = ((1 << 29, 64), (1 << 31, 32))
 _SMALLEST_CPU_BATCH = 16
@@ -38,17 +43,15 @@ def open_server(path: Path, info: GgufInfo, options: LlamaCppOptions, door: Door
     if info.file_bytes > _LARGE_BYTES:
         _read_ahead(path)
     try:
-        return _server(path, info, options, door)
-    except ModelLoadError:
+        with model_errors(lambda error: _load_error(path, info, error)):
+            return _server(path, info, options, door)
+    except BaseException:
         door.close()
         raise
-    except RuntimeError as error:
-        door.close()
-        raise ModelLoadError(
-            f"llama.cpp cannot open {path} ({info.architecture}): {error} "
-            "Too little memory, or a model newer than this llama.cpp: try --ctx-size 2048, "
-            "or pip install --upgrade xllamacpp"
-        ) from None
+
+
+def _load_error(path: Path, info: GgufInfo, error: BaseException) -> ModelLoadError:
+    return as_load_error(error, f"llama.cpp cannot open {path} ({info.architecture})", mend=_MEND)
 
 
 def _read_ahead(path: Path) -> None:

@@ -13,7 +13,7 @@ from prompt_toolkit.document import Document
 from qwen_chat.commands import COMMANDS, Command
 from qwen_chat.commands.table import find
 from qwen_chat.errors import QwenChatError, UsageError
-from qwen_chat.model.loading import LoadingModel
+from qwen_chat.model.state import Loading
 from qwen_chat.roles import all_roles
 from qwen_chat.sampling import MEANINGS
 from qwen_chat.session.attachments import BEFORE_MENTION
@@ -85,7 +85,7 @@ class ChatCompleter(Completer):
     def _value(self, name: str) -> list[str]:
         """Return the value in force, where one is; a model that still loads is not waited for."""
         session = self._session
-        loads = isinstance(session.model, LoadingModel) and not session.model.ready
+        loads = isinstance(session.model.state, Loading)
         params = session.params if loads else session.effective_params
         value = params.chosen().get(name)
         return [] if value is None or isinstance(value, tuple) else [str(value)]

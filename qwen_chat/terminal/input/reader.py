@@ -20,7 +20,8 @@ from prompt_toolkit.output.vt100 import Vt100_Output
 from prompt_toolkit.utils import is_dumb_terminal
 
 from qwen_chat.files.paths import private_file, state_dir
-from qwen_chat.model.loading import LoadingModel
+from qwen_chat.model.base import ChatModel, wait_until_loaded
+from qwen_chat.model.state import Failed, Loading
 from qwen_chat.session.session import ChatSession
 from qwen_chat.terminal.input.completion import ChatCompleter
 from qwen_chat.terminal.input.keys import bindings
@@ -44,7 +45,7 @@ class LeftError(Exception):
 class Reader:
     """Reads messages from the terminal."""
 
-    def __init__(self, session: ChatSession, model: LoadingModel) -> None:
+    def __init__(self, session: ChatSession, model: ChatModel) -> None:
         self._model = model
         chosen = session.settings
         self._announce = not chosen.quiet
@@ -123,11 +124,11 @@ class Reader:
 
         def report() -> None:
             """Leave the prompt when the model failed to load; else say above it how it computes."""
-            self._model.start()
-            error = self._model.failure()
+            state = wait_until_loaded(self._model)
             if not app.is_running or loop is None:
                 return
-            if error is not None:
+            if isinstance(state, Failed):
+                error = state.error
                 loop.call_soon_threadsafe(lambda: app.exit(exception=error) if not app.is_done else None)
             elif self._announce and self._model.notice:
                 loop.call_soon_threadsafe(run_in_terminal, partial(_say, self._model.notice))
@@ -135,7 +136,7 @@ class Reader:
         def begin() -> None:
             Thread(target=report, daemon=True).start()
 
-        if not self._model.ready and loop is not None:
+        if isinstance(self._model.state, Loading) and loop is not None:
             # After the first drawing: loading holds Python's lock for most of its time.
             loop.call_soon(loop.call_soon, begin)
 

@@ -4,7 +4,7 @@ from qwen_chat.message import Usage
 from qwen_chat.session.turn import Turn
 
 
-def footer(turn: Turn, context_length: int) -> str:
+def footer(turn: Turn, context_length: int | None) -> str:
     """Say in one line how an answer ended and what it cost."""
     node = turn.wait()
     usage = node.answer.usage if node.answer and node.message.content + node.message.reasoning else None
@@ -29,7 +29,7 @@ _ENDINGS = {
 }
 
 
-def _costs(usage: Usage, first_token_seconds: float | None, context_length: int) -> list[str]:
+def _costs(usage: Usage, first_token_seconds: float | None, context_length: int | None) -> list[str]:
     parts = [f"{usage.completion_tokens:,} tok"]
     if usage.tokens_per_second:
         parts.append(f"{usage.tokens_per_second:.1f} tok/s")
@@ -37,5 +37,6 @@ def _costs(usage: Usage, first_token_seconds: float | None, context_length: int)
         parts.append(f"first token {first_token_seconds:.2f} s")
     if usage.prompt_tokens:
         parts.append(f"prefill avoided {usage.cached_tokens / usage.prompt_tokens:.0%}")
-    parts.append(f"context {usage.context_tokens:,}/{context_length:,}")
+    available = "" if context_length is None else f"/{context_length:,}"
+    parts.append(f"context {usage.context_tokens:,}{available}")
     return parts

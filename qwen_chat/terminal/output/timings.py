@@ -2,7 +2,8 @@
 
 from qwen_chat.message import Usage
 from qwen_chat.model.catalog import speeds
-from qwen_chat.model.loading import LoadingModel
+from qwen_chat.model.state import Ready
+from qwen_chat.session.context_window import describe_context
 from qwen_chat.session.session import ChatSession
 from qwen_chat.session.turn import Turn
 from qwen_chat.terminal.output.footer import ending, footer
@@ -21,7 +22,7 @@ def costs(session: ChatSession, turn: Turn) -> str:
 def note_speed(session: ChatSession, turn: Turn) -> None:
     """Keep how fast an answer was, unless the chat is to leave no trace."""
     made, model = turn.wait().answer, session.model
-    if session.store is None or not isinstance(model, LoadingModel) or model.checkpoint is None:
+    if session.store is None or model.checkpoint is None:
         return
     if made and made.usage:
         speeds.record(model.checkpoint, made.usage)
@@ -30,13 +31,13 @@ def note_speed(session: ChatSession, turn: Turn) -> None:
 def _rows(session: ChatSession, turn: Turn) -> dict[str, str]:
     made, model = turn.wait().answer, session.model
     rows = {}
-    if isinstance(model, LoadingModel) and model.load_seconds is not None:
-        rows["loaded in"] = f"{model.load_seconds:.2f} s"
+    if isinstance(model.state, Ready) and model.state.load_seconds is not None:
+        rows["loaded in"] = f"{model.state.load_seconds:.2f} s"
     if turn.first_token_seconds is not None:
         rows["first token"] = f"after {turn.first_token_seconds:.2f} s"
     if made and made.usage:
         rows |= _usage_rows(made.usage)
-        rows["context"] = f"{made.usage.context_tokens:,} of {model.context_length:,} tokens"
+        rows["context"] = describe_context(made.usage.context_tokens, model.context_length)
     if made and made.seed is not None:
         rows["seed"] = str(made.seed)
     chosen = {name: value for name, value in session.effective_params.chosen().items() if name != "seed"}

@@ -6,7 +6,7 @@ import gradio as gr
 
 from qwen_chat.errors import QwenChatError
 from qwen_chat.model.base import ChatModel
-from qwen_chat.model.loading import LoadingModel
+from qwen_chat.model.state import Failed, Loading, Ready
 from qwen_chat.session.session import ChatSession
 from qwen_chat.session.users import People, Person
 
@@ -38,17 +38,17 @@ class Asked:
 
 def is_ready(model: ChatModel) -> bool:
     """Return whether a model can be asked about itself without waiting for it."""
-    return not isinstance(model, LoadingModel) or (model.ready and model.failure() is None)
+    return isinstance(model.state, Ready)
 
 
 def is_loading(model: ChatModel) -> bool:
     """Return whether a model is still being loaded."""
-    return isinstance(model, LoadingModel) and not model.ready
+    return isinstance(model.state, Loading)
 
 
 def fault_of(model: ChatModel) -> str:
     """Return why a model could not be loaded, or ""."""
-    return str(model.failure() or "") if isinstance(model, LoadingModel) and model.ready else ""
+    return str(model.state.error) if isinstance(model.state, Failed) else ""
 
 
 def plain(text: str) -> str:

@@ -143,7 +143,7 @@ def _state(model: ChatModel) -> Update:
 def _thinking(session: ChatSession | None) -> Update:
     if session is None or not is_ready(session.model):
         return gr.update(visible=False)
-    return gr.update(value=session.think, visible=session.model.thinks)
+    return gr.update(value=session.think, visible=bool(session.model.capabilities.thinking))
 
 
 def _context(session: ChatSession | None) -> Update:
@@ -154,7 +154,7 @@ def _context(session: ChatSession | None) -> Update:
     left_out = view["left_out"]
     said = f"{left_out:,} {word('oldest turns no longer fit and are left out')}"
     info = said if left_out else word("tokens that the last answer used, and all that fit")
-    return gr.update(value=f"{used:,} / {total:,}", info=info)
+    return gr.update(value=f"{used:,} / {total:,}" if total else f"{used:,}", info=info)
 
 
 def _usable() -> list[Entry]:

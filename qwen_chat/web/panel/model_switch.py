@@ -7,10 +7,10 @@ from pathlib import Path
 from threading import Lock, Thread
 
 from qwen_chat.errors import ModelError, SessionBusyError
-from qwen_chat.model.base import ChatModel
+from qwen_chat.model.base import ChatModel, wait_until_loaded
 from qwen_chat.model.catalog.cache import Stored
 from qwen_chat.model.factory import open_model
-from qwen_chat.model.loading import LoadingModel
+from qwen_chat.model.state import Failed, Loading
 from qwen_chat.session.users import Person
 from qwen_chat.settings import Settings
 
@@ -49,9 +49,7 @@ class Models:
 
     def _check_idle(self) -> None:
         current = self._person.model
-        loading = self.coming or (
-            current.name if isinstance(current, LoadingModel) and not current.ready else ""
-        )
+        loading = self.coming or (current.name if isinstance(current.state, Loading) else "")
         if loading:
             raise SessionBusyError(f"{loading} is still loading: wait for it")
         if any(session.running is not None for session in self._person.sessions):
@@ -66,10 +64,10 @@ class Models:
         checkpoint = "embedded" if stored.checkpoint == "embedded" else str(stored.path)
         return replace(settings, checkpoint_path=checkpoint, revision=None, lora=(), draft=None)
 
-    def _finish(self, model: LoadingModel, settings: Settings) -> None:
-        fault = model.start().failure()
-        if fault is not None:
-            self.coming, self.fault = "", str(fault)
+    def _finish(self, model: ChatModel, settings: Settings) -> None:
+        state = wait_until_loaded(model)
+        if isinstance(state, Failed):
+            self.coming, self.fault = "", str(state.error)
             return
         old = self._person.model
         turns = self._person.use(model, settings)
@@ -88,8 +86,7 @@ def _name(stored: Stored) -> str:
 
 
 def _place(model: ChatModel) -> Path | None:
-    checkpoint = model.checkpoint if isinstance(model, LoadingModel) else None
-    return _resolved(checkpoint) if checkpoint is not None else None
+    return _resolved(model.checkpoint) if model.checkpoint is not None else None
 
 
 def _resolved(path: Path) -> Path:

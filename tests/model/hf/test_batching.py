@@ -14,7 +14,7 @@ from transformers.cache_utils import Cache
 
 from qwen_chat.errors import ContextLengthError, ModelError
 from qwen_chat.message import Message
-from qwen_chat.model.base import Answered, Request
+from qwen_chat.model.base import BatchRequest, CompletedAnswer
 from qwen_chat.model.formats.checkpoint import read_checkpoint
 from qwen_chat.model.hf import batching
 from qwen_chat.model.hf import cache_kinds as caches
@@ -43,30 +43,32 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TransformersModel
     model.close()
 
 
-def requests(*params: SamplingParams) -> list[Request]:
+def requests(*params: SamplingParams) -> list[BatchRequest]:
     """Return prompts of different lengths, each with a limit of its own where `params` have none."""
     return [
-        Request([Message("user", "word " * words)], each.over(SamplingParams(max_new_tokens=number + 3)))
+        BatchRequest([Message("user", "word " * words)], each.over(SamplingParams(max_new_tokens=number + 3)))
         for number, (words, each) in enumerate(zip(LENGTHS, params * len(LENGTHS), strict=False))
     ]
 
 
-def alone(model: TransformersModel, request: Request) -> tuple[str, str, str | None, int]:
+def alone(model: TransformersModel, request: BatchRequest) -> tuple[str, str, str | None, int]:
     deltas = list(model.stream(request.messages, request.params))
     text, reasoning = "".join(each.text for each in deltas), "".join(each.reasoning for each in deltas)
     assert deltas[-1].usage is not None
     return text, reasoning, deltas[-1].finish_reason, deltas[-1].usage.completion_tokens
 
 
-def together(model: TransformersModel, asked: Sequence[Request]) -> list[tuple[str, str, str | None, int]]:
+def together(
+    model: TransformersModel, asked: Sequence[BatchRequest]
+) -> list[tuple[str, str, str | None, int]]:
     return [
         (each.text, each.reasoning, each.finish_reason, each.usage.completion_tokens)
         for each in answered(model.answer(asked))
     ]
 
 
-def answered(found: Sequence[Answered | ModelError]) -> list[Answered]:
-    whole = [each for each in found if isinstance(each, Answered)]
+def answered(found: Sequence[CompletedAnswer | ModelError]) -> list[CompletedAnswer]:
+    whole = [each for each in found if isinstance(each, CompletedAnswer)]
     assert len(whole) == len(found), found
     return whole
 
@@ -98,7 +100,7 @@ def test_a_smaller_cache_counts_in_batches(
 
     monkeypatch.setattr(batching, "new_cache", watched)
     params = SamplingParams(temperature=0, max_new_tokens=12)
-    asked = [Request([Message("user", "word " * words)], params) for words in (1, 9, 4)]
+    asked = [BatchRequest([Message("user", "word " * words)], params) for words in (1, 9, 4)]
     found = together(model, asked)
     assert made == [kind]
     assert all(text for text, *_ in found)
@@ -117,23 +119,23 @@ def test_each_row_has_its_own_parameters_and_seed(tiny: TransformersModel) -> No
 
 def test_penalties_count_a_rows_own_answer(tiny: TransformersModel) -> None:
     every_other = "".join(map(chr, range(32, 127, 2)))  # were prompts counted, these would become rare
-    asked = [Request([Message("user", every_other * times)], PENALIZED) for times in (1, 3, 2)]
+    asked = [BatchRequest([Message("user", every_other * times)], PENALIZED) for times in (1, 3, 2)]
     assert together(tiny, asked) == [alone(tiny, request) for request in asked]
 
 
 def test_rows_without_a_seed_are_drawn_apart(tiny: TransformersModel) -> None:
-    request = Request([Message("user", "hi")], SamplingParams(temperature=1, max_new_tokens=12))
+    request = BatchRequest([Message("user", "hi")], SamplingParams(temperature=1, max_new_tokens=12))
     assert len({text for text, *_ in together(tiny, [request] * 3)}) == 3
 
 
 def test_a_stop_text_ends_its_row_before_it(tiny: TransformersModel) -> None:
     long = [
-        Request(each.messages, SamplingParams(max_new_tokens=20).over(each.params))
+        BatchRequest(each.messages, SamplingParams(max_new_tokens=20).over(each.params))
         for each in requests(DRAWN)
     ]
     whole = together(tiny, long)
     stop = whole[1][0][6:8]
-    stopping = Request(long[1].messages, SamplingParams(stop=(stop,)).over(long[1].params))
+    stopping = BatchRequest(long[1].messages, SamplingParams(stop=(stop,)).over(long[1].params))
     found = together(tiny, [long[0], stopping, *long[2:]])
     assert found[1][0] == whole[1][0].partition(stop)[0]
     assert found[1][2] == "stop"
@@ -144,8 +146,8 @@ def test_a_stop_text_ends_its_row_before_it(tiny: TransformersModel) -> None:
 def test_a_row_ends_at_the_end_of_the_context(tiny: TransformersModel) -> None:
     room = 7
     frame = tiny.count([Message("user", "")])
-    long = Request([Message("user", "x" * (tiny.context_length - frame - room))], GREEDY)
-    short = Request([Message("user", "hi")], SamplingParams(max_new_tokens=12).over(GREEDY))
+    long = BatchRequest([Message("user", "x" * (tiny.context_length - frame - room))], GREEDY)
+    short = BatchRequest([Message("user", "hi")], SamplingParams(max_new_tokens=12).over(GREEDY))
     assert together(tiny, [long, short])[0][2:] == ("context", room)
     assert together(tiny, [long, short]) == [alone(tiny, long), alone(tiny, short)]
 
@@ -153,7 +155,7 @@ def test_a_row_ends_at_the_end_of_the_context(tiny: TransformersModel) -> None:
 def test_the_first_generation_stretches_each_row_by_its_own_length(qwen1_folder: Path) -> None:  # noqa: F811
     model = opened(qwen1_folder)
     asked = [
-        Request([Message("user", "a1b2" * words)], SamplingParams(max_new_tokens=12).over(GREEDY))
+        BatchRequest([Message("user", "a1b2" * words)], SamplingParams(max_new_tokens=12).over(GREEDY))
         for words in (1, 30, 8, 50)  # within the trained length, and up to four times as long
     ]
     alpha = model._open_engine().alpha
@@ -167,7 +169,7 @@ def test_the_first_generation_stretches_each_row_by_its_own_length(qwen1_folder:
 
 def test_a_prompt_that_does_not_fit_is_its_rows_fault(tiny: TransformersModel) -> None:
     asked = requests(GREEDY)
-    found = tiny.answer([asked[0], Request([Message("user", "x" * 5000)], GREEDY), asked[1]])
+    found = tiny.answer([asked[0], BatchRequest([Message("user", "x" * 5000)], GREEDY), asked[1]])
     assert isinstance(found[1], ContextLengthError)
     assert [each.text for each in answered([found[0], found[2]])] == [
         alone(tiny, request)[0] for request in asked[:2]
@@ -178,13 +180,13 @@ def test_nothing_to_write_is_no_fault(tiny: TransformersModel) -> None:
     assert tiny.answer([]) == []
     assert all(
         isinstance(each, ContextLengthError)
-        for each in tiny.answer([Request([Message("user", "x" * 5000)], GREEDY)] * 2)
+        for each in tiny.answer([BatchRequest([Message("user", "x" * 5000)], GREEDY)] * 2)
     )
 
 
 def test_cancel_ends_the_batch_within_a_step(tmp_path: Path) -> None:
     model = opened(tiny_hf.write_checkpoint(tmp_path, max_position_embeddings=100_000))
-    endless = Request([Message("user", "hi")], SamplingParams(max_new_tokens=90_000).over(GREEDY))
+    endless = BatchRequest([Message("user", "hi")], SamplingParams(max_new_tokens=90_000).over(GREEDY))
     cancel = Event()
     Timer(0.3, cancel.set).start()
     found = answered(model.answer([endless] * 2, cancel=cancel))
@@ -201,13 +203,13 @@ def test_too_little_memory_for_a_batch_writes_it_in_halves(
 ) -> None:
     write, sizes = batching._write, list[int]()
 
-    def small(engine: Any, rows: Sequence[batching.Row], cancel: Event) -> list[Answered]:
+    def small(engine: Any, rows: Sequence[batching.Row], cancel: Event) -> list[CompletedAnswer]:
         sizes.append(len(rows))
         if len(rows) > 2:
             raise torch.OutOfMemoryError("CUDA out of memory.")
         return write(engine, rows, cancel)
 
-    asked = [*requests(DRAWN), Request([Message("user", "x")], GREEDY)]
+    asked = [*requests(DRAWN), BatchRequest([Message("user", "x")], GREEDY)]
     with monkeypatch.context() as patch:
         patch.setattr(batching, "_write", small)
         found = together(tiny, asked)
@@ -220,7 +222,7 @@ def test_the_row_at_fault_is_found(tiny: TransformersModel, monkeypatch: pytest.
     longest = max(tiny.count(request.messages) for request in asked)
     write = batching._write
 
-    def fails(engine: Any, rows: Sequence[batching.Row], cancel: Event) -> list[Answered]:
+    def fails(engine: Any, rows: Sequence[batching.Row], cancel: Event) -> list[CompletedAnswer]:
         if any(len(row.prompt) == longest for row in rows):
             raise RuntimeError("shape mismatch\nin layer 3")
         return write(engine, rows, cancel)

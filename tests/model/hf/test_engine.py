@@ -15,7 +15,7 @@ import torch
 
 from qwen_chat.errors import ContextLengthError, ModelError
 from qwen_chat.message import Delta, Message, Usage
-from qwen_chat.model import worker
+from qwen_chat.model import background_stream
 from qwen_chat.model.formats.checkpoint import read_checkpoint
 from qwen_chat.model.hf.engine import TransformersModel
 from qwen_chat.model.hf.options import TransformersOptions
@@ -52,7 +52,7 @@ def _no_thread_is_left() -> Iterator[None]:
 
 def settled() -> bool:
     deadline = time.monotonic() + 5
-    while any(thread.name == worker.THREAD_NAME for thread in threading.enumerate()):
+    while any(thread.name == background_stream.THREAD_NAME for thread in threading.enumerate()):
         if time.monotonic() > deadline:
             return False
         time.sleep(0.01)
@@ -227,7 +227,7 @@ def test_two_hundred_cancelled_answers_leave_nothing_behind(tiny: TransformersMo
     assert settled()
     gc.collect()
     assert median(first_seconds() for _ in range(15)) <= 1.2 * idle + 0.01
-    assert not [thread for thread in threading.enumerate() if thread.name == worker.THREAD_NAME]
+    assert not [thread for thread in threading.enumerate() if thread.name == background_stream.THREAD_NAME]
 
 
 # Several at once

@@ -1,4 +1,4 @@
-"""A blocking call in a thread of its own, whose events are read as they come."""
+"""A blocking call in a background thread, read as a stream of events."""
 
 from collections.abc import Callable, Iterator
 from queue import Empty, SimpleQueue
@@ -6,25 +6,25 @@ from threading import Event, Thread
 from typing import Generic, TypeVar
 
 THREAD_NAME = "engine"
-"""Of the threads in which engines work; one ends its step after its stream was closed."""
+"""The name of the threads in which engines work; such a thread ends one step after its stream was closed."""
 
 _POLL_SECONDS = 0.1
-_AHEAD = 64
-"""Events the engine may be ahead of a slow reader."""
+_MAX_AHEAD = 64
+"""Events that the call may be ahead of a slow reader."""
 
 T = TypeVar("T")
 
 
-class Worker(Generic[T]):
-    """Runs `work`, which hands each event to the function it is given; what it raises, its reader gets."""
+class BackgroundStream(Generic[T]):
+    """Runs `call`, which hands each event to the function it is given; its exceptions reach the reader."""
 
-    def __init__(self, work: Callable[[Callable[[T], None]], None]) -> None:
-        self._work = work
+    def __init__(self, call: Callable[[Callable[[T], None]], None]) -> None:
+        self._call = call
         self._events: SimpleQueue[tuple[T] | BaseException | None] = SimpleQueue()
         self.stopped = Event()
 
     def events(self, cancel: Event) -> Iterator[T]:
-        """Begin the work, and yield its events until it ends or `cancel` is set."""
+        """Start the call, and yield its events until it ends or `cancel` is set."""
         if not cancel.is_set():
             Thread(target=self._run, name=THREAD_NAME, daemon=True).start()
         while not cancel.is_set():
@@ -39,19 +39,19 @@ class Worker(Generic[T]):
             yield event[0]
 
     def stop(self) -> None:
-        """Tell the work that nobody reads on: `stopped` is set."""
+        """Tell the call that nobody reads any more, by setting `stopped`."""
         self.stopped.set()
 
     def _run(self) -> None:
         try:
-            self._work(self._put)
-        except Exception as error:  # noqa: BLE001 - goes to the reader, who is in another thread
+            self._call(self._put)
+        except BaseException as error:  # noqa: BLE001 - goes to the reader, which is in another thread
             self._events.put(error)
         finally:
             self._events.put(None)
 
     def _put(self, event: T) -> None:
         # A plain bounded queue costs several times as much for each token.
-        while self._events.qsize() >= _AHEAD and not self.stopped.wait(_POLL_SECONDS):
+        while self._events.qsize() >= _MAX_AHEAD and not self.stopped.wait(_POLL_SECONDS):
             pass
         self._events.put((event,))
