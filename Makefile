@@ -2,13 +2,22 @@
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
-PIP    := $(BIN)/python -m pip --disable-pip-version-check
 ARGS   ?=
+
+# Packages are pinned wherever they are installed, and so is what builds them.
+LOCK   := constraints.txt
+PIP    := PIP_CONSTRAINT=$(LOCK) PIP_BUILD_CONSTRAINT=$(LOCK) $(BIN)/python -m pip --disable-pip-version-check
+# uv installs in a third of the time. It does not read pip's configuration, so it is told.
+CONFIG  = $(BIN)/python -m pip config get global.$(1) 2>/dev/null
+UV      = UV_CONSTRAINT=$(LOCK) UV_BUILD_CONSTRAINT=$(LOCK) \
+	UV_FIND_LINKS="$${UV_FIND_LINKS:-$${PIP_FIND_LINKS:-$$($(call CONFIG,find-links))}}" \
+	UV_DEFAULT_INDEX="$${UV_DEFAULT_INDEX:-$${PIP_INDEX_URL:-$$($(call CONFIG,index-url))}}" \
+	$(BIN)/uv pip
 
 # Node.js comes from a Python package, so that the script of the page is checked where there is none.
 NODE   := PATH="$(CURDIR)/$(BIN):$$PATH"
 
-.PHONY: chat web test lint tools bench clean
+.PHONY: chat web test lint tools bench lock clean
 
 chat: $(VENV)/chat.stamp
 	@$(BIN)/qwen-chat $(ARGS)
@@ -37,26 +46,37 @@ tools:
 		{ apt-get update -qq && apt-get install -y -qq chromium tmux; } </dev/null >/dev/null 2>&1 || true; \
 	fi
 
+# Pins what pyproject.toml asks for and all that comes with it; what is pinned already stays as it is. Of torch
+# any build will do. ARGS=-U takes the newest releases.
+lock: $(VENV)/dev.stamp
+	cp $(LOCK) $(VENV)/lock.txt
+	$(UV) compile -q pyproject.toml --all-extras --group dev --group build --no-annotate --no-header -o $(VENV)/lock.txt $(ARGS)
+	{ echo "# Made by make lock: the versions that are tested together."; sed 's/+cpu$$//' $(VENV)/lock.txt; } >$(LOCK)
+
 clean:
-	rm -rf $(VENV) node_modules build *.egg-info .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) .cache node_modules build *.egg-info .mypy_cache .ruff_cache .pytest_cache
 
 $(BIN)/python:
 	@$(PYTHON) -m venv $(VENV) >&2
 
-$(VENV)/chat.stamp: $(BIN)/python pyproject.toml constraints.txt
+$(VENV)/chat.stamp: $(BIN)/python pyproject.toml $(LOCK)
 	@echo "setting up (once) ..." >&2
-	@$(PIP) install -q -c constraints.txt -e . </dev/null >&2
+	@$(PIP) install -q -e . </dev/null >&2
 	@touch $@
 
 $(VENV)/web.stamp: $(VENV)/chat.stamp
 	@echo "setting up the page (once) ..." >&2
-	@$(PIP) install -q -c constraints.txt -e '.[web]' </dev/null >&2
+	@$(PIP) install -q -e '.[web]' </dev/null >&2
 	@touch $@
 
-# Dependency groups need a newer pip than the one some Pythons bring.
+# Where uv cannot install, a newer pip than the one some Pythons bring does: it knows dependency groups.
 $(VENV)/dev.stamp: $(VENV)/chat.stamp
-	@$(PIP) install -q -c constraints.txt pip </dev/null >&2
-	@$(PIP) install -q -c constraints.txt --group dev </dev/null >&2
+	@echo "setting up tests (once) ..." >&2
+	@$(PIP) install -q pip uv </dev/null >&2
+	@$(UV) install -q --python $(BIN)/python --group dev --group build </dev/null >&2 || \
+		$(PIP) install -q --group dev --group build </dev/null >&2
+	@! $(BIN)/uv pip freeze --python $(BIN)/python --exclude-editable | sed 's/+cpu$$//' | grep -vxFf $(LOCK) || \
+		{ echo "not pinned in $(LOCK): run make lock" >&2; exit 1; }
 	@touch $@
 
 $(VENV)/script.stamp: $(VENV)/dev.stamp package.json package-lock.json
