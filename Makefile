@@ -48,7 +48,7 @@ tools:
 
 # Pins what pyproject.toml asks for and all that comes with it; what is pinned already stays as it is. Of torch
 # any build will do. ARGS=-U takes the newest releases.
-lock: $(VENV)/dev.stamp
+lock: $(BIN)/uv
 	cp $(LOCK) $(VENV)/lock.txt
 	$(UV) compile -q pyproject.toml --all-extras --group dev --group build --no-annotate --no-header -o $(VENV)/lock.txt $(ARGS)
 	{ echo "# Made by make lock: the versions that are tested together."; sed 's/+cpu$$//' $(VENV)/lock.txt; } >$(LOCK)
@@ -69,12 +69,14 @@ $(VENV)/web.stamp: $(VENV)/chat.stamp
 	@$(PIP) install -q -e '.[web]' </dev/null >&2
 	@touch $@
 
+$(BIN)/uv: | $(VENV)/chat.stamp
+	@$(PIP) install -q uv </dev/null >&2
+
 # Where uv cannot install, a newer pip than the one some Pythons bring does: it knows dependency groups.
-$(VENV)/dev.stamp: $(VENV)/chat.stamp
+$(VENV)/dev.stamp: $(VENV)/chat.stamp $(BIN)/uv
 	@echo "setting up tests (once) ..." >&2
-	@$(PIP) install -q pip uv </dev/null >&2
 	@$(UV) install -q --python $(BIN)/python --group dev --group build </dev/null >&2 || \
-		$(PIP) install -q --group dev --group build </dev/null >&2
+		{ $(PIP) install -q pip && $(PIP) install -q --group dev --group build; } </dev/null >&2
 	@! $(BIN)/uv pip freeze --python $(BIN)/python --exclude-editable | sed 's/+cpu$$//' | grep -vxFf $(LOCK) || \
 		{ echo "not pinned in $(LOCK): run make lock" >&2; exit 1; }
 	@touch $@
