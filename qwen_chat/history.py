@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from qwen_chat.errors import UsageError
 from qwen_chat.message import FinishReason, Message, Usage
+from qwen_chat.text import plural
 
 _TITLE_LENGTH = 60
 
@@ -147,7 +148,7 @@ class History:
         path = self.path()
         questions = [index for index, node in enumerate(path) if node.message.role == "user"]
         if not 1 <= turns <= len(questions):
-            raise UsageError(f"cannot undo {turns}: the branch in view has {_count(len(questions), 'turn')}")
+            raise UsageError(f"cannot undo {turns}: the branch in view has {plural(len(questions), 'turn')}")
         first = questions[-turns]
         self.head = path[first].parent
         return path[first:]
@@ -177,7 +178,7 @@ class History:
         """
         path = self.path()
         if not 1 <= number <= len(path):
-            raise UsageError(f"no message {number}: the branch in view has {_count(len(path), 'message')}")
+            raise UsageError(f"no message {number}: the branch in view has {plural(len(path), 'message')}")
         return path[number - 1]
 
     def _speaks(self, node_id: str | None) -> bool:
@@ -194,7 +195,3 @@ def title_from(text: str) -> str:
     """Return the title of a conversation that begins with a text: its beginning, on one line."""
     line = " ".join(text.split())
     return line if len(line) <= _TITLE_LENGTH else line[: _TITLE_LENGTH - 1] + "…"
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" + ("" if number == 1 else "s")

@@ -41,7 +41,7 @@ def batch(prompts: str, output: str, batch_size: int, overwrite: bool, **flags: 
     sampling parameters.
     """
     chosen = read_settings(flags, system_file=None)
-    role = load_role(chosen.role).addressed_to(chosen.user_name) if chosen.role else None
+    role = load_role(chosen.role).fill_names(chosen.user_name) if chosen.role else None
     with ExitStack() as stack:
         source = stack.enter_context(nullcontext(sys.stdin.buffer) if prompts == "-" else _source(prompts))
         out = stack.enter_context(_output(Path(output)))

@@ -7,7 +7,7 @@ from typing import Any
 from qwen_chat.cli.flags import read_settings
 from qwen_chat.cli.shared_page import SharedPage
 from qwen_chat.errors import UsageError
-from qwen_chat.files import text as text_file
+from qwen_chat.files.bounded_read import MAX_TEXT_BYTES, decode_text
 from qwen_chat.history import History
 from qwen_chat.model.base import ChatModel
 from qwen_chat.model.factory import open_model
@@ -71,10 +71,10 @@ def _piped() -> str | None:
     if sys.stdin.isatty():
         return None
     try:
-        data = sys.stdin.buffer.read(text_file.MAX_BYTES + 1)
+        data = sys.stdin.buffer.read(MAX_TEXT_BYTES + 1)
     except OSError as error:
         raise UsageError(f"cannot read stdin: {error.strerror or error}; give the question with -p") from None
-    return text_file.decode(data, "stdin").rstrip("\r\n")
+    return decode_text(data, "stdin").rstrip("\r\n")
 
 
 def _check_resuming(chosen: Settings, id: str | None, *, go_on: bool, role: str | None) -> None:

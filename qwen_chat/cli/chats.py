@@ -1,7 +1,6 @@
 """`qwen-chat chats`: the saved conversations, without a model."""
 
 import json
-import re
 import sys
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import closing, contextmanager
@@ -17,9 +16,8 @@ from qwen_chat.history import History
 from qwen_chat.importers import imported_lines, read_chats
 from qwen_chat.storage import search as finding
 from qwen_chat.storage.store import Store, default_path
-from qwen_chat.text import printable
+from qwen_chat.text import escape_controls, strip_controls
 
-_CONTROLS = re.compile(r"[\x7f-\x9f]")
 _LISTED = 20
 
 _as_json = click.option("--json", "as_json", is_flag=True, help="as JSON, for programs")
@@ -67,7 +65,7 @@ def show(chat: str, *, as_json: bool) -> int:
     """Print the branch in view of CHAT as Markdown, or all of it as JSON."""
     history = _load(chat)
     if as_json:
-        return _write(_safe_json(to_json(history)).encode())
+        return _write(escape_controls(to_json(history)).encode())
     return _tell([to_markdown(history).rstrip("\n")])
 
 
@@ -99,7 +97,7 @@ def import_chats(files: Sequence[str]) -> int:
     with _store() as store:
         added = store.add_all(histories)
     for fault in (fault for each in found for fault in each.faults):
-        sys.stderr.write(f"left out: {printable(fault)}\n")
+        sys.stderr.write(f"left out: {strip_controls(fault)}\n")
     return _tell(imported_lines(added, len(histories), "qwen-chat --resume"))
 
 
@@ -110,7 +108,7 @@ def delete(chat: str, *, yes: bool) -> int:
     """Delete CHAT for good."""
     with _store() as store:
         summary = store.summary(_pick(store, chat))
-        told = printable(finding.described(summary))
+        told = strip_controls(finding.described(summary))
         if not yes and not click.confirm(f"Delete {told} for good?", err=True):
             return _tell([f"{told} stays"])
         store.delete(summary.id)
@@ -140,11 +138,11 @@ def _kind(path: Path | None) -> str:
 
 
 def _tell(lines: Sequence[str]) -> int:
-    return _write("".join(f"{printable(line)}\n" for line in lines).encode())
+    return _write("".join(f"{strip_controls(line)}\n" for line in lines).encode())
 
 
 def _tell_json(value: Sequence[Mapping[str, object]]) -> int:
-    return _write(_safe_json(json.dumps(value, ensure_ascii=False, indent=1) + "\n").encode())
+    return _write(escape_controls(json.dumps(value, ensure_ascii=False, indent=1) + "\n").encode())
 
 
 def _write(data: bytes) -> int:
@@ -156,8 +154,3 @@ def _write(data: bytes) -> int:
 
         abandon_stdout()
     return 0
-
-
-def _safe_json(text: str) -> str:
-    """Return JSON without the control characters beyond ASCII, which terminals obey too."""
-    return _CONTROLS.sub(lambda found: f"\\u{ord(found[0]):04x}", text)

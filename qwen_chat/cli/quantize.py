@@ -11,6 +11,7 @@ from qwen_chat.errors import MissingExtraError, UsageError
 from qwen_chat.model.catalog.locate import locate
 from qwen_chat.model.formats.checkpoint import read_checkpoint
 from qwen_chat.model.hf.library_logging import hush
+from qwen_chat.text import format_size
 from qwen_chat.training.calibration import read_conversations
 
 _PACKAGES = ("torch", "transformers", "gptqmodel", "optimum")
@@ -71,7 +72,7 @@ def quantize(
 
     recipe = quantizing.Recipe(bits, group_size, samples, max_len, cpu_only=chosen.cpu_only)
     quantizing.quantize(info, chats, out, recipe, _report)
-    sys.stderr.write(f"{out}: {_megabytes(out)}, from {_megabytes(folder)}\n")
+    sys.stderr.write(f"{out}: {_weights_size(out)}, from {_weights_size(folder)}\n")
     return 0
 
 
@@ -104,5 +105,5 @@ def _report(done: int, layers: int) -> None:
     sys.stderr.flush()
 
 
-def _megabytes(folder: Path) -> str:
-    return f"{sum(file.stat().st_size for file in folder.glob('*.safetensors')) / 1e6:,.0f} MB"
+def _weights_size(folder: Path) -> str:
+    return format_size(sum(file.stat().st_size for file in folder.glob("*.safetensors")))

@@ -19,7 +19,7 @@ from qwen_chat.model.base import PromptOptions
 from qwen_chat.model.factory import open_model
 from qwen_chat.roles import Role, all_roles, load_role, own_roles_dir, role_path
 from qwen_chat.settings import Settings
-from qwen_chat.text import printable
+from qwen_chat.text import strip_controls
 
 
 @click.group(invoke_without_command=True)
@@ -33,12 +33,12 @@ def roles(context: click.Context) -> int:
 def list_roles() -> int:
     """List every role; your own have a *."""
     found, problems = all_roles()
-    width = max((len(preset.name) for preset in found), default=0)
-    for preset in found:
-        own = role_path(preset.name).parent == own_roles_dir()
-        _say(f"{'*' if own else ' '} {preset.name:<{width}}  {preset.title}")
+    width = max((len(role.name) for role in found), default=0)
+    for role in found:
+        own = role_path(role.name).parent == own_roles_dir()
+        _say(f"{'*' if own else ' '} {role.name:<{width}}  {role.title}")
     for problem in problems:
-        sys.stderr.write(f"{printable(problem)}\n")
+        sys.stderr.write(f"{strip_controls(problem)}\n")
     return 2 if problems else 0
 
 
@@ -46,16 +46,16 @@ def list_roles() -> int:
 @click.argument("name", shell_complete=completing.roles)
 def show(name: str) -> int:
     """Show what a role says, and where its file is."""
-    preset = load_role(name)
-    _say(preset.title)
+    role = load_role(name)
+    _say(role.title)
     _say(str(role_path(name)))
-    _say(f"\n{preset.system}")
-    for number, greeting in enumerate(preset.greetings, 1):
+    _say(f"\n{role.system}")
+    for number, greeting in enumerate(role.greetings, 1):
         _say(f"\ngreeting {number}: {greeting}")
-    for entry in preset.lorebook.entries:
+    for entry in role.lorebook.entries:
         off = "" if entry.enabled else " (switched off)"
         _say(f"\nlore on {', '.join(entry.keys)}{off}: {entry.text}")
-    for probe in preset.probes:
+    for probe in role.probes:
         _say(f"\nprobe {probe.name}: {' / '.join(probe.say)}")
     return 0
 
@@ -68,7 +68,7 @@ def import_role(card: str, name: str | None, *, overwrite: bool) -> int:
     """Make a role of a character card: version 1, 2 or 3, as JSON or PNG."""
     from qwen_chat.roles.card_import import import_card
 
-    _say(import_card(Path(card).expanduser(), name, overwrite=overwrite).report)
+    _say(import_card(Path(card).expanduser(), name, overwrite=overwrite).summary)
     return 0
 
 
@@ -81,7 +81,7 @@ def test(names: tuple[str, ...], *, as_json: bool, **flags: Any) -> int:  # noqa
     if flags["role"] is not None or flags["system"] is not None:
         raise UsageError("a role is tested under its own system prompt: leave out --role and --system")
     chosen = read_settings(flags, system_file=None)
-    tested = [_with_probes(name).addressed_to(chosen.user_name) for name in dict.fromkeys(names)]
+    tested = [_with_probes(name).fill_names(chosen.user_name) for name in dict.fromkeys(names)]
     total = sum(len(role.probes) for role in tested)
     verdicts: list[Verdict] = []
     stopped = False
@@ -129,4 +129,4 @@ def _tell(verdict: Verdict, done: int, total: int, *, as_json: bool) -> None:
 
 
 def _say(text: str) -> None:
-    sys.stdout.write(f"{printable(text)}\n")
+    sys.stdout.write(f"{strip_controls(text)}\n")

@@ -25,7 +25,7 @@ from qwen_chat.roles import load_role
 from qwen_chat.session.users import People, Person
 from qwen_chat.settings import Settings
 from qwen_chat.storage.store import Store, default_path
-from qwen_chat.text import printable
+from qwen_chat.text import strip_controls
 from qwen_chat.web.serving import Page
 from qwen_chat.web.tunnel import shared
 
@@ -142,4 +142,4 @@ def _say(line: str) -> None:
 
 def _complain(text: str) -> None:
     with suppress(OSError):
-        sys.stderr.write(f"qwen-chat: {printable(' '.join(text.split()))}\n")
+        sys.stderr.write(f"qwen-chat: {strip_controls(' '.join(text.split()))}\n")

@@ -8,7 +8,7 @@ from qwen_chat.commands.table import Outcome, command
 from qwen_chat.errors import UsageError
 from qwen_chat.export import SUFFIXES, WRITERS, from_json
 from qwen_chat.export.output_file import file_name, write_new
-from qwen_chat.files.text import read_text
+from qwen_chat.files.bounded_read import read_text
 from qwen_chat.history import History
 from qwen_chat.importers import imported_lines, read_chats
 from qwen_chat.session.session import ChatSession

@@ -41,27 +41,27 @@ def role(session: ChatSession, argument: str) -> Outcome:
 def _listed(session: ChatSession) -> Outcome:
     found, problems = all_roles()
     current = session.role.name if session.role else ""
-    shown = [preset.addressed_to(session.settings.user_name) for preset in found]
-    choices = tuple(Choice(preset.name, preset.title, _preview(preset)) for preset in shown)
+    shown = [role.fill_names(session.settings.user_name) for role in found]
+    choices = tuple(Choice(role.name, role.title, _preview(role)) for role in shown)
     width = max((len(choice.value) for choice in choices), default=0)
     lines = [f"{'*' if c.value == current else ' '} {c.value:<{width}}  {c.title}" for c in choices]
     return Outcome("\n".join([*lines, *problems]), picking=Picking("role", choices, current, tuple(problems)))
 
 
-def _preview(preset: Role) -> str:
-    greeting = ["", f"» {_begin(preset.greeting)}"] if preset.greeting else []
-    return "\n".join([preset.title, "", _begin(preset.system), *greeting])
+def _preview(role: Role) -> str:
+    greeting = ["", f"» {_begin(role.greeting)}"] if role.greeting else []
+    return "\n".join([role.title, "", _begin(role.system), *greeting])
 
 
 def _begin(text: str) -> str:
     return text if len(text) <= _PREVIEW_LENGTH else text[:_PREVIEW_LENGTH] + "…"
 
 
-def _greeting_with(preset: Role, number: int) -> Role:
+def _greeting_with(role: Role, number: int) -> Role:
     """Return the role with another of its greetings, counted from 1."""
-    if not 1 <= number <= len(preset.greetings):
-        raise UsageError(f"no greeting {number}: {preset.name} has {len(preset.greetings)}")
-    return replace(preset, greeting=preset.greetings[number - 1])
+    if not 1 <= number <= len(role.greetings):
+        raise UsageError(f"no greeting {number}: {role.name} has {len(role.greetings)}")
+    return replace(role, greeting=role.greetings[number - 1])
 
 
 def _entered(session: ChatSession) -> str:
@@ -79,7 +79,7 @@ def _import(argument: str) -> Outcome:
 
     path, name, overwrite = _import_words(argument)
     imported = import_card(Path(path).expanduser(), name, overwrite=overwrite)
-    return Outcome(f"{imported.report}\nplay it: /role {imported.preset.name}")
+    return Outcome(f"{imported.summary}\nplay it: /role {imported.role.name}")
 
 
 def _import_words(argument: str) -> tuple[str, str | None, bool]:

@@ -6,7 +6,7 @@ from typing import get_args
 
 from qwen_chat.commands.table import Outcome, command
 from qwen_chat.errors import UsageError
-from qwen_chat.files.text import read_text
+from qwen_chat.files.bounded_read import read_text
 from qwen_chat.message import Think
 from qwen_chat.sampling import MEANINGS, SamplingParams, parse_assignment
 from qwen_chat.session.session import ChatSession

@@ -11,6 +11,7 @@ from qwen_chat.model.base import require_tokens
 from qwen_chat.model.chatml import IM_START
 from qwen_chat.session.context_window import describe_context
 from qwen_chat.session.session import ChatSession
+from qwen_chat.text import plural
 
 _ALTERNATIVES = 8
 
@@ -44,7 +45,7 @@ def tokens(session: ChatSession, argument: str) -> Outcome:
     whole, empty = (model.encode([Message("user", text)]) for text in (argument, ""))
     shared = next((n for n, (a, b) in enumerate(zip(whole, empty, strict=False)) if a != b), len(empty))
     found = whole[shared : shared + len(whole) - len(empty)]
-    count = f"{len(found):,} token{'s' * (len(found) != 1)}"
+    count = plural(len(found), "token")
     return Outcome(count, tokens=TokenView((("", tuple(found)),), detailed=True))
 
 

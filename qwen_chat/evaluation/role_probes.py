@@ -76,7 +76,7 @@ class _Player:
         said = ""
         try:
             said = self._answer(probe.say, params)
-            faults = probe.faults(said)
+            faults = probe.find_faults(said)
         except (ModelError, UsageError) as error:
             faults = [" ".join(str(error).split())]
         return Run(params.seed or 0, said, tuple(faults))
@@ -89,7 +89,7 @@ class _Player:
         for text in say:
             spoken.append(Message("user", text))
             said = [message.content for message in spoken]
-            messages = [Message("system", self.role.lorebook.added_to(self.role.system, said)), *spoken]
+            messages = [Message("system", self.role.lorebook.extend_prompt(self.role.system, said)), *spoken]
             with closing(self.model.stream(messages, params, self.options, cancel=self.cancel)) as deltas:
                 answer = "".join(delta.text for delta in deltas)
             spoken.append(Message("assistant", answer))

@@ -10,9 +10,9 @@ from functools import cache
 from html import escape
 from importlib.resources import files
 
-from qwen_chat.export.labels import NAMES, ending, moment
+from qwen_chat.export.labels import NAMES, ending
 from qwen_chat.history import History, Node
-from qwen_chat.text import visible
+from qwen_chat.text import format_time, plural, strip_controls
 
 _LIGHT, _DARK = "xcode", "github-dark"
 
@@ -39,7 +39,7 @@ def to_html(history: History) -> str:
 <p class="facts">{_text(_facts(history))}</p>
 </header>
 {_messages(history)}
-<footer>Saved with qwen-chat · {moment(time.time())}</footer>
+<footer>Saved with qwen-chat · {format_time(time.time())}</footer>
 </main>
 </body>
 </html>
@@ -50,7 +50,7 @@ def _messages(history: History) -> str:
     parts = [_system(history.system)] if history.system and history.system.message.content else []
     day = ""
     for node in history.path():
-        date = moment(node.created).split()[0]
+        date = format_time(node.created).split()[0]
         if day and date != day:
             parts.append(f'<p class="day">{date}</p>')
         parts.append(_article(history, node))
@@ -80,7 +80,7 @@ def _speaker(node: Node) -> str:
 def _remarks(history: History, node: Node) -> str:
     beside = len(history.siblings(node.id))
     versions = f"one of {beside} versions" if beside > 1 else ""
-    return " · ".join(filter(None, (moment(node.created).split()[1], ending(node), versions)))
+    return " · ".join(filter(None, (format_time(node.created).split()[1], ending(node), versions)))
 
 
 def _thought(node: Node) -> str:
@@ -101,18 +101,18 @@ def _written(node: Node) -> str:
 def _rendered(markdown: str) -> str:
     from qwen_chat.export.markdown_html import to_body
 
-    return f'<div class="written" dir="auto">{to_body(visible(markdown))}</div>'
+    return f'<div class="written" dir="auto">{to_body(strip_controls(markdown))}</div>'
 
 
 def _facts(history: History) -> str:
     path = history.path()
     models = dict.fromkeys(node.answer.model for node in path if node.answer and node.answer.model)
-    count = f"{len(path)} message" + ("" if len(path) == 1 else "s")
-    return " · ".join([*([moment(path[0].created).split()[0]] if path else []), count, *models])
+    count = plural(len(path), "message")
+    return " · ".join([*([format_time(path[0].created).split()[0]] if path else []), count, *models])
 
 
 def _text(text: str) -> str:
-    return escape(visible(text))
+    return escape(strip_controls(text))
 
 
 @cache

@@ -1,16 +1,9 @@
 """Who spoke, when, and how it ended, as every page for people says it."""
 
-from datetime import datetime
-
 from qwen_chat.history import Node
 from qwen_chat.message import MessageRole
 
 NAMES: dict[MessageRole, str] = {"system": "System", "user": "You", "assistant": "Assistant"}
-
-
-def moment(seconds: float) -> str:
-    """Return a time, in seconds since the epoch, as the local clock shows it."""
-    return datetime.fromtimestamp(seconds).strftime("%Y-%m-%d %H:%M")
 
 
 def ending(node: Node) -> str:

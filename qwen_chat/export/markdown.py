@@ -1,7 +1,8 @@
 """A branch of a conversation as Markdown, to read and to paste elsewhere."""
 
-from qwen_chat.export.labels import NAMES, ending, moment
+from qwen_chat.export.labels import NAMES, ending
 from qwen_chat.history import History, Node
+from qwen_chat.text import format_time
 
 
 def to_markdown(history: History) -> str:
@@ -14,5 +15,5 @@ def to_markdown(history: History) -> str:
 
 
 def _section(node: Node) -> str:
-    heading = " · ".join(filter(None, (NAMES[node.message.role], moment(node.created), ending(node))))
+    heading = " · ".join(filter(None, (NAMES[node.message.role], format_time(node.created), ending(node))))
     return f"## {heading}\n\n{node.message.content}"

@@ -5,6 +5,7 @@ import time
 from pathlib import Path
 
 from qwen_chat.errors import UsageError
+from qwen_chat.files.atomic_write import create_file
 from qwen_chat.history import History
 
 
@@ -14,8 +15,7 @@ def write_new(path: Path, text: str) -> None:
     Raises: UsageError when it is, or cannot be written.
     """
     try:
-        with path.open("x", encoding="utf-8", newline="") as file:
-            file.write(text)
+        create_file(path, text)
     except FileExistsError:
         raise UsageError(f"{path} exists: choose another name") from None
     except (OSError, ValueError) as error:

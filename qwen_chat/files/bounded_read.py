@@ -1,61 +1,99 @@
-"""Reads text that a person names by a file, up to a size that a prompt can have."""
+"""Reads a file that a person names: regular files only, up to a limit, and never waiting for a writer."""
 
+import errno
 import os
 import stat
 from pathlib import Path
 
 from qwen_chat.errors import UsageError
 
-MAX_BYTES = 8 * 1024 * 1024
-"""More than any context holds; read in one go."""
+MAX_TEXT_BYTES = 8 * 2**20
+"""More than any context holds."""
 
 
-def read_text(path: Path) -> str:
-    """Return the text of a file, `\\r\\n` and all.
+class NotRegularFileError(OSError):
+    """The path is a folder, a pipe, a socket or a device."""
 
-    Raises: UsageError for what is missing, not a plain file, too large, or not UTF-8 text.
+
+class FileTooLargeError(OSError):
+    """The file has more bytes than the limit."""
+
+
+def read_bounded(path: Path, limit: int) -> bytes:
+    """Return the content of a regular file.
+
+    Raises: OSError when it is missing or cannot be read; NotRegularFileError; FileTooLargeError when it has
+    more than `limit` bytes.
     """
-    return decode(read_bytes(path, MAX_BYTES + 1), str(path))
-
-
-def read_bytes(path: Path, limit: int) -> bytes:
-    """Return the first `limit` bytes of a file.
-
-    Raises: UsageError for what is missing, not a plain file, or cannot be read.
-    """
-    try:
-        return _read(path, limit)
-    except (OSError, ValueError) as error:
-        raise UsageError(f"cannot read {path}: {getattr(error, 'strerror', None) or error}") from None
-
-
-def _read(path: Path, limit: int) -> bytes:
-    # Opening a FIFO would wait for a writer, and Windows would alter line ends.
+    # Opening a FIFO would wait for a writer, and Windows would alter line breaks.
     descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
     try:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise UsageError(f"cannot read {path}: not a plain file")
+            raise NotRegularFileError(errno.EINVAL, "not a plain file")
         with os.fdopen(descriptor, "rb", closefd=False) as file:
-            return file.read(limit)
+            content = file.read(limit + 1)
     finally:
         os.close(descriptor)
+    if len(content) > limit:
+        raise FileTooLargeError(errno.EFBIG, f"larger than {_format_limit(limit)}")
+    return content
 
 
-def decode(data: bytes, name: str) -> str:
-    """Return bytes as text.
+def read_bytes(path: Path, limit: int, mend: str, *, name: str = "") -> bytes:
+    """Return the content of a file; `mend` says what to do about one that has more than `limit` bytes.
 
-    Raises: UsageError when there are more than MAX_BYTES, or they are not UTF-8 text.
+    Raises: UsageError that calls the file `name`, or else by its path, and tells its fault.
     """
-    if len(data) > MAX_BYTES:
-        raise UsageError(
-            f"{name} is larger than {MAX_BYTES // 2**20} MiB: no context holds it, give a part of it"
-        )
     try:
-        text = data.decode("utf-8-sig")
+        return read_bounded(path, limit)
+    except FileTooLargeError:
+        raise too_large(name or path, limit, mend) from None
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise UsageError(f"cannot read {name or path}: {reason}") from None
+
+
+def read_text(path: Path) -> str:
+    r"""Return the text of a file that is to stand in a prompt; its \r\n stay.
+
+    Raises: UsageError for a file that is missing, not regular, too large for any context, or not UTF-8.
+    """
+    return decode_text(read_bytes(path, MAX_TEXT_BYTES, _TEXT_MEND), str(path))
+
+
+def decode_text(data: bytes, name: str) -> str:
+    """Return the text of a file with this content; `name` is what a person calls it.
+
+    Raises: UsageError when it has more than MAX_TEXT_BYTES, is not UTF-8, or holds NUL bytes.
+    """
+    if len(data) > MAX_TEXT_BYTES:
+        raise too_large(name, MAX_TEXT_BYTES, _TEXT_MEND)
+    text = decode_utf8(data, name)
+    if "\0" in text:
+        raise UsageError(f"{name} is not text: it holds NUL bytes")
+    return text
+
+
+def decode_utf8(data: bytes, name: str) -> str:
+    """Return bytes as text, without a byte order mark.
+
+    Raises: UsageError that names the first byte that is not UTF-8.
+    """
+    try:
+        return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise UsageError(
             f"{name} is not UTF-8 text (byte {error.start}): convert it, for example with iconv"
         ) from None
-    if "\0" in text:
-        raise UsageError(f"{name} is not text: it holds NUL bytes")
-    return text
+
+
+def too_large(name: Path | str, limit: int, mend: str) -> UsageError:
+    """Return the error for a file with more than `limit` bytes."""
+    return UsageError(f"{name} is larger than {_format_limit(limit)}: {mend}")
+
+
+def _format_limit(limit: int) -> str:
+    return f"{limit // 2**20} MiB" if limit % 2**20 == 0 else f"{limit:,} bytes"
+
+
+_TEXT_MEND = "no context holds it, give a part of it"

@@ -4,7 +4,6 @@ Knows neither roles nor settings: callers say which names a file may hold.
 """
 
 import re
-import stat
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from reprlib import repr as short_repr
 from typing import Any
 
 from qwen_chat.errors import UsageError
+from qwen_chat.files.bounded_read import FileTooLargeError, NotRegularFileError, read_bounded
 
 SIZE_LIMIT = 1_000_000
 
@@ -47,7 +47,7 @@ class TomlFile:
         """
         found = self.values.get(name, {}) if name else self.values
         if not isinstance(found, dict):
-            raise self.fault(f"{name} must be a table: put its values under a line [{name}]", name)
+            raise self.error_at(f"{name} must be a table: put its values under a line [{name}]", name)
         return found
 
     def check_keys(self, known: Mapping[str, Collection[str]]) -> None:
@@ -58,7 +58,9 @@ class TomlFile:
         for table, names in known.items():
             for key in self.table(table):
                 if key not in names:
-                    raise self.fault(f"unknown key {short_repr(key)}: {_hint(key, table, known)}", key, table)
+                    raise self.error_at(
+                        f"unknown key {short_repr(key)}: {_hint(key, table, known)}", key, table
+                    )
 
     def tables(self, name: str) -> list["TomlTable"]:
         """Return the tables under the lines `[[name]]`, none where there are none.
@@ -67,18 +69,20 @@ class TomlFile:
         """
         found = self.values.get(name, [])
         if not isinstance(found, list) or not all(isinstance(values, dict) for values in found):
-            raise self.fault(f"{name} must be tables: put the values of each under a line [[{name}]]", name)
+            raise self.error_at(
+                f"{name} must be tables: put the values of each under a line [[{name}]]", name
+            )
         return [TomlTable(self, name, number, values) for number, values in enumerate(found)]
 
     @contextmanager
-    def located(self, key: str, table: str = "") -> Iterator[None]:
+    def locate_errors(self, key: str, table: str = "") -> Iterator[None]:
         """Give a UsageError of the block this file's name and the line of `key`."""
         try:
             yield
         except UsageError as error:
-            raise self.fault(str(error), key, table) from None
+            raise self.error_at(str(error), key, table) from None
 
-    def fault(self, message: str, key: str = "", table: str = "", nth: int | None = None) -> UsageError:
+    def error_at(self, message: str, key: str = "", table: str = "", nth: int | None = None) -> UsageError:
         """Return an error about `key`, on one line however its value was written."""
         line = self.line_of(key, table, nth) if key or table else None
         return UsageError(f"{_place(self.path, line)}: {' '.join(message.split())}")
@@ -114,9 +118,9 @@ class TomlTable:
     number: int
     values: dict[str, Any]
 
-    def fault(self, message: str, key: str = "") -> UsageError:
+    def error_at(self, message: str, key: str = "") -> UsageError:
         """Return an error about `key` of this table."""
-        return self.file.fault(message, key, self.name, self.number)
+        return self.file.error_at(message, key, self.name, self.number)
 
     def check_keys(self, names: Collection[str]) -> None:
         """Compare every key with the names that the table may hold.
@@ -125,43 +129,37 @@ class TomlTable:
         """
         for key in self.values:
             if key not in names:
-                raise self.fault(
+                raise self.error_at(
                     f"unknown key {short_repr(key)}: {_hint(key, self.name, {self.name: names})}", key
                 )
 
 
-def read(path: Path, *, missing_ok: bool = False) -> TomlFile:
-    """Read and parse the file; with `missing_ok` a file that is not there is an empty one.
+def read_toml(path: Path, *, missing_ok: bool = False) -> TomlFile:
+    """Read and parse the file; with `missing_ok` a file that does not exist counts as empty.
 
     Raises: UsageError when it cannot be read, is larger than SIZE_LIMIT, not UTF-8 or not TOML.
     """
     try:
-        content = _read_bytes(path)
+        content = read_bounded(path, SIZE_LIMIT)
     except FileNotFoundError:
         if missing_ok:
             return TomlFile(path, "", {})
         raise UsageError(f"{path} does not exist: check the name") from None
+    except NotRegularFileError:
+        raise UsageError(f"{path} is not a file: move it away") from None
+    except FileTooLargeError:
+        raise UsageError(f"{path} is larger than {SIZE_LIMIT:,} bytes: shorten it") from None
     except OSError as error:
         raise UsageError(f"cannot read {path}: {error.strerror}; make it readable, or move it away") from None
-    return parse(path, _decode(path, content))
+    return parse_toml(path, _decode(path, content))
 
 
-def parse(path: Path, text: str) -> TomlFile:
+def parse_toml(path: Path, text: str) -> TomlFile:
     """Return what the text of the file at `path` says.
 
     Raises: UsageError when it is not TOML.
     """
     return TomlFile(path, text, _parse(path, text))
-
-
-def _read_bytes(path: Path) -> bytes:
-    if not stat.S_ISREG(path.stat().st_mode):  # opening a pipe would wait for ever
-        raise UsageError(f"{path} is not a file: move it away")
-    with path.open("rb") as file:
-        content = file.read(SIZE_LIMIT + 1)
-    if len(content) > SIZE_LIMIT:
-        raise UsageError(f"{path} is larger than {SIZE_LIMIT:,} bytes: shorten it")
-    return content
 
 
 def _decode(path: Path, content: bytes) -> str:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from qwen_chat.errors import UsageError
-from qwen_chat.files import text as text_file
+from qwen_chat.files.bounded_read import read_text
 
 _N, _R, _P = 2**15, 8, 1
 """What a hash costs: 32 MiB, and about a tenth of a second."""
@@ -73,7 +73,7 @@ def read(given: Sequence[str], file: Path | None) -> Accounts | None:
     """
     lines = [("--auth", text) for text in given]
     if file is not None:
-        text = text_file.read_text(file)
+        text = read_text(file)
         lines += [
             (f"{file} line {number}", line)
             for number, line in enumerate(text.splitlines(), 1)

@@ -11,13 +11,14 @@ from typing import Any
 
 from qwen_chat.errors import UsageError
 from qwen_chat.export import FORMAT, from_document
-from qwen_chat.files.text import read_bytes
+from qwen_chat.files.bounded_read import read_bytes
 from qwen_chat.history import History
 from qwen_chat.importers import chatgpt as openai
 from qwen_chat.importers import openwebui, sharegpt
 from qwen_chat.importers.parsed import Plan
-from qwen_chat.importers.source_file import MAX_BYTES, entries
+from qwen_chat.importers.source_file import MAX_BYTES, TOO_LARGE, entries
 from qwen_chat.importers.tree_builder import plant
+from qwen_chat.text import plural
 
 __all__ = ["MAX_BYTES", "Found", "imported_lines", "parse_chats", "read_chats"]
 
@@ -44,7 +45,7 @@ def read_chats(path: Path) -> Found:
 
     Raises: UsageError when it cannot be read, or no chat in it can.
     """
-    data = read_bytes(path, MAX_BYTES + 1)
+    data = read_bytes(path, MAX_BYTES, TOO_LARGE)
     try:
         written = path.stat().st_mtime
     except OSError as error:
@@ -79,7 +80,7 @@ def imported_lines(added: list[History], read: int, opens: str) -> list[str]:
     """Return what came of an import; `opens` is the command that opens a chat."""
     known = read - len(added)
     already = f", {known} {'was' if known == 1 else 'were'} there already" if known else ""
-    lines = [f"{len(added)} chat{'' if len(added) == 1 else 's'} imported{already}"]
+    lines = [f"{plural(len(added), 'chat')} imported{already}"]
     lines += [f"  {opens} {chat.id}  {chat.title}" for chat in added[:_NAMED]]
     return [*lines, f"  and {len(added) - _NAMED} more"] if len(added) > _NAMED else lines
 

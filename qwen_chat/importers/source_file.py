@@ -10,9 +10,12 @@ from typing import Any
 
 from qwen_chat.errors import UsageError
 from qwen_chat.files import json as json_file
+from qwen_chat.files.bounded_read import decode_utf8, too_large
 
 MAX_BYTES = 512 * 1024 * 1024
 """Reading takes several times this much memory."""
+
+TOO_LARGE = "import it in parts"
 
 _MEMBER = re.compile(r"(?:.*/)?conversations(?:-\d+)?\.json")
 
@@ -45,13 +48,8 @@ def _unpacked(data: bytes, name: str) -> Iterator[str]:
 
 def _decoded(data: bytes, name: str, limit: int) -> str:
     if len(data) > limit:
-        raise UsageError(f"{name} is larger than {MAX_BYTES // 2**20} MiB: import it in parts")
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise UsageError(
-            f"{name} is not UTF-8 text (byte {error.start}): convert it, for example with iconv"
-        ) from None
+        raise too_large(name, MAX_BYTES, TOO_LARGE)
+    return decode_utf8(data, name)
 
 
 def _values(text: str) -> list[Any]:

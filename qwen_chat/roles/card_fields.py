@@ -1,14 +1,16 @@
 """The fields of a card's JSON object, with their types looked at."""
 
 import math
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from qwen_chat.errors import UsageError
+from qwen_chat.text import strip_controls, unify_line_breaks
 
-_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]")
+_SEPARATORS = {0x2028: None, 0x2029: None}
+"""Line and paragraph separators, at which some programs break lines and others do not."""
+
 _BOUND = 10_000_000
 
 
@@ -93,5 +95,5 @@ class Fields:
 
 def clean(text: str) -> str:
     """Return a text with plain line ends, without control characters and halves of surrogate pairs."""
-    text = text.replace("\r\n", "\n").replace("\r", "\n")
-    return _CONTROLS.sub("", text).encode(errors="replace").decode()
+    text = strip_controls(unify_line_breaks(text))
+    return text.translate(_SEPARATORS).encode(errors="replace").decode()

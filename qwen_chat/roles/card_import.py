@@ -1,4 +1,4 @@
-"""A character card's file -> a role of the user's own."""
+"""Imports a character card: reads its PNG or JSON file and writes it as one of the user's own roles."""
 
 import binascii
 import json
@@ -9,18 +9,20 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from qwen_chat.errors import UsageError
-from qwen_chat.files import text as text_file
+from qwen_chat.files.bounded_read import read_bytes
 from qwen_chat.roles import own_roles_dir, png, role_names
-from qwen_chat.roles import role_file as files
-from qwen_chat.roles.character_card import Card, read_card
+from qwen_chat.roles.character_card import CharacterCard, read_card
 from qwen_chat.roles.role import Role
-from qwen_chat.roles.role_writer import keep
+from qwen_chat.roles.role_file import is_role_name
+from qwen_chat.roles.role_writer import write_role
+from qwen_chat.text import blank_unprintable, plural
 
 SIZE_LIMIT = 16 * 2**20
-"""Bytes of a card, its picture included."""
+"""The most bytes of a card, its picture included."""
 
 _CHUNKS = ("ccv3", "chara")
-_OTHERS = {
+_NAME_LENGTH = 60
+_OTHER_FORMATS = {
     b"PK\x03\x04": "a CharX file",
     b"\xff\xd8\xff": "a JPEG picture",
     b"RIFF": "a WebP picture",
@@ -29,83 +31,96 @@ _OTHERS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Imported:
-    """A card that is a role now, the file it is in, and what a person should know of it."""
+class ImportedCard:
+    """The role that a card became, its file, and notes on what was left out or not understood."""
 
-    preset: Role
+    role: Role
     path: Path
     notes: tuple[str, ...]
 
     @property
-    def report(self) -> str:
-        """Say in a few lines what was imported, and what was not."""
-        preset, entries = self.preset, self.preset.lorebook.entries
-        parts = [f"{len(preset.greetings)} greeting{'s' * (len(preset.greetings) != 1)}"]
+    def summary(self) -> str:
+        """Return what was imported, then one line for each note."""
+        entries = self.role.lorebook.entries
+        parts = [plural(len(self.role.greetings), "greeting")]
         parts += [f"{len(entries)} lore by keys"] if entries else []
-        head = f"{preset.title} is the role {preset.name} now ({', '.join(parts)}): {self.path}"
+        head = f"{self.role.title} is the role {self.role.name} now ({', '.join(parts)}): {self.path}"
         return "\n".join([head, *(f"  {note}" for note in self.notes)])
 
 
-def import_card(path: Path, name: str | None = None, *, overwrite: bool = False) -> Imported:
-    """Make a role of a card; its name is made of the card's unless one is given.
+def import_card(path: Path, name: str | None = None, *, overwrite: bool = False) -> ImportedCard:
+    """Write a card as a role; without `name` the role is named after the card's title.
 
-    Raises: UsageError for what is no whole card, or where a role of that name is and not to be replaced.
+    Raises: UsageError for a faulty card, or when the role exists and `overwrite` is not set.
     """
-    card = read_file(path)
-    chosen = name_for(card.preset.title, path.name) if name is None else name
+    card = read_card_file(path, str(path))
+    chosen = role_name_from(card.role.title, path.name) if name is None else name
     if chosen is None:
         raise UsageError(
-            f"no file can be called {card.preset.title!r}: give the role a name of small letters with --name"
+            f"no file can be called {card.role.title!r}: give the role a name of small letters with --name"
         )
-    if not files.is_name(chosen):
+    if not is_role_name(chosen):
         raise UsageError(f"--name {chosen}: a role's name has only small letters, digits, - and _")
     if not overwrite:
-        _check_free(chosen, own_roles_dir() / f"{chosen}.toml")
-    return keep_card(card, chosen, path.name)
+        _check_name_is_free(chosen)
+    return write_card_role(card, chosen, path.name)
 
 
-def keep_card(card: Card, name: str, file: str) -> Imported:
-    """Write the role of a card under a name, in place of one that is there; `file` is what it came from.
+def write_card_role(card: CharacterCard, name: str, file: str) -> ImportedCard:
+    """Write a card as the role `name`, replacing an existing one; `file` is the card's file name.
 
     Raises: UsageError.
     """
     comment = " ".join([f"From the character card {file}", *([f"by {card.creator}"] if card.creator else [])])
-    preset, path = keep(card.preset, name, _line(comment))
-    return Imported(preset, path, card.notes)
+    role, path = write_role(card.role, name, blank_unprintable(comment))
+    return ImportedCard(role, path, card.notes)
 
 
-def read_file(path: Path) -> Card:
-    """Return the card in a PNG or JSON file.
+def read_card_file(path: Path, name: str) -> CharacterCard:
+    """Return the card in a PNG or JSON file; `name` is what a person calls the file.
 
-    Raises: UsageError naming the file, the fault and the mend.
+    Raises: UsageError that names the file, the fault and the mend.
     """
-    data = text_file.read_bytes(path, SIZE_LIMIT + 1)
-    if len(data) > SIZE_LIMIT:
-        raise UsageError(
-            f"{path} is larger than {SIZE_LIMIT // 2**20} MiB: save the card with a smaller picture"
-        )
+    data = read_bytes(path, SIZE_LIMIT, "save the card with a smaller picture", name=name)
     try:
-        return parse(data)
+        return parse_card(data)
     except UsageError as error:
-        raise UsageError(f"{path}: {error}") from None
+        raise UsageError(f"{name}: {error}") from None
 
 
-def parse(data: bytes) -> Card:
-    """Return the card that the bytes of a PNG or JSON file hold.
+def parse_card(data: bytes) -> CharacterCard:
+    """Return the card in the content of a PNG or JSON file.
 
-    Raises: UsageError naming the fault and the mend.
+    Raises: UsageError that names the fault and the mend.
     """
-    other = next((kind for begin, kind in _OTHERS.items() if data.startswith(begin)), None)
+    other = next((kind for begin, kind in _OTHER_FORMATS.items() if data.startswith(begin)), None)
     if other is not None:
         raise UsageError(f"it is {other}: export the card as PNG or JSON")
     if data.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] in (b"{", b"["):
-        return read_card(_json(data, "it"))
+        return read_card(_parse_json(data, "it"))
     if b"PNG" not in data[: len(png.SIGNATURE)]:
         raise UsageError("it is neither PNG nor JSON: take the file that the card's editor exported")
-    return read_card(_embedded(png.texts(data)))
+    return read_card(_read_embedded_json(png.read_texts(data)))
 
 
-def _embedded(texts: dict[str, bytes]) -> object:
+def role_name_from(title: str, file: str) -> str | None:
+    """Return a role name made from a card's title, or else its file name; None when neither has letters."""
+    for text in (title, Path(file).stem):
+        words = re.split(r"[^\w]+", _strip_accents(text).lower())
+        name = "-".join(filter(None, words))[:_NAME_LENGTH].strip("-_")
+        if is_role_name(name):
+            return name
+    return None
+
+
+def _strip_accents(text: str) -> str:
+    decomposed = unicodedata.normalize("NFKD", text)
+    return unicodedata.normalize(
+        "NFC", "".join(each for each in decomposed if not unicodedata.combining(each))
+    )
+
+
+def _read_embedded_json(texts: dict[str, bytes]) -> object:
     chunk = next((name for name in _CHUNKS if name in texts), None)
     if chunk is None:
         raise UsageError("the picture holds no character: take the PNG that the card's editor exported")
@@ -113,10 +128,10 @@ def _embedded(texts: dict[str, bytes]) -> object:
         data = b64decode(b"".join(texts[chunk].split()), validate=True)
     except (binascii.Error, ValueError):
         raise UsageError(f"its {chunk} chunk is not base64: export the card again") from None
-    return _json(data, f"its {chunk} chunk")
+    return _parse_json(data, f"its {chunk} chunk")
 
 
-def _json(data: bytes, what: str) -> object:
+def _parse_json(data: bytes, what: str) -> object:
     try:
         return json.loads(data.decode("utf-8-sig"))
     except UnicodeDecodeError:
@@ -129,28 +144,10 @@ def _json(data: bytes, what: str) -> object:
         raise UsageError(f"{what} is not JSON that can be read: save the card again") from None
 
 
-def name_for(title: str, file: str) -> str | None:
-    """Return a name for a role, made of a card's title, else of its file's; None when neither can be one."""
-    for text in (title, Path(file).stem):
-        plain = unicodedata.normalize("NFKD", text)
-        plain = unicodedata.normalize(
-            "NFC", "".join(mark for mark in plain if not unicodedata.combining(mark))
-        )
-        words = re.split(r"[^\w]+", plain.lower())
-        name = "-".join(filter(None, words))[:60].strip("-_")
-        if files.is_name(name):
-            return name
-    return None
-
-
-def _check_free(name: str, target: Path) -> None:
-    if target.exists():
+def _check_name_is_free(name: str) -> None:
+    if (own_roles_dir() / f"{name}.toml").exists():
         raise UsageError(f"there is a role {name} already: give another --name, or --overwrite")
     if name in role_names():
         raise UsageError(
             f"a role {name} is built in: give another --name, or --overwrite to have yours instead"
         )
-
-
-def _line(text: str) -> str:
-    return "".join(mark if mark.isprintable() else " " for mark in text)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from qwen_chat.roles import lorebook
 from qwen_chat.roles.card_fields import Fields, clean
 from qwen_chat.roles.lorebook import Lore, Lorebook
-from qwen_chat.roles.macros import modern
+from qwen_chat.roles.macros import normalize_macros
 
 _DECORATOR = re.compile(r"^@@+([a-z0-9_]+).*\n?", re.IGNORECASE | re.MULTILINE)
 _REGEX_KEY = re.compile(r"/.+/[a-z]*", re.DOTALL)
@@ -15,7 +15,7 @@ _DEPTH_LIMIT = 1000
 
 
 @dataclass(frozen=True, slots=True)
-class Book:
+class CardLorebook:
     """What a lorebook adds: lore by keys, texts that always hold, and lines on what is left out.
 
     `before` and `after` say where, seen from the character's description.
@@ -27,13 +27,13 @@ class Book:
     notes: tuple[str, ...] = ()
 
 
-def read_book(fields: Fields | None) -> Book:
+def read_card_lorebook(fields: Fields | None) -> CardLorebook:
     """Return what a card's `character_book` says.
 
     Raises: UsageError naming the field that is not as the format wants it.
     """
     if fields is None:
-        return Book(Lorebook())
+        return CardLorebook(Lorebook())
     entries = [_Entry(each, number) for number, each in enumerate(fields.objects("entries"), 1)]
     constant = sorted((each for each in entries if each.constant), key=lambda each: each.order)
     keyed = [each.lore() for each in entries if not each.constant]
@@ -42,7 +42,7 @@ def read_book(fields: Fields | None) -> Book:
         max(0, min(_DEPTH_LIMIT, fields.number("scan_depth", lorebook.DEPTH))),
         max(0, fields.number("token_budget", lorebook.BUDGET)),
     )
-    return Book(
+    return CardLorebook(
         book,
         tuple(each.text for each in constant if each.first and each.text),
         tuple(each.text for each in constant if not each.first and each.text),
@@ -58,7 +58,7 @@ class _Entry:
         self.name = _label(fields, number)
         content = clean(fields.text("content"))
         self.decorators = [name.lower() for name in _DECORATOR.findall(content)]
-        self.text = modern(_DECORATOR.sub("", content)).strip()
+        self.text = normalize_macros(_DECORATOR.sub("", content)).strip()
         self.order = fields.number("insertion_order", lorebook.ORDER)
         self.enabled = fields.switch("enabled", default=True)
         self.by_regex = fields.switch("use_regex", default=False)
@@ -93,7 +93,7 @@ def _label(fields: Fields, number: int) -> str:
 
 def _keys(given: list[str]) -> tuple[tuple[str, ...], bool]:
     """Return the keys that are texts, and whether others are regular expressions."""
-    texts = [modern(clean(key)).strip() for key in given]
+    texts = [normalize_macros(clean(key)).strip() for key in given]
     plain = tuple(key for key in texts if key and not _REGEX_KEY.fullmatch(key))
     return plain, any(_REGEX_KEY.fullmatch(key) for key in texts)
 

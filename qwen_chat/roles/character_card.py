@@ -12,10 +12,11 @@ from typing import Any
 
 from qwen_chat.errors import UsageError
 from qwen_chat.roles.card_fields import Fields, clean
-from qwen_chat.roles.card_lorebook import Book, read_book
+from qwen_chat.roles.card_lorebook import CardLorebook, read_card_lorebook
 from qwen_chat.roles.lorebook import estimated_tokens
-from qwen_chat.roles.macros import modern, unknown
+from qwen_chat.roles.macros import normalize_macros, unknown_macros
 from qwen_chat.roles.role import Role
+from qwen_chat.text import plural
 
 SPECS = {"chara_card_v2": 2.0, "chara_card_v3": 3.0}
 """The formats besides the first, which has no name, and their versions."""
@@ -32,15 +33,15 @@ _NOTES_LENGTH = 300
 
 
 @dataclass(frozen=True, slots=True)
-class Card:
+class CharacterCard:
     """A card as a role without a file, and lines on what a person should know of it."""
 
-    preset: Role
+    role: Role
     creator: str
     notes: tuple[str, ...]
 
 
-def read_card(value: object) -> Card:
+def read_card(value: object) -> CharacterCard:
     """Return the role of a card that was parsed as JSON.
 
     Raises: UsageError naming the field that is not as the format wants it.
@@ -49,10 +50,10 @@ def read_card(value: object) -> Card:
     title = " ".join(clean(fields.text("name")).split())[:_TITLE_LENGTH]
     if not title:
         raise UsageError("the card has no name: give it one in a card editor")
-    book = read_book(fields.fields("character_book"))
+    book = read_card_lorebook(fields.fields("character_book"))
     beginnings = (fields.text("first_mes"), *fields.texts("alternate_greetings"))
     greetings = list(filter(None, map(_told, beginnings)))
-    preset = Role(
+    role = Role(
         name="",
         title=title,
         system=_system(fields, book),
@@ -63,8 +64,8 @@ def read_card(value: object) -> Card:
         lorebook=book.lorebook,
     )
     creator = " ".join(clean(fields.text("creator")).split())[:_TITLE_LENGTH]
-    notes = filter(None, (_version_note(value), _maker_note(fields), *_notes(preset), *_left_out(fields)))
-    return Card(preset, creator, (*notes, *book.notes))
+    notes = filter(None, (_version_note(value), _maker_note(fields), *_notes(role), *_left_out(fields)))
+    return CharacterCard(role, creator, (*notes, *book.notes))
 
 
 def _data(value: object) -> Fields:
@@ -95,7 +96,7 @@ def _version_note(value: object) -> str:
     return f"made for version {said} of the format: what is new in it is left out" if newer else ""
 
 
-def _system(fields: Fields, book: Book) -> str:
+def _system(fields: Fields, book: CardLorebook) -> str:
     """Return the system prompt in the order that the format gives its parts."""
     parts = [
         _told(fields.text("system_prompt")) or _FALLBACK,
@@ -111,7 +112,7 @@ def _system(fields: Fields, book: Book) -> str:
 
 
 def _told(text: str) -> str:
-    return modern(clean(text)).strip()
+    return normalize_macros(clean(text)).strip()
 
 
 def _headed(heading: str, text: str) -> str:
@@ -126,18 +127,18 @@ def _dialogue(text: str) -> str:
 
 def _maker_note(fields: Fields) -> str:
     """Return the first paragraph of what a card's maker wants people to read."""
-    said = modern(clean(fields.text("creator_notes"))).strip().split("\n\n")[0]
+    said = normalize_macros(clean(fields.text("creator_notes"))).strip().split("\n\n")[0]
     short = " ".join(said.split())
     short = short if len(short) <= _NOTES_LENGTH else short[:_NOTES_LENGTH] + "…"
     return f"its maker says: {short}" if short else ""
 
 
-def _notes(preset: Role) -> list[str]:
+def _notes(role: Role) -> list[str]:
     notes = []
-    if (tokens := estimated_tokens(preset.system)) > LARGE_TOKENS:
+    if (tokens := estimated_tokens(role.system)) > LARGE_TOKENS:
         notes.append(f"its system prompt has about {tokens:,} tokens: the context must be far larger")
-    texts = (preset.system, *preset.greetings, *(entry.text for entry in preset.lorebook.entries))
-    if names := unknown("\n".join(texts)):
+    texts = (role.system, *role.greetings, *(entry.text for entry in role.lorebook.entries))
+    if names := unknown_macros("\n".join(texts)):
         shown = ", ".join("{{" + name + "}}" for name in names[:8])
         notes.append(f"not filled in, only {{{{user}}}} and {{{{char}}}} are: {shown}")
     return notes
@@ -146,11 +147,11 @@ def _notes(preset: Role) -> list[str]:
 def _left_out(fields: Fields) -> list[str]:
     notes = []
     if group := len(fields.texts("group_only_greetings")):
-        notes.append(f"left out: {group} greeting{'s' * (group > 1)} for group chats")
+        notes.append(f"left out: {plural(group, 'greeting')} for group chats")
     assets = fields.values.get("assets")
     listed = assets if isinstance(assets, list) else []
     if own := sum(_nested(each, "uri") != "ccdefault:" for each in listed):
-        notes.append(f"left out: {own} picture{'s' * (own > 1)} or other assets")
+        notes.append(f"left out: {plural(own, 'picture')} or other assets")
     depth_prompt = _nested(fields.values, "extensions", "depth_prompt", "prompt")
     if isinstance(depth_prompt, str) and depth_prompt.strip():
         notes.append("left out: its note at a depth of the chat (depth_prompt)")

@@ -65,7 +65,7 @@ def all_roles() -> tuple[list[Role], list[str]]:
 
 def played_under(system: str, user: str) -> Role | None:
     """Return the role that has this system prompt when `user` plays with it, or None."""
-    told = (role.addressed_to(user) for role in all_roles()[0])
+    told = (role.fill_names(user) for role in all_roles()[0])
     return next((role for role in told if role.system == system), None)
 
 

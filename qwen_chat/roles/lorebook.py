@@ -65,14 +65,14 @@ class Lorebook:
             kept.append(entry)
         return [entry for entry in sorted(found, key=lambda entry: entry.order) if entry in kept]
 
-    def added_to(self, system: str, messages: Sequence[str]) -> str:
+    def extend_prompt(self, system: str, messages: Sequence[str]) -> str:
         """Return a system prompt with the lore that the messages bring up at its end.
 
         At its end, so that what stands before it need not be read again when other lore comes up.
         """
         return "\n\n".join(filter(None, (system, *(entry.text for entry in self.relevant(messages)))))
 
-    def mapped(self, change: Callable[[str], str]) -> "Lorebook":
+    def map_texts(self, change: Callable[[str], str]) -> "Lorebook":
         """Return the lorebook with every text and key changed."""
         return replace(
             self,

@@ -10,13 +10,13 @@ _COMMENTS = re.compile(r"\{\{\s*(?://|comment:|hidden_key:)[^{}]*\}\}[ \t]*", re
 _OTHERS = re.compile(r"\{\{\s*([^{}\s:]{1,40})[^{}]*\}\}")
 
 
-def fill(text: str, *, char: str, user: str) -> str:
+def fill_names(text: str, *, char: str, user: str) -> str:
     """Return a text with the names of the character and of the person in it."""
     names = {"char": char, "user": user or DEFAULT_USER}
     return _NAMES.sub(lambda found: names[found[1].lower()], text)
 
 
-def modern(text: str) -> str:
+def normalize_macros(text: str) -> str:
     """Return a card's text with <USER>, <BOT> and <CHAR> written as {{user}} and {{char}}, without comments.
 
     Only cards mean names by these; in other texts they may be tags.
@@ -25,6 +25,6 @@ def modern(text: str) -> str:
     return _COMMENTS.sub("", text).replace("{{original}}", "")
 
 
-def unknown(text: str) -> list[str]:
+def unknown_macros(text: str) -> list[str]:
     """Return the names of the macros in a text that `fill` leaves as they are."""
     return sorted(set(_OTHERS.findall(_NAMES.sub("", text))))

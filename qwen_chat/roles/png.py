@@ -15,7 +15,7 @@ _HEADER = struct.Struct(">I4s")
 _CHECKSUM = struct.Struct(">I")
 
 
-def texts(data: bytes) -> dict[str, bytes]:
+def read_texts(data: bytes) -> dict[str, bytes]:
     """Return what the tEXt chunks hold, by their keywords in small letters; of several, the first.
 
     Raises: UsageError for what is no PNG, or not a whole one.

@@ -30,7 +30,7 @@ class Probe:
     """Characters that the answer may have; 0 for any number."""
     runs: int = 1
 
-    def faults(self, answer: str) -> list[str]:
+    def find_faults(self, answer: str) -> list[str]:
         """Return what is wrong with an answer, nothing when it passes."""
         if not answer.strip():
             return ["says nothing"]

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field, replace
 
 from qwen_chat.roles.lorebook import Lorebook
-from qwen_chat.roles.macros import fill
+from qwen_chat.roles.macros import fill_names
 from qwen_chat.roles.probes import Probe
 from qwen_chat.sampling import SamplingParams
 
@@ -31,12 +31,12 @@ class Role:
         """Every way the chat may begin, the usual one first."""
         return tuple(filter(None, (self.greeting, *self.alternate_greetings)))
 
-    def addressed_to(self, user: str) -> "Role":
+    def fill_names(self, user: str) -> "Role":
         """Return the role with the names filled in; `user` is what the person is called."""
         char = self.character or self.title
 
         def filled(text: str) -> str:
-            return fill(text, char=char, user=user)
+            return fill_names(text, char=char, user=user)
 
         return replace(
             self,
@@ -44,6 +44,6 @@ class Role:
             greeting=filled(self.greeting),
             alternate_greetings=tuple(map(filled, self.alternate_greetings)),
             examples=tuple(map(filled, self.examples)),
-            lorebook=self.lorebook.mapped(filled),
+            lorebook=self.lorebook.map_texts(filled),
             probes=tuple(replace(probe, say=tuple(map(filled, probe.say))) for probe in self.probes),
         )

@@ -5,13 +5,13 @@ from pathlib import Path
 
 from qwen_chat import sampling
 from qwen_chat.errors import UsageError
-from qwen_chat.files import toml as toml_file
-from qwen_chat.files.toml import TomlFile, TomlTable
+from qwen_chat.files.toml import TomlFile, TomlTable, read_toml
 from qwen_chat.roles import lorebook, probes
 from qwen_chat.roles.lorebook import Lore, Lorebook
 from qwen_chat.roles.probes import Probe
 from qwen_chat.roles.role import Role
 from qwen_chat.sampling import SamplingParams
+from qwen_chat.text import has_controls_or_breaks
 
 USES = ("role play", "language style", "task setting", "behaviour setting")
 LANGUAGES = ("en", "zh")
@@ -27,12 +27,11 @@ _KEYS = (
 )
 _LORE_KEYS = ("text", "keys", "secondary_keys", "order", "priority", "case_sensitive", "enabled")
 _PROBE_KEYS = ("name", "say", "must", "must_not", "language", "longest", "runs")
-_UNSHOWABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 _Place = TomlFile | TomlTable
 
 
-def is_name(text: str) -> bool:
+def is_role_name(text: str) -> bool:
     """Return whether a role can be called this."""
     return len(text) <= 100 and _NAME.fullmatch(text) is not None
 
@@ -42,12 +41,12 @@ def read_role(path: Path) -> Role:
 
     Raises: UsageError naming the file, the line and the mend.
     """
-    if not is_name(path.stem):
+    if not is_role_name(path.stem):
         raise UsageError(f"{path}: a role's file name has only small letters, digits, - and _: rename it")
-    return from_toml(toml_file.read(path))
+    return role_from_toml(read_toml(path))
 
 
-def from_toml(file: TomlFile) -> Role:
+def role_from_toml(file: TomlFile) -> Role:
     """Return the role that a file says.
 
     Raises: UsageError naming the file, the line and the mend.
@@ -76,7 +75,7 @@ def read_sampling(file: TomlFile) -> SamplingParams:
     """
     values = file.table("sampling")
     for name, value in values.items():
-        with file.located(name, "sampling"):
+        with file.locate_errors(name, "sampling"):
             _check_parameter(name, value)
     return SamplingParams.from_mapping(values)
 
@@ -100,7 +99,7 @@ def _lore(table: TomlTable) -> Lore:
     table.check_keys(_LORE_KEYS)
     keys = _one_or_more(table, "keys")
     if not keys:
-        raise table.fault('lore needs keys: write keys = ["a word that brings it up"]', "keys")
+        raise table.error_at('lore needs keys: write keys = ["a word that brings it up"]', "keys")
     return Lore(
         text=_required(table, "text", "What is so."),
         keys=keys,
@@ -116,7 +115,7 @@ def _probe(table: TomlTable) -> Probe:
     table.check_keys(_PROBE_KEYS)
     say = _one_or_more(table, "say")
     if not say:
-        raise table.fault('a probe needs something to say: write say = "Who are you?"', "say")
+        raise table.error_at('a probe needs something to say: write say = "Who are you?"', "say")
     probe = Probe(
         name=_line(table, "name") if "name" in table.values else " ".join(say[-1].split()),
         say=say,
@@ -127,7 +126,9 @@ def _probe(table: TomlTable) -> Probe:
         runs=_number(table, "runs", 1, 1, probes.RUNS_LIMIT),
     )
     if not (probe.must or probe.must_not or probe.language or probe.longest):
-        raise table.fault("a probe needs must, must_not, language or longest: add what its answer is held to")
+        raise table.error_at(
+            "a probe needs must, must_not, language or longest: add what its answer is held to"
+        )
     return probe
 
 
@@ -137,43 +138,43 @@ def _patterns(table: TomlTable, key: str) -> tuple[str, ...]:
         try:
             probes.check_pattern(pattern)
         except UsageError as error:
-            raise table.fault(f"{key}: {error}", key) from None
+            raise table.error_at(f"{key}: {error}", key) from None
     return patterns
 
 
 def _text(place: _Place, key: str) -> str:
     value = place.values.get(key, "")
     if not isinstance(value, str):
-        raise place.fault(f"{key} must be text in quotes", key)
+        raise place.error_at(f"{key} must be text in quotes", key)
     return value.strip()
 
 
 def _required(place: _Place, key: str, example: str) -> str:
     if not (text := _text(place, key)):
         kind = "a role" if isinstance(place, TomlFile) else "lore"
-        raise place.fault(f'{kind} needs a {key}: write {key} = "{example}"', key)
+        raise place.error_at(f'{kind} needs a {key}: write {key} = "{example}"', key)
     return text
 
 
 def _line(place: _Place, key: str, example: str = "Name") -> str:
     line = _required(place, key, example)
     # Titles and names are shown in lists: a line break or an escape sequence would spoil the screen.
-    if _UNSHOWABLE.search(line):
-        raise place.fault(f"{key} must be one line of plain text", key)
+    if has_controls_or_breaks(line):
+        raise place.error_at(f"{key} must be one line of plain text", key)
     return line
 
 
 def _choice(place: _Place, key: str, choices: tuple[str, ...]) -> str:
     value = _text(place, key)
     if value and value not in choices:
-        raise place.fault(f"{key} must be one of {', '.join(choices)}, or left out", key)
+        raise place.error_at(f"{key} must be one of {', '.join(choices)}, or left out", key)
     return value
 
 
 def _texts(place: _Place, key: str) -> tuple[str, ...]:
     values = place.values.get(key, [])
     if not isinstance(values, list) or not all(isinstance(text, str) and text.strip() for text in values):
-        raise place.fault(f'{key} must be a list of texts: write {key} = ["..."]', key)
+        raise place.error_at(f'{key} must be a list of texts: write {key} = ["..."]', key)
     return tuple(values)
 
 
@@ -187,12 +188,12 @@ def _one_or_more(place: _Place, key: str) -> tuple[str, ...]:
 def _number(place: _Place, key: str, default: int, low: int, high: int) -> int:
     value = place.values.get(key, default)
     if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
-        raise place.fault(f"{key} must be a whole number from {low:,} to {high:,}", key)
+        raise place.error_at(f"{key} must be a whole number from {low:,} to {high:,}", key)
     return value
 
 
 def _switch(place: _Place, key: str, *, default: bool) -> bool:
     value = place.values.get(key, default)
     if not isinstance(value, bool):
-        raise place.fault(f"{key} must be true or false, without quotes", key)
+        raise place.error_at(f"{key} must be true or false, without quotes", key)
     return value

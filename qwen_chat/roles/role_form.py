@@ -1,4 +1,4 @@
-"""A person's own roles as a form: made, changed, copied, taken out, and made of character cards."""
+"""The form that edits one of the user's own roles: read, saved, copied, deleted, or filled from a card."""
 
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
@@ -6,19 +6,19 @@ from pathlib import Path
 
 from qwen_chat.errors import UsageError
 from qwen_chat.roles import Role, load_role, own_roles_dir, role_names, role_path
-from qwen_chat.roles import role_file as files
-from qwen_chat.roles.card_import import SIZE_LIMIT, Imported, keep_card, name_for, parse
-from qwen_chat.roles.role_writer import keep
+from qwen_chat.roles.card_import import ImportedCard, read_card_file, role_name_from, write_card_role
+from qwen_chat.roles.role_file import is_role_name
+from qwen_chat.roles.role_writer import write_role
 from qwen_chat.sampling import SamplingParams, parse_assignment
-from qwen_chat.web.panel import text_lines as lines
+from qwen_chat.text import escape_line_breaks, split_texts, unify_line_breaks
 
 LONGEST = 100_000
-"""Characters of one field."""
+"""The most characters of one field."""
 
 
 @dataclass(frozen=True, slots=True)
-class Form:
-    """A role as it is typed: examples one per line, sampling as lines like top_p=0.8."""
+class RoleForm:
+    """The fields as they are typed: examples one per line, sampling as lines like top_p=0.8."""
 
     name: str = ""
     title: str = ""
@@ -28,21 +28,21 @@ class Form:
     sampling: str = ""
 
 
-def is_own(name: str) -> bool:
-    """Return whether there is a role of that name which is a person's own."""
+def is_own_role(name: str) -> bool:
+    """Return whether one of the user's own roles has this name."""
     with suppress(UsageError):
         return role_path(name).parent == own_roles_dir()
     return False
 
 
-def form_of(name: str) -> Form:
-    """Return a role as a form; a built-in one under another name, under which a copy of it can be kept.
+def read_form(name: str) -> RoleForm:
+    """Return the form of a role; a built-in one gets a free name under which a copy of it can be saved.
 
-    Raises: UsageError for an unknown role or one that cannot be read.
+    Raises: UsageError for an unknown role or a faulty file.
     """
     role = load_role(name)
-    return Form(
-        name if is_own(name) else _free(f"{name}-copy"),
+    return RoleForm(
+        name if is_own_role(name) else _free_name(f"{name}-copy"),
         role.title,
         role.system,
         role.greeting,
@@ -51,31 +51,29 @@ def form_of(name: str) -> Form:
     )
 
 
-def save(form: Form, was: str = "") -> Role:
-    """Keep a role as one's own; `was` is the role that the form was filled from, which lends it all else.
+def save_role(form: RoleForm, previous: str = "") -> Role:
+    """Write the role to the user's own roles, and return it.
 
-    An own role that got another name is moved there; a built-in one stays, and this is a copy of it.
+    `previous` is the role that the form was read from: it keeps what the form has no field for. An own role
+    that was renamed moves to its new name; a built-in role stays, and the saved one is a copy of it.
 
-    Raises: UsageError that says which field is at fault.
+    Raises: UsageError that names the field at fault.
     """
     name = form.name.strip()
-    _check(form, name)
-    if name != was and name in role_names():
-        raise UsageError(f"there is a role {name} already: choose another name")
-    if name == was and not is_own(name):
-        raise UsageError(f"{name} is built in: choose another name for a copy of it")
-    role, _ = keep(_filled(form, load_role(was) if was else None), name)
-    if was and was != name and is_own(was):
-        remove(was)
+    _check_fields(form, name)
+    _check_name_is_free(name, previous)
+    role, _ = write_role(_fill_role(form, load_role(previous) if previous else None), name)
+    if previous and previous != name and is_own_role(previous):
+        delete_role(previous)
     return role
 
 
-def remove(name: str) -> None:
-    """Delete one of a person's own roles.
+def delete_role(name: str) -> None:
+    """Delete one of the user's own roles.
 
-    Raises: UsageError for one that is built in or not there.
+    Raises: UsageError for a role that is built in or does not exist.
     """
-    if not is_own(name):
+    if not is_own_role(name):
         raise UsageError(f"{name!r} is none of your own roles: only those can be deleted")
     path = role_path(name)
     try:
@@ -84,24 +82,25 @@ def remove(name: str) -> None:
         raise UsageError(f"cannot delete the role {name}: {error.strerror or error}") from None
 
 
-def import_card(file: str, data: bytes) -> Imported:
-    """Make a role of a character card, under a name that no role has yet.
+def import_uploaded_card(path: Path) -> ImportedCard:
+    """Write the role of a character card under a name that no role has yet.
 
-    Raises: UsageError in one line, naming the file.
+    Raises: UsageError that names the file, the fault and the mend.
     """
-    if len(data) > SIZE_LIMIT:
-        raise UsageError(
-            f"{file} is larger than {SIZE_LIMIT // 2**20} MiB: save the card with a smaller picture"
-        )
-    try:
-        card = parse(data)
-        return keep_card(card, _free(name_for(card.preset.title, file) or "role"), file)
-    except UsageError as error:
-        raise UsageError(f"{file}: {error}") from None
+    card = read_card_file(path, path.name)
+    name = _free_name(role_name_from(card.role.title, path.name) or "role")
+    return write_card_role(card, name, path.name)
 
 
-def _check(form: Form, name: str) -> None:
-    if not files.is_name(name):
+def _check_name_is_free(name: str, previous: str) -> None:
+    if name != previous and name in role_names():
+        raise UsageError(f"there is a role {name} already: choose another name")
+    if name == previous and not is_own_role(name):
+        raise UsageError(f"{name} is built in: choose another name for a copy of it")
+
+
+def _check_fields(form: RoleForm, name: str) -> None:
+    if not is_role_name(name):
         raise UsageError(f"the name {name[:40]!r}: only small letters, digits, - and _ can be in it")
     for field, text in asdict(form).items():
         if len(text) > LONGEST:
@@ -115,30 +114,25 @@ def _check(form: Form, name: str) -> None:
             raise UsageError(f"a role needs a {field}: write one")
 
 
-def _filled(form: Form, role: Role | None) -> Role:
-    """Return what the form says; all that it has no field for, such as a lorebook, is that of `role`."""
-    base = role or Role(name="", title="", system="")
+def _fill_role(form: RoleForm, previous: Role | None) -> Role:
+    """Return the form's role; what the form has no field for, such as a lorebook, comes from `previous`."""
     return replace(
-        base,
+        previous or Role(name="", title="", system=""),
         title=" ".join(form.title.split()),
-        system=_plain(form.system).strip(),
-        greeting=_plain(form.greeting).strip(),
+        system=unify_line_breaks(form.system).strip(),
+        greeting=unify_line_breaks(form.greeting).strip(),
         examples=tuple(line.strip() for line in form.examples.splitlines() if line.strip()),
-        sampling=_sampling(form.sampling),
+        sampling=_parse_sampling(form.sampling),
     )
 
 
-def _plain(text: str) -> str:
-    return text.replace("\r\n", "\n").replace("\r", "\n")
-
-
-def _sampling(text: str) -> SamplingParams:
+def _parse_sampling(text: str) -> SamplingParams:
     values: dict[str, object] = {}
     stops: tuple[str, ...] = ()
     for line in filter(str.strip, text.splitlines()):
         name, value = parse_assignment(line)
         if name == "stop" and value is not None:
-            stops += lines.split("\n".join(value))
+            stops += split_texts("\n".join(value))
         elif value is not None:
             values[name] = value
     return SamplingParams.from_mapping(values | ({"stop": stops} if stops else {}))
@@ -146,19 +140,19 @@ def _sampling(text: str) -> SamplingParams:
 
 def _assignments(params: SamplingParams) -> list[str]:
     chosen = params.chosen()
-    stops = [f"stop={lines.on_one_line(text)}" for text in chosen.pop("stop", ())]
+    stops = [f"stop={escape_line_breaks(text)}" for text in chosen.pop("stop", ())]
     return [f"{name}={value}" for name, value in chosen.items()] + stops
 
 
-def _free(name: str) -> str:
-    """Return a name like that which no role has."""
-    taken = {*role_names(), *(path.stem for path in _files())}
+def _free_name(name: str) -> str:
+    """Return the name, with a number added where a role or a file has it already."""
+    taken = {*role_names(), *(path.stem for path in _own_files())}
     if name not in taken:
         return name
     return next(other for number in range(2, 10_000) if (other := f"{name}-{number}") not in taken)
 
 
-def _files() -> list[Path]:
+def _own_files() -> list[Path]:
     with suppress(OSError):
         return list(own_roles_dir().iterdir())
     return []

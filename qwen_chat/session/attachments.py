@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from qwen_chat.errors import RefusedError, UsageError
-from qwen_chat.files.text import decode, read_text
+from qwen_chat.files.bounded_read import decode_text, read_text
 from qwen_chat.message import Message
 from qwen_chat.model.base import ChatModel, supports_tokens
+from qwen_chat.text import plural
 
 BEFORE_MENTION = r"(?<![A-Za-z0-9_@./+-])"
 """What keeps the @ of an address from beginning the mention of a file."""
@@ -48,7 +49,7 @@ def from_bytes(name: str, data: bytes) -> Attachment:
     Raises: RefusedError, naming it and the reason, when it is not a text, or empty, or too large.
     """
     try:
-        return _of_text(name, decode(data, name))
+        return _of_text(name, decode_text(data, name))
     except UsageError as error:
         raise RefusedError(str(error)) from None
 
@@ -132,9 +133,7 @@ def question_in(text: str) -> str:
 
 def sizes(files: Sequence[Attachment], model: ChatModel) -> list[str]:
     """Say of each file how long it is, in tokens where the model can tell; it is waited for."""
-    return [
-        f"{file.name}: {file.lines:,} line{'s' * (file.lines != 1)}{_tokens(file, model)}" for file in files
-    ]
+    return [f"{file.name}: {plural(file.lines, 'line')}{_tokens(file, model)}" for file in files]
 
 
 def check_size(files: Sequence[Attachment], messages: Sequence[Message], model: ChatModel) -> None:

@@ -13,6 +13,7 @@ from qwen_chat.roles import Role
 from qwen_chat.sampling import SamplingParams
 from qwen_chat.session.context_window import ContextWindow
 from qwen_chat.session.soft_switch import soft_switch_notice
+from qwen_chat.text import plural
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +75,9 @@ def with_lore(role: Role | None, system: Node | None, path: Sequence[Node]) -> N
     if system is None or role is None or not role.lorebook.entries:
         return system
     said = [node.message.content for node in path]
-    return replace(system, message=Message("system", role.lorebook.added_to(system.message.content, said)))
+    return replace(
+        system, message=Message("system", role.lorebook.extend_prompt(system.message.content, said))
+    )
 
 
 def _begun(request: Request) -> list[Message]:
@@ -83,4 +86,4 @@ def _begun(request: Request) -> list[Message]:
 
 
 def _left_out(turns: int) -> str:
-    return f"the context is full: the model no longer reads the oldest {turns} turn" + "s" * (turns != 1)
+    return f"the context is full: the model no longer reads the oldest {plural(turns, 'turn')}"

@@ -363,7 +363,7 @@ class ChatSession:
 
     def _addressed(self, role: Role) -> Role:
         """Return a role with the names of who talks filled in."""
-        return role.addressed_to(self.settings.user_name)
+        return role.fill_names(self.settings.user_name)
 
     def _fresh(self, *, begun: bool = False, incognito: bool = False) -> None:
         self.history, self._asker, self.latest = History(), Asker(), None

@@ -9,8 +9,8 @@ from typing import Any, Literal
 
 from qwen_chat import sampling
 from qwen_chat.errors import UsageError
-from qwen_chat.files import toml as toml_file
 from qwen_chat.files.paths import config_dir
+from qwen_chat.files.toml import read_toml
 from qwen_chat.roles import read_sampling
 from qwen_chat.sampling import SamplingParams
 from qwen_chat.settings.fields import SPECS, Settings
@@ -135,12 +135,12 @@ def _parse_parameter(variable: str, name: str, text: str) -> object:
 
 
 def _from_file(path: Path) -> Layer:
-    file = toml_file.read(path, missing_ok=True)
+    file = read_toml(path, missing_ok=True)
     file.check_keys({"": (*SPECS, "sampling"), "sampling": sampling.NAMES})
     values: dict[str, Any] = {}
     for name, spec in SPECS.items():
         if name in file.values:
-            with file.located(name):
+            with file.locate_errors(name):
                 values[name] = spec.check(name, file.values[name])
 
     def place(name: str) -> Place:

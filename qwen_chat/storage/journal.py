@@ -12,6 +12,7 @@ from threading import RLock
 
 from qwen_chat.errors import StoreError
 from qwen_chat.export import to_json
+from qwen_chat.files.atomic_write import write_atomic
 from qwen_chat.history import History, Node
 from qwen_chat.storage.database import BUSY_SECONDS
 from qwen_chat.storage.store import Store
@@ -117,6 +118,5 @@ class Journal:
 
 
 def _write_file(path: Path, history: History) -> Path:
-    path.touch(mode=0o600)
-    path.write_text(to_json(history), encoding="utf-8", newline="")
+    write_atomic(path, to_json(history), owner_only=True)
     return path

@@ -1,11 +1,11 @@
 """Conversations found again: in a list, by their words, by a number or an id; as text for any front end."""
 
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from qwen_chat.errors import UsageError
 from qwen_chat.storage.store import Hit, Store, Summary
+from qwen_chat.text import format_time, plural
 
 _MOST_HITS = 60
 _MOST_CHATS = 20
@@ -54,7 +54,7 @@ def pick(store: Store, argument: str, listed: Sequence[str]) -> str:
 def listed_lines(chats: Sequence[Summary]) -> list[str]:
     """Return a line for each conversation, numbered."""
     return [
-        f"{number:>3}  {chat.id}  {when(chat.updated)}  {chat.messages:>4} messages  {chat.title}"
+        f"{number:>3}  {chat.id}  {format_time(chat.updated)}  {chat.messages:>4} messages  {chat.title}"
         for number, chat in enumerate(chats, 1)
     ]
 
@@ -63,7 +63,7 @@ def found_lines(found: Sequence[Found]) -> list[str]:
     """Return what was found, numbered, with the words in their places."""
     lines: list[str] = []
     for number, chat in enumerate(found, 1):
-        lines.append(f"{number:>3}  {chat.id}  {when(chat.updated)}  {chat.title}")
+        lines.append(f"{number:>3}  {chat.id}  {format_time(chat.updated)}  {chat.title}")
         lines += [f"       {_NAMES[hit.role]}: {hit.excerpt}" for hit in chat.hits[:_SHOWN_OF_EACH]]
         more = len(chat.hits) - _SHOWN_OF_EACH
         if more > 0:
@@ -73,10 +73,4 @@ def found_lines(found: Sequence[Found]) -> list[str]:
 
 def described(chat: Summary) -> str:
     """Return which conversation one is, in words."""
-    count = f"{chat.messages} message" + ("" if chat.messages == 1 else "s")
-    return f'"{chat.title}" ({count}, last {when(chat.updated)})'
-
-
-def when(seconds: float) -> str:
-    """Return a time, in seconds since the epoch, as the local clock shows it."""
-    return time.strftime("%Y-%m-%d %H:%M", time.localtime(seconds))
+    return f'"{chat.title}" ({plural(chat.messages, "message")}, last {format_time(chat.updated)})'

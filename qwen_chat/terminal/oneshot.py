@@ -2,7 +2,6 @@
 
 import json
 import os
-import re
 import sys
 from dataclasses import asdict
 from typing import TextIO
@@ -13,9 +12,7 @@ from qwen_chat.session.turn import Turn
 from qwen_chat.terminal.interrupt import stopping
 from qwen_chat.terminal.output.footer import ending
 from qwen_chat.terminal.output.timings import costs, note_speed
-from qwen_chat.text import printable
-
-_CONTROLS = re.compile(r"[\x7f-\x9f]")
+from qwen_chat.text import escape_controls, strip_controls
 
 
 def answer(session: ChatSession, prompt: str, *, as_json: bool, quiet: bool) -> int:
@@ -49,7 +46,7 @@ def abandon_stdout() -> None:
 def _write_text(turn: Turn, stdout: TextIO) -> None:
     last = "\n"
     for delta in turn:
-        if text := printable(delta.text):
+        if text := strip_controls(delta.text):
             stdout.write(text)
             stdout.flush()
             last = text[-1]
@@ -66,7 +63,7 @@ def _write_json(session: ChatSession, turn: Turn) -> None:
 def _one_line(record: dict[str, object]) -> str:
     # An encoding without all characters would lose some; terminals obey control characters beyond ASCII too.
     text = json.dumps(record, ensure_ascii=not sys.stdout.encoding.lower().startswith("utf"))
-    return _CONTROLS.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+    return escape_controls(text)
 
 
 def _record(session: ChatSession, node: Node) -> dict[str, object]:
@@ -89,4 +86,4 @@ def _tell(session: ChatSession, turn: Turn, *, quiet: bool) -> None:
         in_full = sys.stderr.isatty() or session.settings.verbose
         lines.append(costs(session, turn) if in_full else ending(turn))
     for line in filter(None, lines):
-        sys.stderr.write(f"{printable(line)}\n")
+        sys.stderr.write(f"{strip_controls(line)}\n")

@@ -17,7 +17,7 @@ from qwen_chat.terminal.input.typeahead import quiet_terminal
 from qwen_chat.terminal.output.stream import Look, show
 from qwen_chat.terminal.output.timings import costs, note_speed
 from qwen_chat.terminal.output.tokens import draw
-from qwen_chat.text import printable
+from qwen_chat.text import strip_controls
 
 _TWICE_SECONDS = 2.0
 INTERRUPTED = 130
@@ -54,7 +54,7 @@ class Repl:
         """
         self._say(greeting, quiet=True)
         if standing := commands.standing(self._session):
-            self._console.print(Text(printable(standing)))
+            self._console.print(Text(strip_controls(standing)))
         with quiet_terminal(), self._session.changes.subscribe(self._look_elsewhere):
             return self._talk()
 
@@ -104,7 +104,7 @@ class Repl:
             return
         question = self._session.history.question_of(turn.message_id)
         if question and not turn.begun.content:
-            self._console.print(Text(printable(f">>> {question.message.content}"), "bold"))
+            self._console.print(Text(strip_controls(f">>> {question.message.content}"), "bold"))
         try:
             self._watch(turn)
         except ModelLoadError:
@@ -143,7 +143,7 @@ class Repl:
         if outcome.action == "compose":
             self._keep_draft(outcome.text, outcome.number or None)
         elif outcome.text:
-            self._console.print(Text(printable(outcome.text)))
+            self._console.print(Text(strip_controls(outcome.text)))
         if outcome.action == "clear screen":
             self._console.clear()
         if outcome.action == "open page":
@@ -202,10 +202,10 @@ class Repl:
 
     def _say(self, text: str, *, quiet: bool = False) -> None:
         if text and not (quiet and self._quiet):
-            self._console.print(Text(printable(text), style="" if self._plain else "dim"))
+            self._console.print(Text(strip_controls(text), style="" if self._plain else "dim"))
 
     def _fault(self, error: QwenChatError) -> None:
-        self._console.print(Text(printable(str(error)), style="" if self._plain else "red"))
+        self._console.print(Text(strip_controls(str(error)), style="" if self._plain else "red"))
 
 
 def banner(session: ChatSession, *, embedded: bool) -> str:

@@ -19,6 +19,7 @@ from transformers import AutoTokenizer, PreTrainedTokenizerFast
 from transformers.utils import logging
 
 from qwen_chat.errors import ModelError, ModelLoadError
+from qwen_chat.files.atomic_write import write_atomic
 from qwen_chat.message import Message
 from qwen_chat.model import qwen1
 from qwen_chat.model.chatml import IM_START, Segment
@@ -158,7 +159,7 @@ def _strip(path: Path, key: str | None) -> None:
     config.pop("auto_map", None)
     said = config[key] if key else config
     said["meta"] = {name: said["meta"][name] for name in ("quantizer", "damp_percent", "true_sequential")}
-    path.write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
+    write_atomic(path, json.dumps(config, indent=2) + "\n")
 
 
 def _move(made: Path, out: Path) -> None:

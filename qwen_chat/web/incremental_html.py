@@ -8,7 +8,7 @@ from threading import Lock
 from weakref import WeakKeyDictionary
 
 from qwen_chat.session.turn import Turn
-from qwen_chat.text import visible
+from qwen_chat.text import strip_controls
 
 _LONGEST_OPEN = 20_000
 """Characters of an open block that are drawn again at each change; a longer one is drawn in steps."""
@@ -45,7 +45,7 @@ class GrowingText:
 
     def feed(self, text: str) -> None:
         """Take more of the text."""
-        self._source += visible(text)
+        self._source += strip_controls(text)
 
     def draw(self) -> None:
         """Bring the HTML up to the text; a very long block waits until it has grown by a part of itself."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from threading import BoundedSemaphore
 
 from qwen_chat.errors import MissingExtraError, RefusedError
-from qwen_chat.files.text import MAX_BYTES as MAX_TEXT_BYTES
+from qwen_chat.files.bounded_read import MAX_TEXT_BYTES
 from qwen_chat.web import pdf_reader
 
 MAX_BYTES = 10 * 1024 * 1024

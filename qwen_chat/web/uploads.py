@@ -3,13 +3,14 @@
 from pathlib import PurePath
 
 from qwen_chat.errors import RefusedError
-from qwen_chat.files import text as text_file
+from qwen_chat.files.bounded_read import MAX_TEXT_BYTES
 from qwen_chat.session import attachments
 from qwen_chat.session.attachments import Attachment
+from qwen_chat.text import blank_unprintable
 from qwen_chat.web import pdf
 from qwen_chat.web.schemas import MAX_MESSAGE
 
-MAX_BYTES = max(pdf.MAX_BYTES, text_file.MAX_BYTES)
+MAX_BYTES = max(pdf.MAX_BYTES, MAX_TEXT_BYTES)
 """Of any file that may be sent here."""
 
 _NAME_LENGTH = 200
@@ -61,5 +62,5 @@ def _is_pdf(name: str, data: bytes) -> bool:
 def _shown(name: str) -> str:
     """Return a name on one line, short enough to be shown; its end, which tells the kind, is kept."""
     last = name.replace("\\", "/").rpartition("/")[2]
-    plain = " ".join("".join(letter if letter.isprintable() else " " for letter in last).split()) or "file"
+    plain = " ".join(blank_unprintable(last).split()) or "file"
     return plain if len(plain) <= _NAME_LENGTH else f"{plain[: _NAME_LENGTH - 20]}…{plain[-19:]}"

@@ -8,7 +8,7 @@ from typing import Any
 from qwen_chat.history import History, Node
 from qwen_chat.model.state import Failed, Ready
 from qwen_chat.session.session import ChatSession
-from qwen_chat.text import visible
+from qwen_chat.text import strip_controls
 from qwen_chat.web.attached import parted
 
 JSON = dict[str, Any]
@@ -60,7 +60,9 @@ def message_view(history: History, node: Node, *, writing: bool) -> MessageView:
         id=node.id,
         role=message.role,
         html="" if writing else _drawn(message.role, text),
-        files=tuple(FileView(visible(file.name), visible(file.text), file.lines) for file in files),
+        files=tuple(
+            FileView(strip_controls(file.name), strip_controls(file.text), file.lines) for file in files
+        ),
         thought="" if writing or not message.reasoning else _drawn("assistant", message.reasoning),
         thought_seconds=usage.reasoning_seconds if usage else 0.0,
         siblings=tuple(each.id for each in history.siblings(node.id)),
@@ -121,7 +123,7 @@ def _loaded_view(session: ChatSession) -> JSON:
 @lru_cache(maxsize=2000)
 def _drawn(role: str, text: str) -> str:
     if role != "assistant":
-        return escape(visible(text))
+        return escape(strip_controls(text))
     from qwen_chat.export.markdown_html import to_body
 
-    return to_body(visible(text))
+    return to_body(strip_controls(text))

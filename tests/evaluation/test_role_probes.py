@@ -16,7 +16,7 @@ from qwen_chat.sampling import SamplingParams
 
 
 def faults(answer: str, **held_to: object) -> list[str]:
-    return Probe("p", ("Hi",), **held_to).faults(answer)  # type: ignore[arg-type]
+    return Probe("p", ("Hi",), **held_to).find_faults(answer)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from qwen_chat.errors import UsageError
-from qwen_chat.files import toml as toml_file
+from qwen_chat.files.toml import SIZE_LIMIT, read_toml
 
 KNOWN = {"": ("title", "system", "sampling"), "sampling": ("temperature", "top_p")}
 
@@ -19,7 +19,7 @@ def path(tmp_path: Path) -> Path:
 def fault_of(path: Path, content: str | bytes) -> str:
     path.write_bytes(content.encode() if isinstance(content, str) else content)
     with pytest.raises(UsageError) as caught:
-        toml_file.read(path).check_keys(KNOWN)
+        read_toml(path).check_keys(KNOWN)
     message = str(caught.value)
     assert "\n" not in message
     return message.replace(str(path), "FILE")
@@ -76,7 +76,7 @@ def test_a_long_key_is_shortened(path: Path) -> None:
 
 def test_known_keys_pass(path: Path) -> None:
     path.write_text('title = "a"\n[sampling]\ntop_p = 0.5\n')
-    file = toml_file.read(path)
+    file = read_toml(path)
     file.check_keys(KNOWN)
     assert file.values == {"title": "a", "sampling": {"top_p": 0.5}}
     assert file.table("sampling") == {"top_p": 0.5}
@@ -84,43 +84,43 @@ def test_known_keys_pass(path: Path) -> None:
 
 def test_a_byte_order_mark_and_windows_line_ends_are_read(path: Path) -> None:
     path.write_bytes(b"\xef\xbb\xbftitle = 'a'\r\nsytem = 'b'\r\n")
-    file = toml_file.read(path)
+    file = read_toml(path)
     assert file.values["title"] == "a"
     assert file.line_of("sytem") == 2
 
 
 def test_located_adds_the_place_to_a_usage_error_only(path: Path) -> None:
     path.write_text("[sampling]\ntop_p = 7\n")
-    file = toml_file.read(path)
+    file = read_toml(path)
     with (
         pytest.raises(UsageError, match=r"file\.toml, line 2: too\s?much$"),
-        file.located("top_p", "sampling"),
+        file.locate_errors("top_p", "sampling"),
     ):
         raise UsageError("too\nmuch")
-    with pytest.raises(ValueError, match="other"), file.located("top_p", "sampling"):
+    with pytest.raises(ValueError, match="other"), file.locate_errors("top_p", "sampling"):
         raise ValueError("other")
 
 
 def test_a_file_of_the_largest_size_is_read(path: Path) -> None:
-    path.write_bytes(b"#" * toml_file.SIZE_LIMIT)
-    assert toml_file.read(path).values == {}
+    path.write_bytes(b"#" * SIZE_LIMIT)
+    assert read_toml(path).values == {}
 
 
 def test_a_missing_file(path: Path) -> None:
-    assert toml_file.read(path, missing_ok=True).values == {}
+    assert read_toml(path, missing_ok=True).values == {}
     with pytest.raises(UsageError, match=r"file\.toml does not exist: check the name"):
-        toml_file.read(path)
+        read_toml(path)
 
 
 def test_a_folder_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="is not a file: move it away"):
-        toml_file.read(tmp_path)
+        read_toml(tmp_path)
 
 
 def test_a_pipe_is_refused_and_not_waited_for(path: Path) -> None:
     os.mkfifo(path)
     with pytest.raises(UsageError, match="is not a file"):
-        toml_file.read(path)
+        read_toml(path)
 
 
 def test_an_unreadable_file(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -128,7 +128,7 @@ def test_an_unreadable_file(path: Path, monkeypatch: pytest.MonkeyPatch) -> None
         raise PermissionError(13, "Permission denied")
 
     path.touch()
-    monkeypatch.setattr(Path, "open", refuse)
+    monkeypatch.setattr("qwen_chat.files.bounded_read.os.open", refuse)
     with pytest.raises(UsageError) as caught:
-        toml_file.read(path, missing_ok=True)
+        read_toml(path, missing_ok=True)
     assert str(caught.value) == (f"cannot read {path}: Permission denied; make it readable, or move it away")

@@ -14,9 +14,8 @@ from places import DATA
 
 from qwen_chat.errors import UsageError
 from qwen_chat.roles import Role, load_role, own_roles_dir, role_path
-from qwen_chat.roles import card_import as importing
-from qwen_chat.roles.card_import import import_card
-from qwen_chat.roles.character_card import Card
+from qwen_chat.roles.card_import import ImportedCard, import_card, parse_card
+from qwen_chat.roles.character_card import CharacterCard
 
 CARDS = DATA / "cards"
 
@@ -28,12 +27,12 @@ def card(name: str) -> Any:
 @pytest.fixture
 def keeper() -> Role:
     imported = import_card(CARDS / "keeper.v2.json")
-    assert imported.preset == load_role("mara-voss")
-    return imported.preset
+    assert imported.role == load_role("mara-voss")
+    return imported.role
 
 
 @pytest.fixture
-def archivist(tmp_path: Path) -> importing.Imported:
+def archivist(tmp_path: Path) -> ImportedCard:
     """A V3 card as editors write it: the V2 form beside the V3 form, which counts."""
     path = tmp_path / "Night Archive.png"
     old = {"name": "Old", "description": "The older form.", "first_mes": "Old."}
@@ -45,7 +44,7 @@ def archivist(tmp_path: Path) -> importing.Imported:
 
 def test_a_v2_card_in_json(keeper: Role) -> None:
     assert (keeper.title, keeper.character, keeper.use) == ("Mara Voss", "Mara Voss", "role play")
-    told = keeper.addressed_to("Ann")
+    told = keeper.fill_names("Ann")
     assert told.greeting == "*Mara Voss holds the door against the wind.* Come in, Ann, before the sea does."
     assert told.alternate_greetings[1].endswith('- Mara Voss"')
     assert told.system == (
@@ -72,16 +71,16 @@ def test_a_v2_card_in_png(tmp_path: Path) -> None:
     path = tmp_path / "card.png"
     path.write_bytes(picture(("Chara", embedded(card("courier.v2.json")))))
     imported = import_card(path)
-    assert imported.preset.name == "林晚舟"
+    assert imported.role.name == "林晚舟"
     assert imported.notes == ()
-    told = load_role("林晚舟").addressed_to("")
+    told = load_role("林晚舟").fill_names("")
     assert told.greeting == "（推门进来，斗篷滴着水）User？你的信，我走了三天三夜。"
     assert told.system.startswith("You are 林晚舟 in a role play with User.")
     assert "林晚舟是长风驿的信使" in told.system
 
 
-def test_a_v3_card_in_png_with_lore(archivist: importing.Imported) -> None:
-    told = archivist.preset.addressed_to("Ann")
+def test_a_v3_card_in_png_with_lore(archivist: ImportedCard) -> None:
+    told = archivist.role.fill_names("Ann")
     assert told.name == "elodie-the-archivist"
     assert told.title == "Élodie the Archivist"
     assert told.greeting == "Welcome, Ann. Which book did you come to forget?"
@@ -100,7 +99,7 @@ def test_a_v3_card_in_png_with_lore(archivist: importing.Imported) -> None:
     assert [entry.enabled for entry in told.lorebook.entries] == [True, True, False]
 
 
-def test_what_is_not_understood_is_told(archivist: importing.Imported) -> None:
+def test_what_is_not_understood_is_told(archivist: ImportedCard) -> None:
     assert archivist.notes == (
         "its maker says: Roll with {{roll:d6}} if you like.",
         "left out: 1 greeting for group chats",
@@ -111,7 +110,7 @@ def test_what_is_not_understood_is_told(archivist: importing.Imported) -> None:
         "not followed: @@role in 1 of the lore",
         "not followed: lore is looked for in what is said, not in other lore",
     )
-    first = archivist.report.splitlines()[0]
+    first = archivist.summary.splitlines()[0]
     assert first.startswith(
         "Élodie the Archivist is the role elodie-the-archivist now (1 greeting, 3 lore by keys): "
     )
@@ -124,15 +123,13 @@ def test_macros_that_stay_are_told() -> None:
         "description": "{{char}} rolls {{roll:d6}} at {{ time }}, {{user}}",
         "first_mes": "{{pick:a,b}}",
     }
-    notes = importing.parse(json.dumps(value).encode()).notes
+    notes = parse_card(json.dumps(value).encode()).notes
     assert notes == ("not filled in, only {{user}} and {{char}} are: {{pick}}, {{roll}}, {{time}}",)
 
 
 def test_a_newer_format_is_told() -> None:
     value = card("archivist.v3.json") | {"spec_version": "3.1"}
-    assert (
-        importing.parse(json.dumps(value).encode()).notes[0].startswith("made for version 3.1 of the format")
-    )
+    assert parse_card(json.dumps(value).encode()).notes[0].startswith("made for version 3.1 of the format")
 
 
 def test_a_v1_card() -> None:
@@ -143,13 +140,13 @@ def test_a_v1_card() -> None:
         "scenario": "",
         "first_mes": "Mew, <user>.",
     }
-    preset = importing.parse(b"\xef\xbb\xbf" + json.dumps(value).encode()).preset
-    assert preset.addressed_to("Ann").greeting == "Mew, Ann."
+    role = parse_card(b"\xef\xbb\xbf" + json.dumps(value).encode()).role
+    assert role.fill_names("Ann").greeting == "Mew, Ann."
 
 
 def test_tags_are_no_names_in_other_roles() -> None:
     system = "Put it between <user> and </user>, {{ USER }}."
-    assert Role("r", "R", system).addressed_to("Ann").system == "Put it between <user> and </user>, Ann."
+    assert Role("r", "R", system).fill_names("Ann").system == "Put it between <user> and </user>, Ann."
 
 
 def test_nothing_is_overwritten_unless_told(keeper: Role) -> None:
@@ -180,7 +177,7 @@ def test_a_title_that_no_file_can_have(tmp_path: Path) -> None:
     path.write_text(json.dumps({"name": "\u0410\u043b\u0438\u0441\u0430", "description": "D"}))
     with pytest.raises(UsageError, match="give the role a name of small letters with --name"):
         import_card(path)
-    assert import_card(path, "alisa").preset.title == "\u0410\u043b\u0438\u0441\u0430"
+    assert import_card(path, "alisa").role.title == "\u0410\u043b\u0438\u0441\u0430"
 
 
 HEADER = chunk(b"IHDR", bytes(13))
@@ -262,7 +259,7 @@ def test_a_broken_card(tmp_path: Path, data: bytes, message: str) -> None:
 def test_a_broken_lorebook(book: object, message: str) -> None:
     value = {"spec": "chara_card_v2", "data": {"name": "N", "character_book": book}}
     with pytest.raises(UsageError) as caught:
-        importing.parse(json.dumps(value).encode())
+        parse_card(json.dumps(value).encode())
     assert str(caught.value) == f"{message}: mend it in a card editor"
 
 
@@ -345,23 +342,23 @@ CARD = st.fixed_dictionaries(
 @settings(max_examples=300, deadline=None, database=None)
 @given(value=CARD | CARD_DATA | ANY)
 def test_any_json_is_a_role_that_its_file_can_hold_or_a_usage_error(value: object) -> None:
-    from qwen_chat.files import toml as toml_file
-    from qwen_chat.roles import role_file as files
-    from qwen_chat.roles.role_writer import to_toml
+    from qwen_chat.files.toml import parse_toml
+    from qwen_chat.roles.role_file import role_from_toml
+    from qwen_chat.roles.role_writer import role_to_toml
 
     try:
-        read = importing.parse(json.dumps(value).encode())
+        read = parse_card(json.dumps(value).encode())
     except UsageError as error:
         assert len(str(error).splitlines()) == 1  # noqa: PT017
         return
-    file = toml_file.parse(Path("role.toml"), to_toml(read.preset, "a comment"))
-    back = files.from_toml(file)
+    file = parse_toml(Path("role.toml"), role_to_toml(read.role, "a comment"))
+    back = role_from_toml(file)
     assert (back.title, back.system, back.greetings) == (
-        read.preset.title,
-        read.preset.system,
-        read.preset.greetings,
+        read.role.title,
+        read.role.system,
+        read.role.greetings,
     )
-    assert back.lorebook == read.preset.lorebook
+    assert back.lorebook == read.role.lorebook
     back.lorebook.relevant(["a", "b"])
 
 
@@ -394,6 +391,6 @@ def test_any_bytes_are_a_card_or_a_usage_error(data: bytes) -> None:
 
 def check_bytes(data: bytes) -> None:
     try:
-        assert isinstance(importing.parse(data), Card)
+        assert isinstance(parse_card(data), CharacterCard)
     except UsageError as error:
         assert len(str(error).splitlines()) == 1  # noqa: PT017

@@ -11,7 +11,7 @@ from scripted import ScriptedModel
 from qwen_chat.message import Message
 from qwen_chat.roles import Role, load_role, own_roles_dir
 from qwen_chat.roles.lorebook import Lore, Lorebook, estimated_tokens
-from qwen_chat.roles.role_writer import to_toml
+from qwen_chat.roles.role_writer import role_to_toml
 from qwen_chat.session.session import ChatSession
 from qwen_chat.settings import Settings
 from qwen_chat.storage.store import Store
@@ -128,7 +128,7 @@ def test_a_role_taken_later_has_its_names_and_lore() -> None:
 
 def test_a_chat_that_is_resumed_has_its_role_and_lore_again(tmp_path: Path) -> None:
     own_roles_dir().mkdir(parents=True)
-    (own_roles_dir() / "ada.toml").write_text(to_toml(ROLE))
+    (own_roles_dir() / "ada.toml").write_text(role_to_toml(ROLE))
     with closing(Store(tmp_path / "chats.db")) as store:
         first = ChatSession(
             ScriptedModel("well"), Settings(user_name="Bo"), store=store, role=load_role("ada")

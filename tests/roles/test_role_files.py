@@ -7,12 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qwen_chat.errors import UsageError
-from qwen_chat.files import toml as toml_file
+from qwen_chat.files.toml import parse_toml
 from qwen_chat.roles import Role, load_role, role_names
-from qwen_chat.roles import role_file as files
 from qwen_chat.roles.lorebook import Lore, Lorebook
 from qwen_chat.roles.probes import Probe
-from qwen_chat.roles.role_writer import to_toml
+from qwen_chat.roles.role_file import role_from_toml
+from qwen_chat.roles.role_writer import role_to_toml
 from qwen_chat.sampling import SamplingParams
 
 VALID = '''title = "Ada Quill"
@@ -79,7 +79,7 @@ ROLE = Role(
 
 
 def parsed(text: str) -> Role:
-    return files.from_toml(toml_file.parse(Path("ada.toml"), text))
+    return role_from_toml(parse_toml(Path("ada.toml"), text))
 
 
 def test_every_key_is_read() -> None:
@@ -87,8 +87,8 @@ def test_every_key_is_read() -> None:
 
 
 def test_what_is_written_is_read_again() -> None:
-    assert parsed(to_toml(ROLE, "by hand")) == ROLE
-    assert to_toml(Role("a", "T", "S")) == 'title = "T"\nsystem = "S"\n'
+    assert parsed(role_to_toml(ROLE, "by hand")) == ROLE
+    assert role_to_toml(Role("a", "T", "S")) == 'title = "T"\nsystem = "S"\n'
 
 
 WORDS = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1).map(str.strip).filter(bool)
@@ -105,7 +105,7 @@ WORDS = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1).map(
 def test_any_text_survives_its_file(text: str, keys: tuple[str, ...], order: int, enabled: bool) -> None:
     book = Lorebook((Lore(text, keys, order=order, enabled=enabled),))
     role = Role("ada", "T", text, greeting=text, alternate_greetings=(text,), lorebook=book)
-    assert parsed(to_toml(role)) == role
+    assert parsed(role_to_toml(role)) == role
 
 
 def test_names_are_filled_in_everywhere() -> None:
@@ -119,14 +119,14 @@ def test_names_are_filled_in_everywhere() -> None:
         character="Bess",
         lorebook=Lorebook((Lore("{{char}}", ("{{user}}",), ("{{char}}",)),)),
         probes=(Probe("p", ("Are you {{char}}?",), ("x",)),),
-    ).addressed_to("Ann")
+    ).fill_names("Ann")
     assert role.system == "Bess Bess Ann {{users}}"
     assert role.greetings == ("Ann", "Bess")
     assert role.examples == ("I, Ann",)
     assert role.lorebook.entries[0] == Lore("Bess", ("Ann",), ("Bess",))
     assert role.probes[0].say == ("Are you Bess?",)
-    assert Role("r", "Captain", "{{char}}").addressed_to("").system == "Captain"
-    assert Role("r", "R", "{{user}}").addressed_to("\\1 {{char}}").system == "\\1 {{char}}"
+    assert Role("r", "Captain", "{{char}}").fill_names("").system == "Captain"
+    assert Role("r", "R", "{{user}}").fill_names("\\1 {{char}}").system == "\\1 {{char}}"
 
 
 @pytest.mark.parametrize(

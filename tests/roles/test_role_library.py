@@ -53,8 +53,8 @@ def fault_of(roles: Path, content: str | bytes) -> str:
 def test_the_built_in_roles_cover_each_use_in_both_languages() -> None:
     found, problems = all_roles()
     assert problems == []
-    assert [preset.name for preset in found] == BUILT_IN == role_names()
-    assert {(preset.use, preset.language) for preset in found} == {
+    assert [role.name for role in found] == BUILT_IN == role_names()
+    assert {(role.use, role.language) for role in found} == {
         (use, language) for use in USES for language in LANGUAGES
     }
 
@@ -68,16 +68,16 @@ def test_each_english_role_has_a_chinese_twin() -> None:
 
 @pytest.mark.parametrize("name", BUILT_IN)
 def test_a_built_in_role_is_complete(name: str) -> None:
-    preset = load_role(name)
-    assert preset.language == ("zh" if name.endswith("-zh") else "en")
-    assert len(preset.examples) == 3
-    assert len(preset.system) <= 900, "a small model loses the thread of a longer prompt"
-    assert bool(CHINESE.search(preset.title + preset.system)) == (preset.language == "zh")
-    assert bool(preset.greeting) == (preset.use == "role play")
-    assert "\n" not in preset.greeting
-    temperature = preset.sampling.temperature
+    role = load_role(name)
+    assert role.language == ("zh" if name.endswith("-zh") else "en")
+    assert len(role.examples) == 3
+    assert len(role.system) <= 900, "a small model loses the thread of a longer prompt"
+    assert bool(CHINESE.search(role.title + role.system)) == (role.language == "zh")
+    assert bool(role.greeting) == (role.use == "role play")
+    assert "\n" not in role.greeting
+    temperature = role.sampling.temperature
     assert temperature is not None
-    assert temperature >= 0.8 if preset.use in ("role play", "language style") else temperature <= 0.9
+    assert temperature >= 0.8 if role.use in ("role play", "language style") else temperature <= 0.9
 
 
 def test_every_field_is_read(roles: Path) -> None:
@@ -104,7 +104,7 @@ def test_an_own_role_comes_before_a_built_in_one(roles: Path) -> None:
     (roles / "pirate.toml").write_text(VALID)
     assert load_role("pirate").title == "Miller"
     assert role_names() == before
-    assert [preset.title for preset in all_roles()[0] if preset.name == "pirate"] == ["Miller"]
+    assert [role.title for role in all_roles()[0] if role.name == "pirate"] == ["Miller"]
 
 
 def test_an_own_role_may_have_a_chinese_name(roles: Path) -> None:
@@ -126,7 +126,7 @@ def test_a_broken_file_does_not_hide_the_others(roles: Path) -> None:
     (roles / ".good.toml").write_text("an editor's own")
     (roles / "notes.txt").write_text("not a role")
     found, problems = all_roles()
-    assert {preset.name for preset in found} == {*BUILT_IN, "good"}
+    assert {role.name for role in found} == {*BUILT_IN, "good"}
     assert len(problems) == 2
     assert "My Role.toml: a role's file name has only small letters, digits, - and _" in problems[0]
     assert "broken.toml, line 1: not TOML" in problems[1]
@@ -138,7 +138,7 @@ def test_an_unreadable_folder_leaves_the_built_in_roles(roles: Path) -> None:
     roles.rmdir()
     roles.write_text("a file where the folder should be")
     found, problems = all_roles()
-    assert [preset.name for preset in found] == BUILT_IN
+    assert [role.name for role in found] == BUILT_IN
     assert problems == [f"cannot read the folder {roles}: Not a directory; make it a readable folder"]
     with pytest.raises(UsageError, match="cannot read the folder"):
         role_names()

@@ -9,7 +9,7 @@ from scripted import ScriptedModel
 
 from qwen_chat import commands
 from qwen_chat.errors import RefusedError
-from qwen_chat.files.text import MAX_BYTES
+from qwen_chat.files.bounded_read import MAX_TEXT_BYTES
 from qwen_chat.model.llamacpp import LlamaCppModel
 from qwen_chat.session.attachments import (
     Attachment,
@@ -108,7 +108,7 @@ def test_a_question_is_found_again() -> None:
         (b"a\0b", "x.bin is not text: it holds NUL bytes"),
         ("é".encode("latin-1"), "x.bin is not UTF-8 text (byte 0)"),
         (b" \n", "x.bin is empty"),
-        (b"x" * (MAX_BYTES + 1), "x.bin is larger than 8 MiB"),
+        (b"x" * (MAX_TEXT_BYTES + 1), "x.bin is larger than 8 MiB"),
     ],
     ids=["nul", "latin-1", "empty", "giant"],
 )

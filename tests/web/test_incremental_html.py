@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from qwen_chat.export.markdown_html import to_body
-from qwen_chat.text import visible
+from qwen_chat.text import strip_controls
 from qwen_chat.web.incremental_html import GrowingText, Patch, Sent
 
 ANSWER = """# Tides
@@ -97,7 +97,7 @@ def test_nothing_new_is_nothing_to_send() -> None:
 @given(st.text(alphabet="ab `*_#>-|$()\n1.🌊潮<&\t", max_size=120), st.integers(1, 9))
 def test_no_letter_is_lost_or_doubled(text: str, size: int) -> None:
     page = grown(text, size)
-    assert letters(page.closed + page.open) == letters(to_body(visible(text)))
+    assert letters(page.closed + page.open) == letters(to_body(strip_controls(text)))
 
 
 def letters(html: str) -> list[str]:

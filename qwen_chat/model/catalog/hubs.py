@@ -12,6 +12,7 @@ from qwen_chat.model.catalog import gguf_names
 from qwen_chat.model.formats.checkpoint import read_checkpoint
 from qwen_chat.model.formats.gguf import parts
 from qwen_chat.model.formats.supported import refuse
+from qwen_chat.text import format_size
 
 # Python files and pickles can run code: neither is ever fetched.
 _FETCHED = (".safetensors", ".json", ".tiktoken", ".txt", ".model", ".jinja")
@@ -111,7 +112,7 @@ def _check_room(repo: str, client: Hub, names: list[str]) -> None:
     free = shutil.disk_usage(place).free
     if wanted and wanted + _KEPT_FREE > free:
         raise ModelLoadError(
-            f"{repo} needs {wanted / 1e9:.1f} GB in {client.cache}, where {free / 1e9:.1f} GB are free: "
+            f"{repo} needs {format_size(wanted)} in {client.cache}, where {format_size(free)} are free: "
             f"make room there, or set {client.setting} to another folder"
         )
 

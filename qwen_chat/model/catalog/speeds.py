@@ -4,16 +4,16 @@ It is a convenience: what cannot be read or written is passed over in silence.
 """
 
 import json
-import os
 import time
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 from typing import Any
 
 from qwen_chat.errors import QwenChatError
-from qwen_chat.files.paths import private_file, state_dir
+from qwen_chat.files.atomic_write import write_atomic
+from qwen_chat.files.bounded_read import read_bounded
+from qwen_chat.files.paths import state_dir
 from qwen_chat.message import Usage
 from qwen_chat.model.formats.gguf import parts
 
@@ -49,8 +49,7 @@ def record(checkpoint: Path, usage: Usage) -> None:
 def recorded() -> dict[Path, Speed]:
     """Return what is known, by the resolved path of the file or folder; the newest last."""
     try:
-        with (state_dir() / "speeds.json").open("rb") as file:
-            values = json.loads(file.read(_SIZE_LIMIT))
+        values = json.loads(read_bounded(state_dir() / "speeds.json", _SIZE_LIMIT))
     except (OSError, ValueError, RecursionError, QwenChatError):
         return {}
     entries = values.items() if isinstance(values, dict) else ()
@@ -83,12 +82,5 @@ def _speed(value: Any) -> Speed | None:  # noqa: ANN401 - a file may say anythin
 
 def _write(known: dict[Path, Speed]) -> None:
     newest = list(known.items())[-_KEPT:]
-    target = private_file(state_dir() / "speeds.json")
-    with NamedTemporaryFile("w", encoding="utf-8", dir=target.parent, delete=False) as file:
-        try:
-            json.dump({str(path): asdict(speed) for path, speed in newest}, file)
-            file.close()
-            os.replace(file.name, target)  # noqa: PTH105 - `file.name` is a text
-        except BaseException:
-            Path(file.name).unlink(missing_ok=True)
-            raise
+    values = {str(path): asdict(speed) for path, speed in newest}
+    write_atomic(state_dir() / "speeds.json", json.dumps(values), owner_only=True)

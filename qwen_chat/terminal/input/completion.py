@@ -122,9 +122,9 @@ def _choices(words: Iterable[str], begun: str) -> Iterator[Completion]:
 
 
 def _roles(begun: str) -> Iterator[Completion]:
-    for preset in all_roles()[0]:
-        if preset.name.startswith(begun):
-            yield Completion(preset.name, -len(begun), display_meta=preset.title)
+    for role in all_roles()[0]:
+        if role.name.startswith(begun):
+            yield Completion(role.name, -len(begun), display_meta=role.title)
 
 
 def _paths(begun: str, replaced: str, written: Callable[[str], str]) -> Iterator[Completion]:

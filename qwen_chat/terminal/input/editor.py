@@ -8,7 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from qwen_chat.errors import UsageError
-from qwen_chat.files.text import read_text
+from qwen_chat.files.bounded_read import read_text
 
 _USUAL = ("editor", "nano", "vim", "vi", "notepad")
 

@@ -16,7 +16,7 @@ from prompt_toolkit.utils import get_cwidth
 from qwen_chat.errors import UsageError
 from qwen_chat.terminal.input.editor import edited
 from qwen_chat.terminal.input.multiline import goes_on, harmless, next_line
-from qwen_chat.text import printable
+from qwen_chat.text import strip_controls
 
 
 def bindings(*, spoken: bool = False) -> KeyBindingsBase:
@@ -122,7 +122,7 @@ def _edited_or_told(text: str) -> str:
     try:
         return harmless(edited(text))
     except UsageError as error:
-        sys.stdout.write(f"{printable(str(error))}\n")
+        sys.stdout.write(f"{strip_controls(str(error))}\n")
         sys.stdout.flush()
         return text
 

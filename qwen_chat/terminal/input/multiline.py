@@ -2,7 +2,7 @@
 
 import re
 
-from qwen_chat.text import printable
+from qwen_chat.text import strip_controls, unify_line_breaks
 
 _NO_CHARACTER = re.compile("[\ud800-\udfff]")
 """How bytes come that are not UTF-8."""
@@ -36,7 +36,7 @@ def message(typed: str) -> str:
 
 def harmless(text: str) -> str:
     """Return text as lines of characters: no control characters, and no bytes that are not UTF-8."""
-    return _NO_CHARACTER.sub("\ufffd", printable(text.replace("\r\n", "\n").replace("\r", "\n")))
+    return _NO_CHARACTER.sub("\ufffd", strip_controls(unify_line_breaks(text)))
 
 
 def _escaped(text: str) -> bool:

@@ -26,7 +26,7 @@ from rich.console import Console
 from rich.text import Text
 
 from qwen_chat.commands import Choice, Picking
-from qwen_chat.text import printable
+from qwen_chat.text import strip_controls
 
 _HELP = "↑ ↓ move · type to filter · Enter takes · Esc leaves"
 _LIST_ROWS = 14
@@ -162,7 +162,7 @@ class _Picker:
 
 
 def _shown(choice: Choice) -> Choice:
-    return Choice(choice.value, printable(choice.title), printable(choice.preview))
+    return Choice(choice.value, strip_controls(choice.title), strip_controls(choice.preview))
 
 
 def _wrapped(text: str, width: int) -> Sequence[str]:

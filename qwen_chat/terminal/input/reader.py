@@ -27,7 +27,7 @@ from qwen_chat.terminal.input.completion import ChatCompleter
 from qwen_chat.terminal.input.keys import bindings
 from qwen_chat.terminal.input.multiline import message
 from qwen_chat.terminal.input.typeahead import Typeahead, mark_pastes, send_nothing_yet
-from qwen_chat.text import printable
+from qwen_chat.text import strip_controls
 
 _CONTINUATION = "... "
 _VI_ESCAPE_SECONDS = 0.05
@@ -153,7 +153,7 @@ def _output(*, spoken: bool) -> Output:
 
 
 def _say(text: str) -> None:
-    sys.stdout.write(f"{printable(text)}\n")
+    sys.stdout.write(f"{strip_controls(text)}\n")
     sys.stdout.flush()
 
 

@@ -16,7 +16,7 @@ from qwen_chat.terminal.markdown.code import CodeLines
 from qwen_chat.terminal.markdown.inline import inline
 from qwen_chat.terminal.markdown.latex import to_unicode
 from qwen_chat.terminal.markdown.rows import Margin, wrapped
-from qwen_chat.text import printable
+from qwen_chat.text import strip_controls
 
 _FENCE = re.compile(r"(?P<indent> *)(?P<fence>`{3,}(?=[^`]*$)|~{3,}) *(?P<language>[\w+#.-]*).*")
 _HEADING = re.compile(r" {0,3}(?P<level>#{1,6})[ \t]+(?P<text>.*?)[ \t]*#*[ \t]*")
@@ -189,7 +189,7 @@ class Blocks:
             row
             for line in lines
             for row in self._wrapped(
-                Text(printable(to_unicode(line.strip())), _FORMULA, end=""),
+                Text(strip_controls(to_unicode(line.strip())), _FORMULA, end=""),
                 self.width,
                 Margin(margin, margin),
             )
@@ -204,7 +204,7 @@ class Blocks:
     def _open_fence(self, found: re.Match[str]) -> Iterator[Text]:
         language = found["language"]
         self._fence = found["fence"][0], found["fence"], len(found["indent"]), CodeLines(language)
-        yield from self._spaced([self._mark(found["fence"] + printable(language))])
+        yield from self._spaced([self._mark(found["fence"] + strip_controls(language))])
 
     def _code(self, line: str) -> Iterator[Text]:
         if self._fence is None:

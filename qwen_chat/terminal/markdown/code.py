@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from rich.style import Style
 from rich.text import Text
 
-from qwen_chat.text import printable
+from qwen_chat.text import strip_controls
 
 if TYPE_CHECKING:
     from pygments.lexer import Lexer
@@ -45,7 +45,7 @@ class CodeLines:
 
     def peek(self, source: str) -> Text:
         """Return a line that may grow."""
-        source = printable(source).expandtabs(4)
+        source = strip_controls(source).expandtabs(4)
         if self._lexer is None:
             return Text(source, end="")
         whole = "\n".join([*self._before, source]) + "\n"

@@ -9,7 +9,7 @@ from rich.style import Style
 from rich.text import Text
 
 from qwen_chat.terminal.markdown.latex import replace_formulae
-from qwen_chat.text import printable
+from qwen_chat.text import strip_controls
 
 if TYPE_CHECKING:
     from markdown_it import MarkdownIt
@@ -36,7 +36,7 @@ def inline(line: str, style: Style | None = None) -> Text:
         formulae.append(formula)
         return f"{_BEGIN}{len(formulae) - 1}{_END}"
 
-    source = printable(line).expandtabs(4)
+    source = strip_controls(line).expandtabs(4)
     if _BEGIN not in source:
         source = replace_formulae(source, put)
     builder = _Builder(style or Style(), formulae)
@@ -77,14 +77,14 @@ class _Builder:
     def _append(self, text: str, style: Style) -> None:
         for number, part in enumerate(_HOLE.split(text)):
             if number % 2 and int(part) < len(self._formulae):
-                self.text.append(printable(self._formulae[int(part)]), style + _FORMULA)
+                self.text.append(strip_controls(self._formulae[int(part)]), style + _FORMULA)
             else:
                 # Markdown's &#27; is an escape character.
-                self.text.append(printable(part), style)
+                self.text.append(strip_controls(part), style)
 
     def _name_target(self, href: str, start: int) -> None:
         if href and href.removeprefix("mailto:") != self.text.plain[start:]:
-            self.text.append(f" ({printable(href)})", self._styles[-1] + _DIM)
+            self.text.append(f" ({strip_controls(href)})", self._styles[-1] + _DIM)
 
 
 @cache

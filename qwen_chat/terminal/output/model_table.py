@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from qwen_chat.model.catalog.inventory import Entry
 from qwen_chat.model.catalog.machine import Machine
-from qwen_chat.text import printable
+from qwen_chat.text import format_size, strip_controls
 
 _HEAD = ("", "on disk", "weights", "context", "fits, memory", "tokens/s")
 _RIGHT = (1, 2, 3)
@@ -26,7 +26,7 @@ def lines(entries: Sequence[Entry], machine: Machine) -> Iterator[str]:
         yield from _legend(usable, machine)
     for entry in entries:
         if entry.fault:
-            yield printable(f"{_name(entry)}: {entry.fault}")
+            yield strip_controls(f"{_name(entry)}: {entry.fault}")
 
 
 def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
@@ -42,8 +42,8 @@ def _cells(entry: Entry, machine: Machine) -> tuple[str, ...]:
     assert survey is not None  # noqa: S101 - for the type checker: those without have no row
     read = f", reads {speed.read:,.0f}" if speed and speed.read else ""
     return (
-        printable(survey.kind),
-        _size(survey.file_bytes),
+        strip_controls(survey.kind),
+        format_size(survey.file_bytes),
         _count(survey.parameters),
         f"{survey.context_length:,}" if survey.context_length else "?",
         f"{entry.fits(machine)}, {_memory(entry)}",
@@ -55,27 +55,23 @@ def _name(entry: Entry) -> str:
     """Return what to write after `-c`."""
     stored = entry.stored
     elsewhere = f" --hub {stored.hub}" if stored.named and stored.hub != "huggingface" else ""
-    return printable(f"{stored.checkpoint}{elsewhere}")
+    return strip_controls(f"{stored.checkpoint}{elsewhere}")
 
 
 def _memory(entry: Entry) -> str:
     least, most = entry.memory or (0, 0)
     known = entry.survey is not None and entry.survey.token_bytes is not None
-    amount = _size(most) if least == most else f"{_size(least)} to {_size(most)}"
+    amount = format_size(most) if least == most else f"{format_size(least)} to {format_size(most)}"
     return amount if known else f"{amount} + context"
 
 
 def _legend(entries: Sequence[Entry], machine: Machine) -> Iterator[str]:
     contexts = sorted({entry.context for entry in entries})
     counted = f"{contexts[0]:,}" if len(contexts) == 1 else f"{contexts[0]:,} to {contexts[-1]:,}"
-    total, free = _size(machine.total), _size(machine.free)
+    total, free = format_size(machine.total), format_size(machine.free)
     yield f"Memory: for the weights and {counted} tokens of context; GPUs are not counted."
     yield f"This machine has {total}, {free} of it free. Tokens/s: measured in the last chat."
 
 
 def _count(weights: int) -> str:
     return f"{weights / 1e9:.1f} B" if weights >= 1e9 else f"{weights / 1e6:.1f} M"
-
-
-def _size(amount: int) -> str:
-    return f"{amount / 1e9:.1f} GB" if amount >= 1e9 else f"{amount / 1e6:,.0f} MB"

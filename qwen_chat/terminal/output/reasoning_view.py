@@ -8,6 +8,7 @@ from rich.text import Text
 
 from qwen_chat.terminal.markdown.rows import Margin, wrapped
 from qwen_chat.terminal.output.live_region import Tail
+from qwen_chat.text import plural
 
 _ROWS = 4
 _MARGIN = Margin("  ", "  ")
@@ -33,7 +34,7 @@ class Tally:
     def told(self) -> str:
         """Return the line that stands for it all."""
         seconds = time.monotonic() - self._started
-        return f"thought for {seconds:.1f} s ({self._words:,} word{'s' * (self._words != 1)})"
+        return f"thought for {seconds:.1f} s ({plural(self._words, 'word')})"
 
 
 class ThoughtsWindow:

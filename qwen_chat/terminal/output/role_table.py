@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from qwen_chat.evaluation.role_probes import Verdict
-from qwen_chat.text import printable
+from qwen_chat.text import strip_controls
 
 _PLAIN_WIDTH = 120
 _BRIEF = 120
@@ -24,7 +24,7 @@ def show(verdicts: Sequence[Verdict], *, plain: bool) -> None:
     for name in ("role", "probe", "verdict", "what it said"):
         table.add_column(name, overflow="fold")
     for verdict in verdicts:
-        table.add_row(verdict.role, Text(printable(verdict.probe.name)), _mark(verdict), _said(verdict))
+        table.add_row(verdict.role, Text(strip_controls(verdict.probe.name)), _mark(verdict), _said(verdict))
     console.print(table)
 
 
@@ -37,8 +37,8 @@ def _mark(verdict: Verdict) -> Text:
 def _said(verdict: Verdict) -> Text:
     """Return the first answer that fails, or else the first one."""
     run = next((run for run in verdict.runs if run.faults), verdict.runs[0])
-    said = " ".join(printable(run.said).split())
+    said = " ".join(strip_controls(run.said).split())
     text = Text(said if len(said) <= _BRIEF else said[: _BRIEF - 1] + "…")
     if run.faults:
-        text.append("\n" * bool(said) + printable("; ".join(run.faults)), "red")
+        text.append("\n" * bool(said) + strip_controls("; ".join(run.faults)), "red")
     return text

@@ -13,7 +13,7 @@ from qwen_chat.terminal.output.live_region import Tail
 from qwen_chat.terminal.output.plain import Notice, Raw, Sentences
 from qwen_chat.terminal.output.reasoning_view import FoldedThoughts, ThoughtsWindow
 from qwen_chat.terminal.output.render import Rendered
-from qwen_chat.text import printable
+from qwen_chat.text import plural, strip_controls
 
 Look = Literal["markdown", "plain", "spoken"]
 """How an answer is shown: as Markdown with styles, as it is written, or in sentences for a screen reader."""
@@ -61,13 +61,13 @@ class _Printer:
 
     def add(self, delta: Delta) -> None:
         if delta.waiting is not None:
-            self.wait_for(f"waiting: {delta.waiting} answer{'s' * (delta.waiting != 1)} before this one")
+            self.wait_for(f"waiting: {plural(delta.waiting, 'answer')} before this one")
         if delta.prefill is not None:
             self._progress(delta.prefill)
         if delta.reasoning:
-            self._write(printable(delta.reasoning), reasoning=True)
+            self._write(strip_controls(delta.reasoning), reasoning=True)
         if delta.text:
-            self._write(printable(delta.text), reasoning=False)
+            self._write(strip_controls(delta.text), reasoning=False)
         if self._writer is not None and not (delta.reasoning or delta.text):
             self._writer.feed("")  # what came last may not be on the screen
         self._stdout.flush()
@@ -80,11 +80,11 @@ class _Printer:
         """Show where an answer goes on: the last line of what there is."""
         if text:
             self._writer = answer = self._answer()
-            answer.go_on_from(printable(text))
+            answer.go_on_from(strip_controls(text))
 
     def wait_for(self, status: str) -> None:
         if self._look == "markdown" and self._writer is None:
-            self._tail.draw([], [Text(printable(status), "dim", end="")])
+            self._tail.draw([], [Text(strip_controls(status), "dim", end="")])
             self._waits = True
 
     def _progress(self, prefill: Prefill) -> None:

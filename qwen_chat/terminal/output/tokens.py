@@ -8,7 +8,7 @@ from rich.text import Text
 
 from qwen_chat.commands.table import TokenView
 from qwen_chat.message import Token
-from qwen_chat.text import printable
+from qwen_chat.text import strip_controls
 
 _BOXES = ("#000000 on #a9c7ea", "#000000 on #a8d5ba")
 _CONTROL = "bold #ffffff on #7a3fd0"
@@ -19,7 +19,7 @@ def draw(view: TokenView, console: Console, *, plain: bool) -> None:
     """Print tokens under their headings; without colours, bars stand between them."""
     for heading, tokens in view.stretches:
         if heading:
-            console.print(Text(printable(heading), style="" if plain else "bold"))
+            console.print(Text(strip_controls(heading), style="" if plain else "bold"))
         if view.detailed:
             console.print(_table(tokens, plain=plain))
         else:
@@ -37,7 +37,7 @@ def _boxed(tokens: Sequence[Token]) -> Text:
 
 def _barred(tokens: Sequence[Token]) -> Text:
     parts = [f"⟦{shown}⟧" if token.control else shown for shown, token in _readable(tokens)]
-    return Text("|".join(printable(part) for part in parts))
+    return Text("|".join(strip_controls(part) for part in parts))
 
 
 def _table(tokens: Sequence[Token], *, plain: bool) -> Table:
@@ -59,4 +59,4 @@ def _readable(tokens: Sequence[Token]) -> Iterator[tuple[str, Token]]:
 
 
 def _visible(text: str) -> str:
-    return printable(text.replace("\n", "⏎").replace("\t", "⇥"))
+    return strip_controls(text.replace("\n", "⏎").replace("\t", "⇥"))

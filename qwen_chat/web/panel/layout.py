@@ -9,13 +9,13 @@ from typing import Any
 
 import gradio as gr
 
+from qwen_chat.roles.role_form import LONGEST
 from qwen_chat.sampling import MEANINGS
 from qwen_chat.session.users import People
 from qwen_chat.settings import SPECS, THINKING
 from qwen_chat.web.panel.context import Asked
 from qwen_chat.web.panel.model_events import ModelEvents
 from qwen_chat.web.panel.role_events import RoleEvents
-from qwen_chat.web.panel.role_form import LONGEST
 from qwen_chat.web.panel.settings_events import LIMITS, SLIDERS, Parameter, Sampling, System, Thinking
 from qwen_chat.web.panel.texts import word
 

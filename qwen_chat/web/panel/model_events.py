@@ -11,6 +11,7 @@ from qwen_chat.model.catalog.machine import Machine, this_machine
 from qwen_chat.session.session import ChatSession
 from qwen_chat.session.users import Person
 from qwen_chat.settings import SPECS, InForce, Settings, in_force, read_layers
+from qwen_chat.text import format_size
 from qwen_chat.web.panel.context import Asked, Line, fault_of, is_loading, is_ready, plain
 from qwen_chat.web.panel.model_switch import Models
 from qwen_chat.web.panel.settings_events import Update
@@ -164,5 +165,5 @@ def _usable() -> list[Entry]:
 def _label(entry: Entry, machine: Machine) -> str:
     stored, survey = entry.stored, entry.survey
     name = stored.checkpoint if stored.named else stored.path.name
-    size = f"{survey.file_bytes / 1e9:.1f} GB" if survey is not None else ""
+    size = format_size(survey.file_bytes) if survey is not None else ""
     return " · ".join(filter(None, (name, size, _FITS[entry.fits(machine)])))

@@ -7,10 +7,15 @@ import gradio as gr
 
 from qwen_chat.errors import UsageError
 from qwen_chat.roles import all_roles, load_role
-from qwen_chat.roles.card_import import SIZE_LIMIT
-from qwen_chat.web.panel import role_form as own_roles
+from qwen_chat.roles.role_form import (
+    RoleForm,
+    delete_role,
+    import_uploaded_card,
+    is_own_role,
+    read_form,
+    save_role,
+)
 from qwen_chat.web.panel.context import Asked, Line, plain
-from qwen_chat.web.panel.role_form import Form
 from qwen_chat.web.panel.settings_events import Update
 from qwen_chat.web.panel.texts import word
 
@@ -35,15 +40,15 @@ class RoleEvents:
         if not name or not self._asked.alone(request):
             return *_nothing(), gr.skip(), ""
         with line:
-            form = own_roles.form_of(name)
-            if not own_roles.is_own(name):
+            form = read_form(name)
+            if not is_own_role(name):
                 line.text = word("built in: saving keeps a copy of it as your own")
-            return *astuple(form), gr.update(interactive=own_roles.is_own(name)), line.text
+            return *astuple(form), gr.update(interactive=is_own_role(name)), line.text
         return *_nothing(), gr.skip(), line.text
 
     def new(self) -> tuple[Update, ...]:
         """Empty the form, for a role that is none yet."""
-        return gr.update(value=None), *astuple(Form()), gr.update(interactive=False), ""
+        return gr.update(value=None), *astuple(RoleForm()), gr.update(interactive=False), ""
 
     def save(  # noqa: PLR0917 - one for each field of the form
         self,
@@ -59,7 +64,7 @@ class RoleEvents:
         """Keep what the form says."""
         with (line := Line()):
             self._check_alone(request)
-            role = own_roles.save(Form(name, title, system, greeting, examples, sampling), was or "")
+            role = save_role(RoleForm(name, title, system, greeting, examples, sampling), was or "")
             said = f"{word('saved; new conversations can be held in it')}: {plain(role.title)}"
             return _listed(role.name), gr.update(interactive=True), said
         return gr.skip(), gr.skip(), line.text
@@ -68,9 +73,9 @@ class RoleEvents:
         """Delete the role that the form was filled from."""
         with (line := Line()):
             self._check_alone(request)
-            own_roles.remove(name or "")
+            delete_role(name or "")
             said = f"{word('deleted')}: {plain(name or '')}"
-            return _listed(None), *astuple(Form()), gr.update(interactive=False), said
+            return _listed(None), *astuple(RoleForm()), gr.update(interactive=False), said
         return gr.skip(), *_nothing(), gr.skip(), line.text
 
     def import_card(self, path: str | None, request: gr.Request) -> tuple[Update, ...]:
@@ -80,11 +85,11 @@ class RoleEvents:
             self._check_alone(request)
             if path is None:
                 raise UsageError("no file was sent")
-            imported = own_roles.import_card(Path(path).name, _bytes(Path(path)))
-            name = imported.preset.name
+            imported = import_uploaded_card(Path(path))
+            name = imported.role.name
             notes = "".join(f"  \n{plain(note)}" for note in imported.notes)
-            said = f"{word('imported')}: {plain(imported.preset.title)}{notes}"
-            return _listed(name), *astuple(own_roles.form_of(name)), gr.update(interactive=True), said
+            said = f"{word('imported')}: {plain(imported.role.title)}{notes}"
+            return _listed(name), *astuple(read_form(name)), gr.update(interactive=True), said
         return gr.skip(), *_nothing(), gr.skip(), line.text
 
     def play(self, chat: str, name: str | None, request: gr.Request) -> str:
@@ -105,19 +110,11 @@ class RoleEvents:
 def _listed(*chosen: str | None) -> Update:
     """Return the list, with another role chosen where one is given; what cannot be read is left out."""
     found, _ = all_roles()
-    own = [(f"★ {role.title}", role.name) for role in found if own_roles.is_own(role.name)]
-    built_in = [(role.title, role.name) for role in found if not own_roles.is_own(role.name)]
+    own = [(f"★ {role.title}", role.name) for role in found if is_own_role(role.name)]
+    built_in = [(role.title, role.name) for role in found if not is_own_role(role.name)]
     choices = [*own, *built_in]
     return gr.update(choices=choices, value=chosen[0]) if chosen else gr.update(choices=choices)
 
 
 def _nothing() -> tuple[Update, ...]:
     return (gr.skip(),) * _FIELDS
-
-
-def _bytes(path: Path) -> bytes:
-    try:
-        with path.open("rb") as file:
-            return file.read(SIZE_LIMIT + 1)
-    except OSError as error:
-        raise UsageError(f"{path.name} cannot be read: {error.strerror or error}") from None

@@ -12,7 +12,7 @@ from qwen_chat.errors import UsageError
 from qwen_chat.message import Think
 from qwen_chat.sampling import NAMES, SamplingParams
 from qwen_chat.session.session import ChatSession
-from qwen_chat.web.panel import text_lines as lines
+from qwen_chat.text import join_texts, split_texts
 from qwen_chat.web.panel.context import Asked, Line, is_ready
 from qwen_chat.web.panel.texts import word
 from qwen_chat.web.schemas import MAX_MESSAGE
@@ -77,7 +77,7 @@ class Parameter:
     def _change(self, session: ChatSession, value: object) -> None:
         if value == self._shown(session.effective_params):
             return  # a field that is only passed through stays at its default
-        given = (lines.split(str(value or "")) or None) if self.name == "stop" else value
+        given = (split_texts(str(value or "")) or None) if self.name == "stop" else value
         if given is None:
             session.configure(SamplingParams(), frozenset({self.name}))
         else:
@@ -94,7 +94,7 @@ class Parameter:
     def _shown(self, params: SamplingParams) -> object:
         value = getattr(params, self.name)
         if self.name == "stop":
-            return lines.joined(value or ())
+            return join_texts(value or ())
         return _OFF.get(self.name, 0.0) if value is None and self.name in SLIDERS else value
 
 
