@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 from qwen_chat.errors import UsageError
-from qwen_chat.message import FinishReason, Message, Usage
+from qwen_chat.message import Attachment, FinishReason, Message, Usage
 from qwen_chat.text import plural
 
 _TITLE_LENGTH = 60
@@ -42,9 +42,11 @@ class History:
     Regenerate, edit, undo and fork are moves of the head; no move forgets a node.
     """
 
-    def __init__(self, id: str | None = None, title: str = "") -> None:
+    def __init__(self, id: str | None = None, title: str = "", role: str | None = "") -> None:
         self.id = id or uuid.uuid4().hex[:12]
         self.title = title
+        self.role = role
+        """The name of the role that the model plays, "" for none; None where an old store did not keep it."""
         self.head: str | None = None
         self.system: Node | None = None
         self._nodes: dict[str, Node] = {}
@@ -52,10 +54,17 @@ class History:
 
     @classmethod
     def restore(
-        cls, id: str, title: str, nodes: Iterable[Node], head: str | None, system: str | None
+        cls,
+        id: str,
+        title: str,
+        nodes: Iterable[Node],
+        head: str | None,
+        system: str | None,
+        *,
+        role: str | None = "",
     ) -> "History":
         """Rebuild a conversation from what was kept of it; what has lost its parent begins a branch."""
-        history = cls(id, title)
+        history = cls(id, title, role)
         for node in nodes:
             history._put(node if history._speaks(node.parent) else replace(node, parent=None))
         kept = history._nodes.get(system) if system else None
@@ -164,12 +173,16 @@ class History:
                 return node
         raise UsageError("nothing to answer again: ask something first")
 
-    def edit(self, number: int, text: str) -> Node:
-        """Say message `number` of the branch in view (from 1) differently, in a new branch."""
-        old = self.numbered(number)
+    def edit(self, node_id: str, text: str, attachments: Iterable[Attachment] = ()) -> Node:
+        """Add another version of a message, in a new branch, and move the head to it.
+
+        Raises: UsageError when the conversation has no such message.
+        """
+        self.move(node_id)
+        old = self._nodes[node_id]
         self.head = old.parent
         answer = replace(old.answer, finish_reason="stop", usage=None) if old.answer else None
-        return self.add(Message(old.message.role, text), answer)
+        return self.add(Message(old.message.role, text, attachments=tuple(attachments)), answer)
 
     def numbered(self, number: int) -> Node:
         """Return message `number` of the branch in view, counted from 1.

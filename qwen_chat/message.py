@@ -1,47 +1,82 @@
-"""The values that travel between sessions and engines; they are frozen and know nothing."""
+"""The values that sessions and engines exchange; they are frozen and depend on no other module."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-MessageRole = Literal["system", "user", "assistant"]
+MessageRole = Literal["system", "user", "assistant", "tool"]
 
-FinishReason = Literal["stop", "length", "context", "interrupted", "error"]
-"""Why an answer ended: by itself, at max_new_tokens, at the end of the context, by a person
-(or a killed process), by a fault."""
+FinishReason = Literal["stop", "length", "context", "tool_calls", "interrupted", "error"]
+"""Why an answer ended: the model ended it, it reached max_new_tokens, the context was full, the model
+called tools, a person stopped it (or its process was killed), an error occurred."""
 
 Think = Literal["auto", "on", "off"]
-"""Whether a model that can reason first is to do so; auto leaves it to its template."""
+"""Whether a model that can reason does so before it answers; "auto" leaves it to the chat template."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """A text file that belongs to a message; `name` is the name or path that the person gave."""
+
+    name: str
+    text: str
+
+    @property
+    def lines(self) -> int:
+        """The number of its lines."""
+        return len(self.text.splitlines())
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCall:
+    """A call of a tool by a model; `arguments` is JSON text as the model wrote it, which may be invalid."""
+
+    id: str
+    name: str
+    arguments: str
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One message of a prompt."""
+    """One message of a conversation: `content` is the typed or generated text, without attached files."""
 
     role: MessageRole
     content: str
     reasoning: str = ""
+    tool_calls: tuple[ToolCall, ...] = ()
+    """The tools that an assistant's message calls."""
+    tool_call_id: str = ""
+    """The call that a message of the role "tool" is the result of."""
+    name: str = ""
+    """The tool that a message of the role "tool" comes from."""
+    attachments: tuple[Attachment, ...] = ()
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether a model has nothing to read in it."""
+        return not (self.content or self.tool_calls or self.attachments or self.role == "tool")
 
 
 @dataclass(frozen=True, slots=True)
 class Tool:
-    """What a model may ask to be called; `parameters` is the JSON schema of its arguments."""
+    """A tool that a model may call; `parameters` is the JSON schema of its arguments."""
 
     name: str
     description: str
     parameters: Mapping[str, Any]
 
     def as_json(self) -> dict[str, Any]:
-        """Return it as chat templates expect it, which is OpenAI's form."""
+        """Return the tool in OpenAI's form, which chat templates expect."""
         function = {"name": self.name, "description": self.description, "parameters": dict(self.parameters)}
         return {"type": "function", "function": function}
 
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """What an answer cost, in tokens and seconds.
+    """The cost of an answer, in tokens and seconds.
 
-    `cached_tokens` of the prompt were not read again; `reasoning_seconds` went before the answer itself.
+    The engine took `cached_tokens` of the prompt from its prefix cache. The model reasoned for
+    `reasoning_seconds` before it began the answer itself.
     """
 
     prompt_tokens: int = 0
@@ -53,32 +88,48 @@ class Usage:
 
     @property
     def context_tokens(self) -> int:
-        """Tokens of the context in use after the answer."""
+        """Tokens of the context that are in use after the answer."""
         return self.prompt_tokens + self.completion_tokens
 
     @property
     def tokens_per_second(self) -> float:
-        """Decoding speed; 0 when nothing was decoded."""
+        """The decoding speed; 0 when nothing was decoded."""
         return self.completion_tokens / self.decode_seconds if self.decode_seconds > 0 else 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class Prefill:
-    """How much of the prompt has been read, in tokens."""
+    """How much of the prompt the engine has read, in tokens."""
 
     done: int
     total: int
 
 
 @dataclass(frozen=True, slots=True)
+class ToolCallPiece:
+    """A piece of a tool call: `index` counts the calls of an answer from 0.
+
+    The first piece of a call has its id and name; `arguments` is new text only.
+    """
+
+    index: int
+    id: str = ""
+    name: str = ""
+    arguments: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Delta:
-    """A piece of an answer: new text only, never text so far; the last one says why it ended."""
+    """A piece of an answer: new text only, never the text so far; the last delta has the finish reason."""
 
     text: str = ""
     reasoning: str = ""
+    tool_calls: tuple[ToolCallPiece, ...] = ()
     prefill: Prefill | None = None
     waiting: int | None = None
-    """How many answers are written before this one is begun."""
+    """How many requests the model answers before this one."""
+    notices: tuple[str, ...] = ()
+    """Lines for the person that are not part of the answer."""
     finish_reason: FinishReason | None = None
     usage: Usage | None = None
 
@@ -94,9 +145,9 @@ class Token:
 
 @dataclass(frozen=True, slots=True)
 class Alternative:
-    """A token that could stand at some place of an answer, and the answer up to and with it.
+    """A token that the model could have chosen at some position, and the answer that ends with it.
 
-    `probability` is the model's own, before temperature and the other parameters.
+    `probability` is the model's own, before temperature and the other sampling parameters.
     """
 
     token: Token

@@ -93,7 +93,7 @@ def test_ask_again_before_any_question() -> None:
 
 def test_edit_of_a_question_begins_a_branch() -> None:
     history = talk("q1", "a1", "q2", "a2")
-    edited = history.edit(3, "q2, clearer")
+    edited = history.edit(history.numbered(3).id, "q2, clearer")
     assert contents(history.path()) == ["q1", "a1", "q2, clearer"]
     assert contents(history.siblings(edited.id)) == ["q2", "q2, clearer"]
     assert edited.answer is None
@@ -101,7 +101,7 @@ def test_edit_of_a_question_begins_a_branch() -> None:
 
 def test_edit_of_an_answer_says_that_it_was_not_counted() -> None:
     history = talk("q1", "a1")
-    edited = history.edit(2, "a1, by hand")
+    edited = history.edit(history.numbered(2).id, "a1, by hand")
     assert edited.answer == replace(DONE, usage=None)
     assert contents(history.path()) == ["q1", "a1, by hand"]
 
@@ -111,7 +111,7 @@ def test_edit_of_a_message_that_is_not_there(number: int) -> None:
     history = talk("q1", "a1")
     head, nodes = history.head, history.nodes()
     with pytest.raises(UsageError, match=f"no message {number}: the branch in view has 2 messages"):
-        history.edit(number, "x")
+        history.edit(history.numbered(number).id, "x")
     assert (history.head, history.nodes()) == (head, nodes)
 
 
@@ -155,7 +155,7 @@ def test_update_finishes_an_answer_in_its_place() -> None:
 def test_restore_makes_the_same_tree() -> None:
     history = talk("q1", "a1", "q2", "a2")
     history.set_system("be brief")
-    history.edit(1, "q1, clearer")
+    history.edit(history.numbered(1).id, "q1, clearer")
     again = History.restore(
         history.id,
         history.title,
@@ -210,7 +210,7 @@ def make(history: History, move: str, argument: Any) -> None:
         case "undo":
             history.undo(argument)
         case "edit":
-            history.edit(argument, "edited")
+            history.edit(history.numbered(argument).id, "edited")
         case "move":
             nodes = history.nodes()
             there = 0 <= argument < len(nodes)

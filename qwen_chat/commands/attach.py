@@ -1,13 +1,18 @@
-"""What a person says, with the files that it names."""
+"""Sends messages with the files that they mention."""
 
 import shlex
 from collections.abc import Sequence
 
 from qwen_chat.commands.table import Outcome, command
 from qwen_chat.errors import RefusedError
-from qwen_chat.message import Message
-from qwen_chat.session import attachments
-from qwen_chat.session.attachments import Attachment
+from qwen_chat.message import Attachment, Message
+from qwen_chat.session.attachments import (
+    attach_mentions,
+    attach_path,
+    check_size,
+    describe_sizes,
+    format_mention,
+)
 from qwen_chat.session.session import ChatSession
 
 
@@ -16,16 +21,7 @@ def say(session: ChatSession, text: str) -> Outcome:
 
     Raises: RefusedError for a file that cannot be sent, and what ChatSession.send raises.
     """
-    return _ask(session, *attachments.gathered(text))
-
-
-def with_files(session: ChatSession, text: str) -> tuple[str, str]:
-    """Return the message that a text with @path stands for, and what to say of its files.
-
-    Raises: RefusedError.
-    """
-    question, files = attachments.gathered(text)
-    return _composed(session, question, files)
+    return _send(session, *attach_mentions(text))
 
 
 @command(
@@ -38,25 +34,26 @@ def with_files(session: ChatSession, text: str) -> tuple[str, str]:
 def file(session: ChatSession, argument: str) -> Outcome:
     """Ask about files; without a question, name them on the line for the one to be typed."""
     names, question = _parts(argument)
-    files = [attachments.from_path(name) for name in dict.fromkeys(names)]
+    files = [attach_path(name) for name in dict.fromkeys(names)]
     if not question:
-        return Outcome("".join(f"{attachments.mention(name)} " for name in names), action="compose")
-    question, mentioned = attachments.gathered(question)
-    return _ask(session, question, [*files, *(each for each in mentioned if each.name not in names)])
+        return Outcome("".join(f"{format_mention(name)} " for name in names), action="compose")
+    question, mentioned = attach_mentions(question)
+    return _send(session, question, [*files, *(each for each in mentioned if each.name not in names)])
 
 
-def _ask(session: ChatSession, question: str, files: Sequence[Attachment]) -> Outcome:
-    text, said = _composed(session, question, files)
-    return Outcome(said, turn=session.send(text))
+def check_files(session: ChatSession, message: Message) -> None:
+    """Check that a message with files fits the context.
+
+    Raises: RefusedError.
+    """
+    system = session.history.system
+    if message.attachments:
+        check_size(message, system.message if system else None, session.model)
 
 
-def _composed(session: ChatSession, question: str, files: Sequence[Attachment]) -> tuple[str, str]:
-    if not files:
-        return question, ""
-    text = attachments.composed(question, files)
-    system = [session.history.system.message] if session.history.system else []
-    attachments.check_size(files, [*system, Message("user", text)], session.model)
-    return text, "\n".join(attachments.sizes(files, session.model))
+def _send(session: ChatSession, text: str, files: Sequence[Attachment]) -> Outcome:
+    check_files(session, Message("user", text, attachments=tuple(files)))
+    return Outcome("\n".join(describe_sizes(files, session.model)), turn=session.send(text, files))
 
 
 def _parts(argument: str) -> tuple[list[str], str]:

@@ -1,13 +1,16 @@
 """Commands that move in the conversation."""
 
-from qwen_chat.commands.attach import with_files
+from qwen_chat.commands.attach import check_files
 from qwen_chat.commands.table import Outcome, command, whole_number
 from qwen_chat.errors import UsageError
+from qwen_chat.files.fenced import full_text, join_files, split_files
 from qwen_chat.history import Node
+from qwen_chat.message import Attachment, Message
+from qwen_chat.session.attachments import attach_mentions, describe_sizes
 from qwen_chat.session.session import ChatSession
 
 _BRIEF = 60
-_NAMES = {"system": "System", "user": "You", "assistant": "Assistant"}
+_NAMES = {"system": "System", "user": "You", "assistant": "Assistant", "tool": "Tool"}
 
 
 @command("new", en="Begin a new conversation", zh="开始新对话")
@@ -49,7 +52,7 @@ def go_on(session: ChatSession, argument: str) -> Outcome:  # noqa: ARG001
 def undo(session: ChatSession, argument: str) -> Outcome:
     """Take the last turns out of view."""
     gone = session.undo(whole_number(argument) if argument else 1)
-    first = next(node.message.content for node in gone if node.message.role == "user")
+    first = next(full_text(node.message) for node in gone if node.message.role == "user")
     return Outcome(f"taken back: {brief(first)}")
 
 
@@ -61,11 +64,28 @@ def edit(session: ChatSession, argument: str) -> Outcome:
     head, _, rest = argument.partition(" ")
     named = head.isdecimal()
     number, text = (whole_number(head), rest.strip()) if named else (_last_question(session), argument)
+    node = session.history.numbered(number)
     if not text:
-        return Outcome(session.history.numbered(number).message.content, action="compose", number=number)
-    text, said = with_files(session, text)
-    turn = session.edit(number, text)
-    return Outcome(said if turn else f"message {number} now says this; the old one stays in its branch", turn)
+        return Outcome(full_text(node.message), action="compose", number=number)
+    message, mentioned = _edited_message(node.message, text)
+    check_files(session, message)
+    sizes = "\n".join(describe_sizes(mentioned, session.model))
+    turn = session.edit(node.id, message.content, message.attachments)
+    return Outcome(
+        sizes if turn else f"message {number} now says this; the old one stays in its branch", turn
+    )
+
+
+def _edited_message(old: Message, text: str) -> tuple[Message, list[Attachment]]:
+    """Return the new version of a message, and the files that its text mentions.
+
+    The text that people edit holds the files of a question as fenced blocks.
+    """
+    kept, typed = split_files(text) if old.role == "user" else ((), text)
+    typed, mentioned = attach_mentions(typed)
+    if old.role != "user":
+        return Message(old.role, join_files(typed, mentioned)), mentioned
+    return Message(old.role, typed, attachments=(*mentioned, *kept)), mentioned
 
 
 def standing(session: ChatSession) -> str:
@@ -90,7 +110,7 @@ def _last_question(session: ChatSession) -> int:
 def _shown(number: int, node: Node) -> str:
     finish = node.answer.finish_reason if node.answer else None
     mark = f" ({finish})" if finish not in (None, "stop") else ""
-    said = node.message.content or ("(reasoning alone)" if node.message.reasoning else "")
+    said = full_text(node.message) or ("(reasoning alone)" if node.message.reasoning else "")
     return f"[{number}] {_NAMES[node.message.role]}{mark}: {said}"
 
 

@@ -3,6 +3,7 @@
 from qwen_chat.commands.conversation import brief, standing
 from qwen_chat.commands.table import Outcome, command, whole_number
 from qwen_chat.errors import UsageError
+from qwen_chat.files.fenced import full_text
 from qwen_chat.history import History, Node
 from qwen_chat.session.session import ChatSession
 
@@ -61,7 +62,7 @@ def _drawn(history: History) -> list[str]:
         beside = len(history.siblings(node.id)) > 1
         if beside:
             lines, run = [*lines, *_shortened(run)], []
-        run.append(f"{'│  ' * depth}{mark} {name}: {brief(node.message.content)}{label}")
+        run.append(f"{'│  ' * depth}{mark} {name}: {brief(full_text(node.message))}{label}")
         if number or len(history.children(node.id)) > 1:
             lines, run = [*lines, *_shortened(run)], []
     return lines

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from qwen_chat.export.finetune_sample import to_qwen
 from qwen_chat.export.html import to_html
-from qwen_chat.export.json_tree import FORMAT, from_document, from_json, to_document, to_json
+from qwen_chat.export.json_tree import FORMAT, FORMATS, from_document, from_json, to_document, to_json
 from qwen_chat.export.markdown import to_markdown
 from qwen_chat.history import History
 
@@ -21,6 +21,7 @@ SUFFIXES = {"md": "md", "markdown": "md", "json": "json", "html": "html", "htm":
 
 __all__ = [
     "FORMAT",
+    "FORMATS",
     "SUFFIXES",
     "WRITERS",
     "from_document",

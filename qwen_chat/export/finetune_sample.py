@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 from qwen_chat.errors import UsageError
+from qwen_chat.files.fenced import full_text
 from qwen_chat.history import History, Node
 
 
@@ -29,11 +30,11 @@ def to_qwen(history: History) -> str:
 def _pairs(path: list[Node]) -> Iterator[tuple[Node, Node]]:
     """Yield questions with their answers: trainers want the two in turn, and neither empty."""
     for question, answer in pairwise(path):
-        spoke = question.message.content and answer.message.content
+        spoke = full_text(question.message) and answer.message.content
         if spoke and (question.message.role, answer.message.role) == ("user", "assistant"):
             yield question, answer
 
 
 def _value(node: Node) -> str:
-    thought = node.message.reasoning
-    return f"<think>\n{thought}\n</think>\n\n{node.message.content}" if thought else node.message.content
+    thought, text = node.message.reasoning, full_text(node.message)
+    return f"<think>\n{thought}\n</think>\n\n{text}" if thought else text

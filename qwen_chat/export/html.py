@@ -10,7 +10,7 @@ from functools import cache
 from html import escape
 from importlib.resources import files
 
-from qwen_chat.export.labels import NAMES, ending
+from qwen_chat.export.labels import NAMES, ending, shown_text
 from qwen_chat.history import History, Node
 from qwen_chat.text import format_time, plural, strip_controls
 
@@ -91,11 +91,11 @@ def _thought(node: Node) -> str:
 
 def _typed(node: Node) -> str:
     """Return what a person wrote, as it was typed."""
-    return f'<div class="typed" dir="auto">{_text(node.message.content)}</div>'
+    return f'<div class="typed" dir="auto">{_text(shown_text(node.message))}</div>'
 
 
 def _written(node: Node) -> str:
-    return _rendered(node.message.content)
+    return _rendered(shown_text(node.message))
 
 
 def _rendered(markdown: str) -> str:

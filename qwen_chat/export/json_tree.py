@@ -2,15 +2,20 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, fields
-from typing import Any
+from dataclasses import asdict, fields, replace
+from typing import Any, TypeVar
 
 from qwen_chat.errors import UsageError
+from qwen_chat.files.fenced import split_files
 from qwen_chat.files.json import choice, field, parse
 from qwen_chat.history import Answer, History, Node
-from qwen_chat.message import FinishReason, Message, MessageRole, Usage
+from qwen_chat.message import Attachment, FinishReason, Message, MessageRole, ToolCall, Usage
 
-FORMAT = "qwen-chat/1"
+FORMAT = "qwen-chat/2"
+FORMATS = ("qwen-chat/1", FORMAT)
+"""The formats that can be read; messages of the first one hold attached files as fenced text."""
+
+T = TypeVar("T", ToolCall, Attachment)
 
 _END_OF_TIME = 253_000_000_000
 """The year 9987, in seconds; calendars end soon after."""
@@ -27,6 +32,7 @@ def to_document(history: History) -> dict[str, Any]:
         "format": FORMAT,
         "id": history.id,
         "title": history.title,
+        "role": history.role,
         "head": history.head,
         "system": history.system.id if history.system else None,
         "messages": [asdict(node) for node in history.nodes()],
@@ -49,8 +55,9 @@ def from_document(document: object) -> History:
 
     Raises: ValueError that names the message at fault and why.
     """
-    if not isinstance(document, dict) or document.get("format") != FORMAT:
-        raise ValueError(f"not a conversation of qwen-chat: its format should say {FORMAT!r}")
+    if not isinstance(document, dict) or document.get("format") not in FORMATS:
+        names = " or ".join(map(repr, FORMATS))
+        raise ValueError(f"not a conversation of qwen-chat: its format should say {names}")
     messages = document.get("messages")
     if not isinstance(messages, list):
         raise ValueError("the list of messages is missing")
@@ -60,34 +67,60 @@ def from_document(document: object) -> History:
 def _restore(document: Mapping[str, Any], messages: list[Any]) -> History:
     # The nodes get new ids: the store may still have the conversation that the file was written from.
     known: dict[str, Node] = {}
+    fenced = document["format"] == FORMATS[0]
     for number, entry in enumerate(messages, 1):
         try:
-            node = _node(entry, known)
+            node = _node(entry, known, fenced=fenced)
         except ValueError as error:
             raise ValueError(f"message {number}: {error}") from None
         known[entry["id"]] = node
     title = " ".join(field(document, "title", str, "").split())
     head, system = _spoken(document, "head", known), _reference(document, "system", known)
     return History.restore(
-        History().id, title, known.values(), head.id if head else None, system.id if system else None
+        History().id,
+        title,
+        known.values(),
+        head.id if head else None,
+        system.id if system else None,
+        role=field(document, "role", str, None),
     )
 
 
-def _node(entry: object, known: Mapping[str, Node]) -> Node:
+def _node(entry: object, known: Mapping[str, Node], *, fenced: bool) -> Node:
     if not isinstance(entry, dict):
         raise ValueError("must be an object")
     said, made = field(entry, "message", dict), field(entry, "answer", dict, {"finish_reason": "stop"})
     if field(entry, "id", str) in known:
         raise ValueError("another message has the same id")
     parent = _spoken(entry, "parent", known)
-    message = Message(
-        choice(said, "role", MessageRole), field(said, "content", str), field(said, "reasoning", str, "")
-    )
+    message = _message(said)
+    if fenced and message.role == "user":
+        attachments, content = split_files(message.content)
+        message = replace(message, content=content, attachments=attachments)
     created = field(entry, "created", float)
     if not 0 <= created < _END_OF_TIME:
         raise ValueError("'created' must be in seconds since 1970")
     answer = _answer(made, known) if message.role == "assistant" else None
     return Node(message, parent.id if parent else None, answer, created=created)
+
+
+def _message(entry: Mapping[str, Any]) -> Message:
+    return Message(
+        choice(entry, "role", MessageRole),
+        field(entry, "content", str),
+        field(entry, "reasoning", str, ""),
+        tuple(_record(ToolCall, each) for each in field(entry, "tool_calls", list, [])),
+        field(entry, "tool_call_id", str, ""),
+        field(entry, "name", str, ""),
+        tuple(_record(Attachment, each) for each in field(entry, "attachments", list, [])),
+    )
+
+
+def _record(kind: type[T], entry: object) -> T:
+    """Return a value whose fields are all text."""
+    if not isinstance(entry, dict):
+        raise ValueError("a tool call or an attachment must be an object")
+    return kind(*(field(entry, each.name, str) for each in fields(kind)))
 
 
 def _answer(entry: Mapping[str, Any], known: Mapping[str, Node]) -> Answer:

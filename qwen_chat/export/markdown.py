@@ -1,6 +1,6 @@
 """A branch of a conversation as Markdown, to read and to paste elsewhere."""
 
-from qwen_chat.export.labels import NAMES, ending
+from qwen_chat.export.labels import NAMES, ending, shown_text
 from qwen_chat.history import History, Node
 from qwen_chat.text import format_time
 
@@ -16,4 +16,4 @@ def to_markdown(history: History) -> str:
 
 def _section(node: Node) -> str:
     heading = " · ".join(filter(None, (NAMES[node.message.role], format_time(node.created), ending(node))))
-    return f"## {heading}\n\n{node.message.content}"
+    return f"## {heading}\n\n{shown_text(node.message)}"

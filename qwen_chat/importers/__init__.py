@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from qwen_chat.errors import UsageError
-from qwen_chat.export import FORMAT, from_document
+from qwen_chat.export import FORMATS, from_document
 from qwen_chat.files.bounded_read import read_bytes
 from qwen_chat.history import History
 from qwen_chat.importers import chatgpt as openai
@@ -87,7 +87,7 @@ def imported_lines(added: list[History], read: int, opens: str) -> list[str]:
 
 def _chat(value: object, moment: float) -> History:
     if isinstance(value, dict):
-        if value.get("format") == FORMAT:
+        if value.get("format") in FORMATS:
             return from_document(value)
         for _, is_chat, read in _READERS:
             if is_chat(value):

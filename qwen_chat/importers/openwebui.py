@@ -6,7 +6,7 @@ Reasoning and calls of tools stand in the text there, in <details> elements; a f
 import re
 from collections.abc import Iterable
 from html import unescape
-from typing import Any
+from typing import Any, Literal
 
 from qwen_chat.files import json as json_file
 from qwen_chat.importers.parsed import (
@@ -20,6 +20,8 @@ from qwen_chat.importers.parsed import (
     time_of,
 )
 from qwen_chat.message import MessageRole, Usage
+
+_Role = Literal["system", "user", "assistant"]
 
 _DETAILS = re.compile(
     r'<details type="(?P<type>\w+)"(?P<attributes>[^>]*)>(?P<body>.*?)</details>\n?', re.DOTALL
@@ -57,7 +59,7 @@ def read(entry: dict[str, Any]) -> Plan:
 
 
 def _piece(id: str, message: dict[str, Any]) -> Piece:
-    role: MessageRole = json_file.choice(message, "role", MessageRole)
+    role: MessageRole = json_file.choice(message, "role", _Role)
     piece = Piece(id, text_of(message.get("parentId"), "parentId") or None, role)
     piece.created = time_of(message.get("timestamp"), "timestamp")
     text = _content(message.get("content"))

@@ -1,6 +1,6 @@
 """Roles: named system prompts with what a chat adds around them; the built-in ones and the user's own."""
 
-from qwen_chat.roles.library import all_roles, load_role, own_roles_dir, played_under, role_names, role_path
+from qwen_chat.roles.library import all_roles, load_role, own_roles_dir, role_names, role_path
 from qwen_chat.roles.role import Role
 from qwen_chat.roles.role_file import LANGUAGES, USES, read_role, read_sampling
 
@@ -11,7 +11,6 @@ __all__ = [
     "all_roles",
     "load_role",
     "own_roles_dir",
-    "played_under",
     "read_role",
     "read_sampling",
     "role_names",

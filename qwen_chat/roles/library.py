@@ -63,12 +63,6 @@ def all_roles() -> tuple[list[Role], list[str]]:
     return roles, problems
 
 
-def played_under(system: str, user: str) -> Role | None:
-    """Return the role that has this system prompt when `user` plays with it, or None."""
-    told = (role.fill_names(user) for role in all_roles()[0])
-    return next((role for role in told if role.system == system), None)
-
-
 def _built_in() -> dict[str, Path]:
     return {path.stem: path for path in Path(__file__).with_name("builtin").glob("*.toml")}
 

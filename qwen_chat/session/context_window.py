@@ -11,6 +11,7 @@ from qwen_chat.errors import ContextLengthError
 from qwen_chat.history import Node
 from qwen_chat.message import Message
 from qwen_chat.model.base import ChatModel, supports_tokens
+from qwen_chat.session.attachments import inline_files
 
 ANSWER_TOKENS = 1024
 """Room to keep for an answer that has no limit of its own, in tokens."""
@@ -81,7 +82,7 @@ def _surplus_share(tokens: int | None, context: int | None) -> float:
 
 def _turns_to_drop(turns: Sequence[Sequence[Node]], share: float) -> int:
     """Return how many of the oldest turns to leave out, at least one and never the last."""
-    sizes = [sum(_bytes(node.message) for node in turn) for turn in turns]
+    sizes = [sum(_bytes(inline_files(node.message)) for node in turn) for turn in turns]
     wanted = share * sum(sizes)
     dropped = 1 + sum(size < wanted for size in accumulate(sizes))
     return min(dropped, len(turns) - 1)
@@ -98,7 +99,7 @@ def _turns(path: Sequence[Node]) -> list[list[Node]]:
 
 
 def _flatten(system: Message | None, turns: Sequence[Sequence[Node]]) -> list[Message]:
-    messages = [node.message for turn in turns for node in turn if node.message.content]
+    messages = [inline_files(node.message) for turn in turns for node in turn if not node.message.is_empty]
     return ([system] if system is not None else []) + messages
 
 
@@ -111,4 +112,5 @@ def _count(model: ChatModel, messages: Sequence[Message], limit: int) -> int:
 
 
 def _bytes(message: Message) -> int:
-    return len(message.content.encode())
+    calls = (call.name + call.arguments for call in message.tool_calls)
+    return sum(len(text.encode()) for text in (message.content, *calls))

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from threading import Event
 
 from qwen_chat.errors import ContextLengthError
+from qwen_chat.files.fenced import full_text
 from qwen_chat.history import Node
 from qwen_chat.message import Delta, Message
 from qwen_chat.model.base import ChatModel, PromptOptions, wait_until_loaded
@@ -74,7 +75,7 @@ def with_lore(role: Role | None, system: Node | None, path: Sequence[Node]) -> N
     """Return a system prompt with what the lorebook of a role adds to it at the end of a branch."""
     if system is None or role is None or not role.lorebook.entries:
         return system
-    said = [node.message.content for node in path]
+    said = [full_text(node.message) for node in path]
     return replace(
         system, message=Message("system", role.lorebook.extend_prompt(system.message.content, said))
     )

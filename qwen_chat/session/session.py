@@ -1,20 +1,20 @@
 """A conversation with a model: turns are started, watched, stopped and kept here, for every front end."""
 
 import random
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from threading import RLock
 
 from qwen_chat.errors import ContextLengthError, SessionBusyError, UsageError
+from qwen_chat.files.fenced import full_text, join_files
 from qwen_chat.history import Answer, History, Node, title_from
-from qwen_chat.message import Alternative, Message, Think, Token
+from qwen_chat.message import Alternative, Attachment, Message, Think, Token
 from qwen_chat.model.base import ChatModel, PromptOptions, require_tokens
 from qwen_chat.observer import Observable
-from qwen_chat.roles import Role, played_under
+from qwen_chat.roles import Role, all_roles, load_role
 from qwen_chat.sampling import MAX_SEED, SamplingParams
-from qwen_chat.session.attachments import question_in
 from qwen_chat.session.request import Asker, Request, with_lore
 from qwen_chat.session.turn import Turn
 from qwen_chat.settings import Settings
@@ -40,9 +40,9 @@ class ChatSession:
     ) -> None:
         self.model = model
         self.settings = settings or Settings()
-        self.history = History()
         self.params = self.settings.params(role)
         self.role = self._addressed(role) if role else None
+        self.history = History(role=self._role_name)
         self.think: Think = self.settings.think
         self.running: Turn | None = None
         self.latest: Turn | None = None
@@ -93,15 +93,17 @@ class ChatSession:
 
     # Turns
 
-    def send(self, text: str) -> Turn:
-        """Keep the question, then start the turn that answers it.
+    def send(self, text: str, attachments: Sequence[Attachment] = ()) -> Turn:
+        """Keep the question with its files, then start the turn that answers it.
 
-        Raises: SessionBusyError, UsageError for a text that is empty or not Unicode.
+        Raises: SessionBusyError, UsageError for a message that is empty or not Unicode.
         """
         with self._idle():
-            question = Message("user", _checked(text))
+            question = Message("user", text, attachments=tuple(attachments))
+            _check_text(full_text(question))
             if not self.history.title:
-                self.history.title = title_from(question_in(text))
+                names = ", ".join(file.name for file in attachments)
+                self.history.title = title_from(text if text.strip() else names)
             self._journal.begin(self.history)
             self._journal.keep(self.history, self.history.add(question))
             return self._start()
@@ -118,13 +120,14 @@ class ChatSession:
                 self.history.move(question)
             return self._start()
 
-    def edit(self, number: int, text: str) -> Turn | None:
-        """Say message `number` of the branch differently; an edited question is answered anew.
+    def edit(self, node_id: str, text: str, attachments: Sequence[Attachment] = ()) -> Turn | None:
+        """Add another version of a message in a new branch; start a turn when it is a question.
 
-        Raises: SessionBusyError, UsageError for a number out of range or a text that cannot be sent.
+        Raises: SessionBusyError, UsageError for an unknown message or a text that cannot be sent.
         """
         with self._idle():
-            node = self.history.edit(number, _checked(text))
+            _check_text(join_files(text, attachments))
+            node = self.history.edit(node_id, text, attachments)
             self._journal.begin(self.history)
             self._journal.keep(self.history, node)
             return self._start() if node.message.role == "user" else None
@@ -183,7 +186,9 @@ class ChatSession:
     def rename(self, title: str) -> None:
         """Give the conversation another title."""
         with self._idle():
-            self.history.title = _checked(" ".join(title.split()))
+            title = " ".join(title.split())
+            _check_text(title)
+            self.history.title = title
             self._journal.keep(self.history)
 
     def open(self, history: History) -> None:
@@ -200,13 +205,16 @@ class ChatSession:
     def set_system(self, text: str) -> None:
         """Replace the system prompt from the next answer on."""
         with self._idle():
-            self._journal.keep(self.history, self.history.set_system(_checked(text, empty=True)))
+            _check_text(text, may_be_empty=True)
+            if self.role is not None and text != self.role.system:
+                self.history.role = ""  # under another prompt, an opened conversation plays no role
+            self._journal.keep(self.history, self.history.set_system(text))
 
     def take_role(self, role: Role) -> None:
         """Begin a conversation in a role, with its system prompt, greeting and sampling."""
         with self._idle():
-            self._fresh(incognito=self._journal.paused)
             self.role, self.params = self._addressed(role), self.settings.params(role)
+            self._fresh(incognito=self._journal.paused)
             self._enter(self.role.system)
 
     def set_think(self, think: Think) -> None:
@@ -357,16 +365,33 @@ class ChatSession:
             )
 
     def _role_of(self, history: History) -> Role | None:
-        """Return the role of a conversation, whose lore it goes on with; only its system prompt is kept."""
+        """Return the role of a conversation, None when its file is gone.
+
+        Conversations of old versions do not name their role: it is the one with the same system prompt.
+        """
+        if history.role is None:
+            return self._guess_role(history)
+        with suppress(UsageError):
+            return self._addressed(load_role(history.role)) if history.role else None
+        return None
+
+    def _guess_role(self, history: History) -> Role | None:
         system = history.system.message.content if history.system else ""
-        return played_under(system, self.settings.user_name) if system else None
+        roles = map(self._addressed, all_roles()[0] if system else [])
+        role = next((role for role in roles if role.system == system), None)
+        history.role = role.name if role else ""
+        return role
+
+    @property
+    def _role_name(self) -> str:
+        return self.role.name if self.role else ""
 
     def _addressed(self, role: Role) -> Role:
         """Return a role with the names of who talks filled in."""
         return role.fill_names(self.settings.user_name)
 
     def _fresh(self, *, begun: bool = False, incognito: bool = False) -> None:
-        self.history, self._asker, self.latest = History(), Asker(), None
+        self.history, self._asker, self.latest = History(role=self._role_name), Asker(), None
         self._journal.turn_to(begun=begun, paused=incognito)
 
     @contextmanager
@@ -384,11 +409,10 @@ class ChatSession:
         self.changes.notify()
 
 
-def _checked(text: str, *, empty: bool = False) -> str:
-    if not text.strip() and not empty:
+def _check_text(text: str, *, may_be_empty: bool = False) -> None:
+    if not text.strip() and not may_be_empty:
         raise UsageError("the message is empty")
     try:
         text.encode()
     except UnicodeEncodeError:
         raise UsageError("the text is not valid Unicode: it holds half of a surrogate pair") from None
-    return text

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 
+from qwen_chat.files.fenced import full_text
 from qwen_chat.history import Node
 from qwen_chat.message import Think
 
@@ -17,7 +18,7 @@ def soft_switch(text: str) -> Think | None:
 
 def soft_switch_notice(path: Sequence[Node], think: Think) -> list[str]:
     """Say which soft switch of the last question is followed, if there is one."""
-    wanted = soft_switch(path[-1].message.content) if path else None
+    wanted = soft_switch(full_text(path[-1].message)) if path else None
     if wanted is None:
         return []
     if think == "off":

@@ -1,7 +1,6 @@
-"""The SQLite database under the store: schema, migrations, transactions, and what its faults mean."""
+"""The SQLite database under the store: its connection, migrations, transactions and errors."""
 
 import contextlib
-import re
 import sqlite3
 import time
 from collections.abc import Iterator
@@ -10,47 +9,17 @@ from threading import RLock
 
 from qwen_chat.errors import StoreError, UsageError
 from qwen_chat.files.paths import private_file
+from qwen_chat.storage.schema import MIGRATIONS, add_functions
 
 BUSY_SECONDS = 5.0
-"""How long to wait for another process that writes."""
-
-MIGRATIONS: tuple[str, ...] = (
-    """
-    CREATE TABLE conversations (
-        id TEXT PRIMARY KEY, title TEXT NOT NULL, created REAL NOT NULL, updated REAL NOT NULL,
-        head TEXT, system TEXT);
-    CREATE INDEX conversations_updated ON conversations (updated);
-    CREATE TABLE messages (
-        id TEXT PRIMARY KEY, conversation TEXT NOT NULL REFERENCES conversations (id) ON DELETE CASCADE,
-        parent TEXT, role TEXT NOT NULL, content TEXT NOT NULL, reasoning TEXT NOT NULL,
-        created REAL NOT NULL, model TEXT, system TEXT, seed INTEGER, finish_reason TEXT, usage TEXT);
-    CREATE INDEX messages_conversation ON messages (conversation);
-    CREATE TABLE drafts (
-        message TEXT NOT NULL REFERENCES messages (id) ON DELETE CASCADE, position INTEGER NOT NULL,
-        content TEXT NOT NULL, reasoning TEXT NOT NULL, PRIMARY KEY (message, position)) WITHOUT ROWID;
-    """,
-    """
-    CREATE VIRTUAL TABLE words USING fts5 (content, tokenize = 'unicode61 remove_diacritics 2');
-    INSERT INTO words (rowid, content) SELECT rowid, spaced(content) FROM messages WHERE role != 'system';
-    """,
-    """
-    ALTER TABLE conversations ADD COLUMN pinned INTEGER NOT NULL DEFAULT 0;
-    """,
-)
-
-MARKS = ("\x02", "\x03")
-"""Around the words found, in an excerpt."""
-
-_SIGN = r"[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff]"
-_CJK = re.compile(f"({_SIGN})")
-_APART = re.compile(f" ?({MARKS[0]}?{_SIGN}{MARKS[1]}?) ?")
+"""How long to wait for another process that is writing."""
 
 
 class Database:
-    """A database of the newest schema, written ahead; threads take turns, processes wait for each other.
+    """A database of the newest schema in WAL mode; threads take turns, processes wait for each other.
 
-    Raises: StoreError from every method, when it cannot be read or written; UsageError for text that is
-    not Unicode.
+    Raises: StoreError from every method when the database cannot be read or written; UsageError for text
+    that is not Unicode.
     """
 
     def __init__(self, path: Path) -> None:
@@ -73,22 +42,22 @@ class Database:
                 f"{self.path} was written by a newer qwen-chat (schema {self._version()}, this one knows "
                 f"{len(MIGRATIONS)}): upgrade qwen-chat, or start with --no-history"
             )
-        self._connection.create_function("spaced", 1, spaced, deterministic=True)
-        self._write_ahead()
+        add_functions(self._connection)
+        self._enable_wal()
         self._connection.execute("PRAGMA synchronous = FULL")
         self._connection.execute("PRAGMA foreign_keys = ON")
         self._connection.execute("PRAGMA secure_delete = ON")
         if self._version() < len(MIGRATIONS):
             self._migrate()
 
-    def _write_ahead(self) -> None:
+    def _enable_wal(self) -> None:
         deadline = time.monotonic() + BUSY_SECONDS
         while True:
             try:
                 self._connection.execute("PRAGMA journal_mode = WAL")
                 return
             except sqlite3.OperationalError:
-                # SQLite does not wait here: two that open a new database at once would both be refused.
+                # SQLite does not wait here: of two processes that open a new database it would refuse both.
                 if time.monotonic() > deadline:
                     raise
                 time.sleep(0.01)
@@ -105,7 +74,7 @@ class Database:
 
     @contextlib.contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:
-        """Give the connection inside a transaction, committed at the end, undone by an exception."""
+        """Give the connection within a transaction: it is committed at the end, or undone by an exception."""
         with self._lock, self._faults():
             self._connection.execute("BEGIN IMMEDIATE")
             try:
@@ -118,13 +87,13 @@ class Database:
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
-        """Give the connection to read from."""
+        """Give the connection for reading."""
         with self._lock, self._faults():
             yield self._connection
 
     @contextlib.contextmanager
     def waiting(self, seconds: float) -> Iterator[None]:
-        """Wait at most `seconds` for another process that writes, inside the block."""
+        """Wait at most `seconds` for another process that is writing, within the block."""
         with self._lock, self._faults():
             self._connection.execute(f"PRAGMA busy_timeout = {seconds * 1000:.0f}")
             try:
@@ -142,22 +111,12 @@ class Database:
         try:
             yield
         except (sqlite3.Error, UnicodeDecodeError) as error:
-            raise StoreError(f"cannot use {self.path}: {_mend(error)}") from None
+            raise StoreError(f"cannot use {self.path}: {_explain(error)}") from None
         except UnicodeEncodeError:
             raise UsageError("the text is not valid Unicode") from None
 
 
-def spaced(text: str) -> str:
-    """Set CJK characters apart, so that each is a word to the index."""
-    return _CJK.sub(r" \1 ", text)
-
-
-def joined(text: str) -> str:
-    """Undo `spaced`, also in a text that was cut out or marked with MARKS."""
-    return _APART.sub(r"\1", text)
-
-
-def _mend(error: sqlite3.Error | UnicodeDecodeError) -> str:
+def _explain(error: sqlite3.Error | UnicodeDecodeError) -> str:
     # SQLite quotes a damaged schema, which may be any bytes.
     text = "malformed" if isinstance(error, UnicodeDecodeError) else " ".join(str(error).split())
     mends = {

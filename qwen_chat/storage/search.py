@@ -10,7 +10,7 @@ from qwen_chat.text import format_time, plural
 _MOST_HITS = 60
 _MOST_CHATS = 20
 _SHOWN_OF_EACH = 3
-_NAMES = {"user": "You", "assistant": "Assistant"}
+_NAMES = {"user": "You", "assistant": "Assistant", "tool": "Tool"}
 
 
 @dataclass(frozen=True, slots=True)

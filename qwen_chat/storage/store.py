@@ -4,20 +4,31 @@ An answer that is being written lives in `drafts`, a row per piece, so that keep
 however long it is; a message whose `finish_reason` is null was cut off by the end of its process.
 """
 
-import json
 import sqlite3
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from qwen_chat.errors import StoreError, UsageError
+from qwen_chat.files.fenced import full_text
 from qwen_chat.files.paths import data_dir
-from qwen_chat.history import Answer, History, Node
-from qwen_chat.storage.database import MARKS, Database, spaced
-from qwen_chat.storage.rows import Hit, Summary, beginning, excerpt, node_from, said
+from qwen_chat.history import History, Node
+from qwen_chat.storage.database import Database
+from qwen_chat.storage.full_text import MARKS, format_snippet, match_query, separate_cjk
+from qwen_chat.storage.records import (
+    INSERT_MESSAGE,
+    SELECT_COMPARED,
+    SELECT_MESSAGES,
+    Hit,
+    Summary,
+    compared_values,
+    first_message_key,
+    message_row,
+    node_from_row,
+    summary_from_row,
+)
 
 __all__ = ["Hit", "Store", "Summary", "default_path"]
 
@@ -76,11 +87,11 @@ class Store:
         """
         added = []
         with self._database.writing() as db:
-            begun = self._begun(db)
+            begun = self._conversations_by_first_message(db)
             for history in histories:
                 nodes = history.nodes()
-                same = begun.setdefault(beginning(nodes[0]), []) if nodes else []
-                if any(said(nodes) <= self._said(db, id) for id in same):
+                same = begun.setdefault(first_message_key(nodes[0]), []) if nodes else []
+                if any(compared_values(nodes) <= self._compared_values(db, id) for id in same):
                     continue
                 same.append(history.id)
                 times = [node.created for node in nodes] or [time.time()]
@@ -90,7 +101,7 @@ class Store:
                 added.append(history)
         return added
 
-    def _begun(self, db: sqlite3.Connection) -> dict[tuple[float, str], list[str]]:
+    def _conversations_by_first_message(self, db: sqlite3.Connection) -> dict[tuple[float, str], list[str]]:
         """Return the conversations by the message that was written first in each."""
         rows = db.execute(
             "SELECT created, content, conversation FROM messages WHERE rowid IN "
@@ -101,11 +112,8 @@ class Store:
             begun.setdefault((created, content), []).append(conversation)
         return begun
 
-    def _said(self, db: sqlite3.Connection, conversation: str) -> set[tuple[object, ...]]:
-        rows = db.execute(
-            "SELECT role, content, reasoning, created FROM messages WHERE conversation = ?", (conversation,)
-        )
-        return set(rows)
+    def _compared_values(self, db: sqlite3.Connection, conversation: str) -> set[tuple[object, ...]]:
+        return set(db.execute(SELECT_COMPARED, (conversation,)))
 
     def draft(self, message: str, position: int, content: str, reasoning: str) -> None:
         """Write the next piece of an answer that is being written."""
@@ -139,35 +147,24 @@ class Store:
         created, updated = times or (time.time(),) * 2
         system = history.system.id if history.system else None
         db.execute(
-            "INSERT INTO conversations (id, title, created, updated, head, system) VALUES (?, ?, ?, ?, ?, ?) "
-            "ON CONFLICT (id) DO UPDATE SET "
+            "INSERT INTO conversations (id, title, created, updated, head, system, role) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET "
             "title = excluded.title, updated = excluded.updated, head = excluded.head, "
-            "system = excluded.system",
-            (history.id, history.title, created, updated, history.head, system),
+            "system = excluded.system, role = excluded.role",
+            (history.id, history.title, created, updated, history.head, system, history.role),
         )
 
     def _keep_message(self, db: sqlite3.Connection, conversation: str, node: Node) -> None:
-        answer = node.answer or Answer()
-        usage = json.dumps(asdict(answer.usage)) if answer.usage else None
-        finish = answer.finish_reason if node.answer else "stop"
-        message = node.message
-        db.execute(
-            "INSERT INTO messages VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET "
-            "content = excluded.content, reasoning = excluded.reasoning, "
-            "finish_reason = excluded.finish_reason, usage = excluded.usage",
-            (node.id, conversation, node.parent, message.role, message.content, message.reasoning,
-             node.created, answer.model, answer.system, answer.seed, finish, usage),
-        )  # fmt: skip
-        if finish is not None:
+        db.execute(INSERT_MESSAGE, message_row(conversation, node))
+        if node.answer is None or node.answer.finish_reason is not None:
             self._finish_message(db, node)
 
     def _finish_message(self, db: sqlite3.Connection, node: Node) -> None:
         db.execute("DELETE FROM drafts WHERE message = ?", (node.id,))
         if node.message.role != "system":
             db.execute(
-                "INSERT OR REPLACE INTO words (rowid, content) SELECT rowid, spaced(content) FROM messages "
-                "WHERE id = ?",
-                (node.id,),
+                "INSERT OR REPLACE INTO words (rowid, content) SELECT rowid, ? FROM messages WHERE id = ?",
+                (separate_cjk(full_text(node.message)), node.id),
             )
 
     # Reading
@@ -178,9 +175,9 @@ class Store:
         Raises: UsageError when none does, or several do.
         """
         with self._database.reading() as db:
-            id, title, head, system = self._found(db, prefix)
+            id, title, head, system, role = self._find(db, prefix)
             try:
-                return History.restore(id, title, self._nodes(db, id), head, system)
+                return History.restore(id, title, self._nodes(db, id), head, system, role=role)
             except (TypeError, ValueError) as error:
                 raise StoreError(f"conversation {id} in {self.path} is damaged: {error}") from None
 
@@ -190,12 +187,12 @@ class Store:
         Raises: UsageError when none does, or several do.
         """
         with self._database.reading() as db:
-            id = self._found(db, prefix)[0]
-            return _summary(db.execute(f"{_SUMMARY} WHERE c.id = ?", (id,)).fetchone())
+            id = self._find(db, prefix)[0]
+            return summary_from_row(db.execute(f"{_SUMMARY} WHERE c.id = ?", (id,)).fetchone())
 
-    def _found(self, db: sqlite3.Connection, prefix: str) -> tuple[Any, ...]:
+    def _find(self, db: sqlite3.Connection, prefix: str) -> tuple[Any, ...]:
         found: list[tuple[Any, ...]] = db.execute(
-            "SELECT id, title, head, system FROM conversations WHERE substr(id, 1, ?) = ? LIMIT 2",
+            "SELECT id, title, head, system, role FROM conversations WHERE substr(id, 1, ?) = ? LIMIT 2",
             (max(1, len(prefix)), prefix),
         ).fetchall()
         if len(found) != 1:
@@ -208,7 +205,7 @@ class Store:
         order = "c.pinned DESC, " if pinned_first else ""
         with self._database.reading() as db:
             rows = db.execute(f"{_SUMMARY} ORDER BY {order}c.updated DESC, c.rowid DESC LIMIT ?", (limit,))
-            return [_summary(row) for row in rows]
+            return [summary_from_row(row) for row in rows]
 
     def fingerprint(self) -> str:
         """Return what differs as soon as a list of the conversations would."""
@@ -218,8 +215,7 @@ class Store:
 
     def search(self, text: str, limit: int = 20) -> list[Hit]:
         """Return the messages that hold all words of `text`, best first."""
-        words = text.replace("\0", " ").replace('"', " ").split()
-        query = " ".join(f'"{spaced(word)}"' for word in words)
+        query = match_query(text)
         if not query:
             return []
         with self._database.reading() as db:
@@ -232,7 +228,7 @@ class Store:
                 "ORDER BY w.rank",
                 (*MARKS, _EXCERPT_WORDS, query, limit),
             )
-            return [Hit(*(*fields, excerpt(marked))) for *fields, marked in rows]
+            return [Hit(*(*fields, format_snippet(snippet))) for *fields, snippet in rows]
 
     def titled(self, text: str, limit: int = 20) -> list[Summary]:
         """Return the conversations whose title holds all words of `text`, newest first."""
@@ -245,17 +241,14 @@ class Store:
             ).fetchall()
             found = [id for id, title in titles if all(word in title.casefold() for word in words)]
             return [
-                _summary(db.execute(f"{_SUMMARY} WHERE c.id = ?", (id,)).fetchone()) for id in found[:limit]
+                summary_from_row(db.execute(f"{_SUMMARY} WHERE c.id = ?", (id,)).fetchone())
+                for id in found[:limit]
             ]
 
     def _nodes(self, db: sqlite3.Connection, conversation: str) -> Iterator[Node]:
         drafts = self._drafts(db, conversation)
-        rows = db.execute(
-            "SELECT id, parent, role, content, reasoning, created, model, system, seed, finish_reason, usage "
-            "FROM messages WHERE conversation = ? ORDER BY rowid",
-            (conversation,),
-        )
-        return (node_from(row, drafts) for row in rows.fetchall())
+        rows = db.execute(SELECT_MESSAGES, (conversation,)).fetchall()
+        return (node_from_row(row, drafts) for row in rows)
 
     def _drafts(self, db: sqlite3.Connection, conversation: str) -> dict[str, tuple[str, str]]:
         rows = db.execute(
@@ -268,8 +261,3 @@ class Store:
             before = drafts.get(message, ("", ""))
             drafts[message] = (before[0] + content, before[1] + reasoning)
         return drafts
-
-
-def _summary(row: tuple[Any, ...]) -> Summary:
-    id, title, updated, messages, pinned = row
-    return Summary(id, title, updated, messages, bool(pinned))

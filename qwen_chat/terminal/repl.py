@@ -9,6 +9,7 @@ from rich.text import Text
 
 from qwen_chat import __version__, commands
 from qwen_chat.errors import ModelLoadError, QwenChatError, RefusedError
+from qwen_chat.files.fenced import full_text
 from qwen_chat.model.state import Loading
 from qwen_chat.session.session import ChatSession
 from qwen_chat.session.turn import Turn
@@ -104,7 +105,7 @@ class Repl:
             return
         question = self._session.history.question_of(turn.message_id)
         if question and not turn.begun.content:
-            self._console.print(Text(strip_controls(f">>> {question.message.content}"), "bold"))
+            self._console.print(Text(strip_controls(f">>> {full_text(question.message)}"), "bold"))
         try:
             self._watch(turn)
         except ModelLoadError:

@@ -1,6 +1,7 @@
 """What a person does to a conversation on the page, by the ids of messages that the page knows."""
 
 from qwen_chat.errors import UsageError
+from qwen_chat.files.fenced import split_files
 from qwen_chat.history import History
 from qwen_chat.session.session import ChatSession
 
@@ -17,7 +18,10 @@ def retry(session: ChatSession, message: str) -> None:
 
 def edit(session: ChatSession, message: str, text: str) -> None:
     """Say a message differently; a question is answered anew."""
-    session.edit(_place(session.history, message), text)
+    _place(session.history, message)
+    is_question = session.history[message].message.role == "user"
+    files, typed = split_files(text) if is_question else ((), text)
+    session.edit(message, typed, files)
 
 
 def take_out(session: ChatSession, message: str) -> None:

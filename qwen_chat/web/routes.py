@@ -16,11 +16,12 @@ from fastapi.responses import JSONResponse, PlainTextResponse, StreamingResponse
 from qwen_chat.errors import QwenChatError, SessionBusyError, StoreError, UsageError
 from qwen_chat.export import WRITERS
 from qwen_chat.export.output_file import file_name
+from qwen_chat.files.fenced import full_text
 from qwen_chat.importers import parse_chats
 from qwen_chat.message import Message
 from qwen_chat.model.base import ChatModel
 from qwen_chat.roles import all_roles, load_role
-from qwen_chat.session import attachments
+from qwen_chat.session.attachments import attach_bytes, check_size, describe_sizes
 from qwen_chat.session.session import ChatSession
 from qwen_chat.session.users import People, Person
 from qwen_chat.storage import search as finding
@@ -146,7 +147,7 @@ class Routes:
         history = self._session(request, id).history
         if message not in history:
             raise UsageError("this message is gone: reload the page")
-        return PlainTextResponse(history[message].message.content)
+        return PlainTextResponse(full_text(history[message].message))
 
     def export(self, request: Request, id: str, kind: str = "md") -> Response:
         """Return a conversation as a file to keep."""
@@ -160,12 +161,11 @@ class Routes:
     def send(self, request: Request, id: str, body: Said) -> typed.Answer:
         """Send a message, with the texts of files before it, or run a command and return what it says."""
         session = self._session(request, id)
-        found = [attachments.from_bytes(each.name, each.text.encode()) for each in body.files]
+        files = tuple(attach_bytes(each.name, each.text.encode()) for each in body.files)
         answer = typed.Answer(begun=True)
-        if found:
-            text = attachments.composed(body.text, found)
-            attachments.check_size(found, [Message("user", text)], session.model)
-            session.send(text)
+        if files:
+            check_size(Message("user", body.text, attachments=files), None, session.model)
+            session.send(body.text, files)
         else:
             answer = typed.take(session, body.text)
         self._person(request).changes.notify()
@@ -231,7 +231,7 @@ class Routes:
 
 def _read(name: str, data: bytes, model: ChatModel) -> dict[str, Any]:
     found = files.read(name, data)
-    return {"name": found.name, "text": found.text, "size": attachments.sizes([found], model)[0]}
+    return {"name": found.name, "text": found.text, "size": describe_sizes([found], model)[0]}
 
 
 def _found(chat: finding.Found) -> dict[str, Any]:

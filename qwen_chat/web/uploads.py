@@ -4,8 +4,8 @@ from pathlib import PurePath
 
 from qwen_chat.errors import RefusedError
 from qwen_chat.files.bounded_read import MAX_TEXT_BYTES
-from qwen_chat.session import attachments
-from qwen_chat.session.attachments import Attachment
+from qwen_chat.message import Attachment
+from qwen_chat.session.attachments import attach_bytes
 from qwen_chat.text import blank_unprintable
 from qwen_chat.web import pdf
 from qwen_chat.web.schemas import MAX_MESSAGE
@@ -50,7 +50,7 @@ def _read(name: str, data: bytes) -> Attachment:
         raise RefusedError(f"{name} is no PDF, or a damaged one: save it again")
     if data.startswith(_UTF_16):
         raise RefusedError(f"{name} is text in UTF-16: save it as UTF-8")
-    return attachments.from_bytes(name, data)
+    return attach_bytes(name, data)
 
 
 def _is_pdf(name: str, data: bytes) -> bool:

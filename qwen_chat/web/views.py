@@ -6,10 +6,10 @@ from html import escape
 from typing import Any
 
 from qwen_chat.history import History, Node
+from qwen_chat.message import Attachment
 from qwen_chat.model.state import Failed, Ready
 from qwen_chat.session.session import ChatSession
 from qwen_chat.text import strip_controls
-from qwen_chat.web.attached import parted
 
 JSON = dict[str, Any]
 
@@ -54,15 +54,12 @@ class MessageView:
 def message_view(history: History, node: Node, *, writing: bool) -> MessageView:
     """Return what a page shows of a message; one that is being written comes without its text."""
     message, answer = node.message, node.answer
-    files, text = parted(message.content) if message.role == "user" else ((), message.content)
     usage = answer.usage if answer else None
     return MessageView(
         id=node.id,
         role=message.role,
-        html="" if writing else _drawn(message.role, text),
-        files=tuple(
-            FileView(strip_controls(file.name), strip_controls(file.text), file.lines) for file in files
-        ),
+        html="" if writing else _drawn(message.role, message.content),
+        files=tuple(map(_file_view, message.attachments)),
         thought="" if writing or not message.reasoning else _drawn("assistant", message.reasoning),
         thought_seconds=usage.reasoning_seconds if usage else 0.0,
         siblings=tuple(each.id for each in history.siblings(node.id)),
@@ -75,6 +72,10 @@ def message_view(history: History, node: Node, *, writing: bool) -> MessageView:
         last=history.head == node.id,
         writing=writing,
     )
+
+
+def _file_view(file: Attachment) -> FileView:
+    return FileView(strip_controls(file.name), strip_controls(file.text), file.lines)
 
 
 def chat_view(session: ChatSession) -> JSON:

@@ -18,7 +18,7 @@ from qwen_chat.errors import UsageError
 from qwen_chat.export import FORMAT, WRITERS, from_json, to_html, to_json, to_markdown, to_qwen
 from qwen_chat.export.output_file import file_name, write_new
 from qwen_chat.history import Answer, History
-from qwen_chat.message import Message, Usage
+from qwen_chat.message import Attachment, Message, ToolCall, Usage
 from qwen_chat.storage.store import Store
 from qwen_chat.training.calibration import read_conversations
 
@@ -35,7 +35,7 @@ def conversation() -> History:
     second = history.set_system("Be long.")
     history.add(Message("user", "And the Sun?"))
     history.add(Message("assistant", "It p"), Answer("demo", second.id, 8, "interrupted"))
-    history.edit(1, "Why no tides?")
+    history.edit(history.numbered(1).id, "Why no tides?")
     return history
 
 
@@ -50,7 +50,7 @@ def shape(history: History) -> list[tuple[object, ...]]:
 
     return [
         (node.message, numbers[node.parent], known(node.answer), node.created) for node in history.nodes()
-    ] + [(history.title, numbers[history.head], history.system and numbers[history.system.id])]
+    ] + [(history.title, history.role, numbers[history.head], history.system and numbers[history.system.id])]
 
 
 def document(**changes: Any) -> dict[str, Any]:
@@ -76,6 +76,48 @@ def test_a_tree_is_read_back_whole() -> None:
     assert len(again.siblings(again.path()[0].id)) == 2
     assert again.system is not None
     assert again.system.message.content == "Be long."
+
+
+def with_tools() -> History:
+    """Return a conversation with a file, calls of tools and their results, in a role."""
+    history = History(role="detective")
+    history.add(Message("user", "When?", attachments=(Attachment("sun.md", "It is\r\nlate."),)))
+    calls = (ToolCall("call_1", "search", '{"q": "潮"'), ToolCall("call_2", "now", "{}"))
+    history.add(Message("assistant", "", tool_calls=calls), Answer("demo", finish_reason="tool_calls"))
+    history.add(Message("tool", "12:00", tool_call_id="call_2", name="now"))
+    history.add(Message("assistant", "At noon."), Answer("demo", finish_reason="stop"))
+    return history
+
+
+def test_files_tool_calls_and_the_role_are_read_back() -> None:
+    history = with_tools()
+    assert shape(from_json(to_json(history))) == shape(history)
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "fault"),
+    [
+        ("attachments", "x", "'attachments' must be a list"),
+        ("attachments", [7], "a tool call or an attachment must be an object"),
+        ("attachments", [{"name": "a"}], "'text' must be text"),
+        ("attachments", [{"name": "a", "text": "\ud800"}], "'text' must be text"),
+        ("tool_calls", {}, "'tool_calls' must be a list"),
+        ("tool_calls", [{"id": "1", "name": "a", "arguments": {}}], "'arguments' must be text"),
+        ("tool_call_id", 7, "'tool_call_id' must be text"),
+        ("name", [], "'name' must be text"),
+    ],
+)
+def test_faults_of_files_and_tool_calls_are_named(field: str, value: object, fault: str) -> None:
+    parsed = json.loads(to_json(with_tools()))
+    parsed["messages"][1]["message"][field] = value
+    assert fault_of(json.dumps(parsed)).startswith(f"message 2: {fault}")
+
+
+def test_pages_show_files_tool_calls_and_their_results() -> None:
+    history = with_tools()
+    for page in (to_markdown(history), to_html(history)):
+        for text in ("sun.md:", "late.", "search", "12:00", "Tool", "At noon."):
+            assert text in page
 
 
 def test_an_empty_conversation_is_read_back() -> None:
@@ -180,7 +222,7 @@ def lived(steps: list[tuple[str, str, str, int]], title: str) -> History:
             case "system":
                 history.set_system(text)
             case "edit" if path:
-                history.edit(number % len(path) + 1, text)
+                history.edit(history.numbered(number % len(path) + 1).id, text)
             case "undo" if any(node.message.role == "user" for node in path):
                 history.undo()
             case "again" if any(node.message.role == "user" for node in path):
@@ -210,7 +252,7 @@ def test_1000_conversations_come_back_by_the_byte(steps: list[tuple[str, str, st
         ("9" * 5000, "not a JSON file: "),
         ("null", "not a conversation of qwen-chat: its format should say 'qwen-chat/1'"),
         ("[]", "not a conversation of qwen-chat: "),
-        ('{"format": "qwen-chat/2"}', "not a conversation of qwen-chat: "),
+        ('{"format": "qwen-chat/3"}', "not a conversation of qwen-chat: "),
         ('{"format": ["qwen-chat/1"]}', "not a conversation of qwen-chat: "),
         (f'{{"format": "{FORMAT}"}}', "the list of messages is missing"),
         (f'{{"format": "{FORMAT}", "messages": {{}}}}', "the list of messages is missing"),
@@ -267,9 +309,9 @@ def test_a_system_prompt_as_head() -> None:
         ("created", 1e12, "'created' must be in seconds since 1970"),
         ("message", None, "'message' must be an object"),
         ("message", ["user", "q"], "'message' must be an object"),
-        ("message.role", None, "'role' must be one of system, user, assistant"),
-        ("message.role", "tool", "'role' must be one of system, user, assistant"),
-        ("message.role", ["user"], "'role' must be one of system, user, assistant"),
+        ("message.role", None, "'role' must be one of system, user, assistant, tool"),
+        ("message.role", "robot", "'role' must be one of system, user, assistant, tool"),
+        ("message.role", ["user"], "'role' must be one of system, user, assistant, tool"),
         ("message.content", None, "'content' must be text"),
         ("message.content", 7, "'content' must be text"),
         ("message.content", ["a\nb"], "'content' must be text"),
@@ -285,7 +327,7 @@ def test_a_system_prompt_as_head() -> None:
         (
             "answer.finish_reason",
             "tired",
-            "'finish_reason' must be one of stop, length, context, interrupted, error",
+            "'finish_reason' must be one of stop, length, context, tool_calls, interrupted, error",
         ),
         ("answer.usage", 7, "'usage' must be an object"),
         ("answer.usage.prompt_tokens", 1.5, "'prompt_tokens' must be a whole number"),

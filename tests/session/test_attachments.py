@@ -10,15 +10,14 @@ from scripted import ScriptedModel
 from qwen_chat import commands
 from qwen_chat.errors import RefusedError
 from qwen_chat.files.bounded_read import MAX_TEXT_BYTES
+from qwen_chat.files.fenced import fence_file, full_text, join_files, split_files
+from qwen_chat.message import Attachment
 from qwen_chat.model.llamacpp import LlamaCppModel
 from qwen_chat.session.attachments import (
-    Attachment,
-    composed,
-    from_bytes,
-    from_path,
-    gathered,
-    question_in,
-    sizes,
+    attach_bytes,
+    attach_mentions,
+    attach_path,
+    describe_sizes,
 )
 from qwen_chat.session.session import ChatSession
 
@@ -61,24 +60,24 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     ],
 )
 def test_mentions_are_found(typed: str, left: str, names: list[str]) -> None:
-    text, files = gathered(typed)
+    text, files = attach_mentions(typed)
     assert (text, [file.name for file in files]) == (left, names)
 
 
 @given(st.text(st.characters(codec="utf-8")))
 def test_text_without_files_is_left_as_it_is(text: str) -> None:
     mention = text.replace("@", "@no-")
-    assert gathered(mention) == (mention, [])
+    assert attach_mentions(mention) == (mention, [])
 
 
 def test_a_home_is_found(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(folder))
-    assert gathered("@~/notes.md")[1][0].text == "# Notes\nThe sky is green.\n"
+    assert attach_mentions("@~/notes.md")[1][0].text == "# Notes\nThe sky is green.\n"
 
 
 def test_the_message_is_the_files_and_the_question() -> None:
-    question, files = gathered("Compare @notes.md and @docs/a.py")
-    assert composed(question, files) == (
+    question, files = attach_mentions("Compare @notes.md and @docs/a.py")
+    assert join_files(question, files) == (
         "notes.md:\n```md\n# Notes\nThe sky is green.\n```\n\n"
         "docs/a.py:\n```py\nprint(1)\n```\n\n"
         "Compare notes.md and docs/a.py"
@@ -88,18 +87,13 @@ def test_the_message_is_the_files_and_the_question() -> None:
 @given(st.text(st.sampled_from("`a\n:"), min_size=1), st.text(st.sampled_from("`a\n: "), min_size=1))
 def test_no_fence_in_a_file_ends_its_own(text: str, question: str) -> None:
     file = Attachment("x", text)
-    fence = file.block.split("\n")[1]
+    fence = fence_file(file).split("\n")[1]
     assert set(fence) == {"`"}
     assert fence not in text
     if question.strip() and question[0] == "a" and "`" not in question:
-        assert question_in(composed(question, [file])) == question
-
-
-def test_a_question_is_found_again() -> None:
-    assert question_in("just text") == "just text"
-    assert question_in("x:\n```\ncode\n```\n\n") == "x:\n```\ncode\n```\n\n"
-    question, files = gathered("@notes.md @docs/a.py why?")
-    assert question_in(composed(question, files)) == "notes.md docs/a.py why?"
+        whole = join_files(question, [Attachment("x.txt", text)])
+        assert join_files(split_files(whole)[1], split_files(whole)[0]) == whole
+        assert split_files(whole)[1] == question
 
 
 @pytest.mark.parametrize(
@@ -114,7 +108,7 @@ def test_a_question_is_found_again() -> None:
 )
 def test_what_is_no_text_is_refused_by_name_and_reason(data: bytes, fault: str) -> None:
     Path("x.bin").write_bytes(data)
-    for give in (lambda: from_bytes("x.bin", data), lambda: gathered("look at @x.bin")):
+    for give in (lambda: attach_bytes("x.bin", data), lambda: attach_mentions("look at @x.bin")):
         with pytest.raises(RefusedError) as refused:
             give()
         assert str(refused.value).startswith(fault)
@@ -123,24 +117,24 @@ def test_what_is_no_text_is_refused_by_name_and_reason(data: bytes, fault: str) 
 
 def test_folders_and_missing_files_are_refused() -> None:
     with pytest.raises(RefusedError, match="docs is a folder: name a file in it"):
-        gathered("@docs")
+        attach_mentions("@docs")
     with pytest.raises(RefusedError, match="/dev/zero: not a plain file"):
-        from_path("/dev/zero")
+        attach_path("/dev/zero")
     with pytest.raises(RefusedError, match=r"cannot read none.md: No such file"):
-        from_path("none.md")
+        attach_path("none.md")
     Path("gone.md").symlink_to("nowhere")
     with pytest.raises(RefusedError, match=r"cannot read gone.md: No such file"):
-        gathered("@gone.md")
+        attach_mentions("@gone.md")
 
 
 def test_names_stay_on_one_line() -> None:
-    assert from_bytes("a\n```\nb.md", b"x").block.startswith("a ``` b.md:\n```md\n")
+    assert fence_file(attach_bytes("a\n```\nb.md", b"x")).startswith("a ``` b.md:\n```md\n")
 
 
 def test_tokens_are_counted(model: LlamaCppModel) -> None:
-    (said,) = sizes([from_path("notes.md")], model)
+    (said,) = describe_sizes([attach_path("notes.md")], model)
     assert said == "notes.md: 2 lines, 19 tokens"
-    assert sizes([from_path("docs/a.py")], ScriptedModel()) == ["docs/a.py: 1 line"]
+    assert describe_sizes([attach_path("docs/a.py")], ScriptedModel()) == ["docs/a.py: 1 line"]
 
 
 def test_a_message_that_cannot_fit_is_refused_and_not_kept(model: LlamaCppModel) -> None:
@@ -158,7 +152,7 @@ def test_a_message_that_cannot_fit_is_refused_and_not_kept(model: LlamaCppModel)
 def sent(outcome: commands.Outcome, session: ChatSession) -> str:
     assert outcome.turn is not None
     outcome.turn.wait()
-    return session.history.path()[-2].message.content
+    return full_text(session.history.path()[-2].message)
 
 
 def test_files_are_sent_by_command_by_mention_and_by_edit() -> None:

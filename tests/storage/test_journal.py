@@ -103,11 +103,19 @@ def fill(store: Store) -> None:
     for size in (1000, 1):
         with pytest.raises(StoreError, match="database or disk is full: make room on the disk"):
             keep_on(store, history, "x" * size)
+    with pytest.raises(StoreError, match="database or disk is full"):
+        keep_new_ones(store)
 
 
 def keep_on(store: Store, history: History, text: str) -> NoReturn:
     while True:
         store.keep(history, history.add(Message("user", text)))
+
+
+def keep_new_ones(store: Store) -> NoReturn:
+    while True:
+        history = History(title="t")
+        store.keep(history, history.add(Message("user", "q")))
 
 
 def make_room(store: Store) -> None:
@@ -235,7 +243,7 @@ def test_what_never_could_be_saved_is_rescued(model: LlamaCppModel, store: Store
     fill(store)
     assert len(ask(session, "two \0 二")) == 1
     session.undo()
-    session.edit(1, "one, again")
+    session.edit(session.history.numbered(1).id, "one, again")
     file = session.close()
     assert file is not None
     assert file.parent.parent == rescued
@@ -322,7 +330,7 @@ def test_an_edited_greeting_is_kept_with_what_it_replaced(
 ) -> None:
     role = Role("sage", "Sage", "Be wise.", greeting="Well met.")
     session = ChatSession(model, Settings(), store=store, role=role)
-    assert session.edit(1, "Well met, friend.") is None
+    assert session.edit(session.history.numbered(1).id, "Well met, friend.") is None
     assert kept(path, session.history) == session.history.nodes()
     assert len(session.history.nodes()) == 3
 

@@ -20,8 +20,8 @@ from hypothesis import strategies as st
 from qwen_chat.errors import StoreError, UsageError
 from qwen_chat.export import from_json, to_json
 from qwen_chat.history import Answer, History, Node
-from qwen_chat.message import Message, Usage
-from qwen_chat.storage.database import MIGRATIONS
+from qwen_chat.message import Attachment, Message, ToolCall, Usage
+from qwen_chat.storage.schema import MIGRATIONS
 from qwen_chat.storage.store import Store, default_path
 
 UNICODE = st.text(
@@ -152,16 +152,21 @@ def test_1000_texts_come_back_by_the_byte(big_store: Store, texts: list[str], ti
 
 
 def test_every_field_comes_back(store: Store) -> None:
-    history = History(title="fields")
+    history = History(title="fields", role="detective")
     system = history.set_system("be brief")
     usage = Usage(11, 3, 7, 0.25, 1.5)
-    history.add(Message("user", "q"))
+    history.add(Message("user", "q", attachments=(Attachment("潮.md", "tide\0\n"), Attachment("b", "c"))))
     history.add(Message("assistant", "a", "because"), Answer("demo", system.id, 2**32 - 1, "length", usage))
-    history.edit(1, "q again")
+    calls = (ToolCall("call_1", "search", '{"q": "潮"'), ToolCall("call_2", "now", "{}"))
+    history.add(Message("assistant", "", tool_calls=calls), Answer("demo", finish_reason="tool_calls"))
+    history.add(Message("tool", "12:00", tool_call_id="call_2", name="now"))
+    history.edit(history.numbered(1).id, "q again")
     store.keep_all(history)
     again = store.load(history.id)
     assert again.nodes() == history.nodes()
     assert (again.head, again.system, again.title) == (history.head, system, "fields")
+    assert again.role == "detective"
+    assert found(store, "tide") == ["q"]
 
 
 def test_an_answer_that_was_cut_off_is_what_was_drafted(store: Store) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from driver import PROMPT, Terminal
 
+from qwen_chat.files.fenced import full_text
 from qwen_chat.storage.store import Store, default_path
 
 BRIEF = ("--temperature", "0", "--max-new-tokens", "8")
@@ -32,7 +33,7 @@ def asked() -> list[str]:
     store = Store(default_path())
     path = store.load(store.recent(1)[0].id).path()
     store.close()
-    return [node.message.content for node in path if node.message.role == "user"]
+    return [full_text(node.message) for node in path if node.message.role == "user"]
 
 
 def shows(chat: Terminal, last: str) -> None:

@@ -10,8 +10,7 @@ from playwright.sync_api import Browser, Page
 from windows import window
 
 from qwen_chat.history import Answer, History
-from qwen_chat.message import Message, Usage
-from qwen_chat.session.attachments import Attachment, composed
+from qwen_chat.message import Attachment, Message, Usage
 
 ANSWER = """# Tides
 
@@ -52,8 +51,8 @@ def talk() -> History:
     history = History("talk", title="Tides")
     system = history.set_system("You know the sea.")
     usage = Usage(prompt_tokens=20, completion_tokens=40, decode_seconds=2.0, reasoning_seconds=1.5)
-    files = [Attachment("sea.md", "# The sea\n"), Attachment("tides.py", "high = 2\n" * 50)]
-    history.add(Message("user", composed("How do tides work?", files)))
+    files = (Attachment("sea.md", "# The sea\n"), Attachment("tides.py", "high = 2\n" * 50))
+    history.add(Message("user", "How do tides work?", attachments=files))
     history.add(Message("assistant", ANSWER, "The moon …"), Answer("demo", system.id, 1, "stop", usage))
     history.ask_again()
     history.add(Message("assistant", ANSWER), Answer("demo", system.id, 2, "length", usage))

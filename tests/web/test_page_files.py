@@ -8,6 +8,7 @@ from pages import Served, served
 from playwright.sync_api import Browser, Page, expect
 from windows import Window, window
 
+from qwen_chat.files.fenced import full_text
 from qwen_chat.model.llamacpp import LlamaCppModel
 from qwen_chat.sampling import SamplingParams
 from qwen_chat.settings import Settings
@@ -74,7 +75,7 @@ def test_files_are_dropped_onto_the_page(here: Window, store: Store) -> None:
     expect(page.locator(".chip")).to_have_text([re.compile("one.txt: 1 line"), re.compile("two.md: 1 line")])
     expect(page.locator("#composer textarea")).to_be_focused()
     here.says("What do they say?")
-    kept = store.load(here.chat).path()[0].message.content
+    kept = full_text(store.load(here.chat).path()[0].message)
     assert (
         kept == "one.txt:\n```txt\nThe first.\n```\n\ntwo.md:\n```md\nThe second.\n```\n\nWhat do they say?"
     )
@@ -126,7 +127,7 @@ def test_a_file_that_was_sent_is_a_chip_that_unfolds_to_its_text(here: Window, s
         assert not page.evaluate("() => 'ran' in document.documentElement.dataset")
         page.reload()
         here.ready()
-    kept = store.load(here.chat).path()[0].message.content
+    kept = full_text(store.load(here.chat).path()[0].message)
     assert kept.startswith("notes.md:\n````md\nThe key is teal.")
     copied_and_edited(here, kept)
 

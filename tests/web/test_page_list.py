@@ -94,7 +94,7 @@ def test_a_hit_in_the_conversation_in_view_is_scrolled_to(here: Window, store: S
 
 def test_a_hit_in_another_branch_brings_that_branch(here: Window, store: Store) -> None:
     history = talked(store, "Of the wryneck.", title="Two branches")
-    history.edit(1, "Of the wren.")
+    history.edit(history.numbered(1).id, "Of the wren.")
     store.keep_all(history)
     find(here.page, "wryneck")
     hit = here.page.locator(".message.user", has_text="wryneck")

@@ -15,11 +15,11 @@ from windows import Window, window
 import qwen_chat
 from qwen_chat.commands.table import find
 from qwen_chat.errors import QwenChatError
+from qwen_chat.message import Attachment
 from qwen_chat.model.llamacpp import LlamaCppModel
 from qwen_chat.sampling import SamplingParams
 from qwen_chat.session import attachments
 from qwen_chat.session import request as asking
-from qwen_chat.session.attachments import Attachment
 from qwen_chat.settings import Settings
 from qwen_chat.web import pdf
 from qwen_chat.web import uploads as files
@@ -96,7 +96,7 @@ def put_together() -> list[str]:
 def sizes(model: LlamaCppModel) -> list[str]:
     found = [Attachment("a.txt", "one\n"), Attachment("b.txt", "one\ntwo\n")]
     scripted = ScriptedModel()
-    return [*attachments.sizes(found, model), *attachments.sizes(found, scripted)]
+    return [*attachments.describe_sizes(found, model), *attachments.describe_sizes(found, scripted)]
 
 
 def test_every_entry_is_what_the_server_says(model: LlamaCppModel) -> None:

@@ -14,7 +14,7 @@ from pypdf import PdfWriter
 
 from qwen_chat.errors import RefusedError
 from qwen_chat.files.bounded_read import MAX_TEXT_BYTES
-from qwen_chat.session.attachments import Attachment
+from qwen_chat.message import Attachment
 from qwen_chat.web import pdf, pdf_reader
 from qwen_chat.web import uploads as files
 
