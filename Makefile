@@ -9,8 +9,7 @@ LOCK   := constraints.txt
 PIP    := PIP_CONSTRAINT=$(LOCK) PIP_BUILD_CONSTRAINT=$(LOCK) $(BIN)/python -m pip --disable-pip-version-check
 # uv installs in a third of the time. It does not read pip's configuration, so it is told.
 CONFIG  = $(BIN)/python -m pip config get global.$(1) 2>/dev/null
-UV      = UV_CONSTRAINT=$(LOCK) UV_BUILD_CONSTRAINT=$(LOCK) \
-	UV_FIND_LINKS="$${UV_FIND_LINKS:-$${PIP_FIND_LINKS:-$$($(call CONFIG,find-links))}}" \
+UV      = UV_FIND_LINKS="$${UV_FIND_LINKS:-$${PIP_FIND_LINKS:-$$($(call CONFIG,find-links))}}" \
 	UV_DEFAULT_INDEX="$${UV_DEFAULT_INDEX:-$${PIP_INDEX_URL:-$$($(call CONFIG,index-url))}}" \
 	$(BIN)/uv pip
 
@@ -46,11 +45,13 @@ tools:
 		{ apt-get update -qq && apt-get install -y -qq chromium tmux; } </dev/null >/dev/null 2>&1 || true; \
 	fi
 
-# Pins what pyproject.toml asks for and all that comes with it; what is pinned already stays as it is. Of torch
-# any build will do. ARGS=-U takes the newest releases.
+# Pins what pyproject.toml asks for and all that comes with it; what is pinned already stays as it is.
+# ARGS=-U takes the newest releases. Any build of the pinned torch will do, so the one at hand is left to be chosen.
 lock: $(BIN)/uv
-	cp $(LOCK) $(VENV)/lock.txt
-	$(UV) compile -q pyproject.toml --all-extras --group dev --group build --no-annotate --no-header -o $(VENV)/lock.txt $(ARGS)
+	grep '^torch==' $(LOCK) >$(VENV)/torch.txt
+	grep -v '^torch==' $(LOCK) >$(VENV)/lock.txt
+	$(UV) compile -q pyproject.toml --all-extras --group dev --group build -c $(VENV)/torch.txt \
+		--no-annotate --no-header -o $(VENV)/lock.txt $(ARGS)
 	{ echo "# Made by make lock: the versions that are tested together."; sed 's/+cpu$$//' $(VENV)/lock.txt; } >$(LOCK)
 
 clean:
@@ -75,7 +76,7 @@ $(BIN)/uv: | $(VENV)/chat.stamp
 # Where uv cannot install, a newer pip than the one some Pythons bring does: it knows dependency groups.
 $(VENV)/dev.stamp: $(VENV)/chat.stamp $(BIN)/uv
 	@echo "setting up tests (once) ..." >&2
-	@$(UV) install -q --python $(BIN)/python --group dev --group build </dev/null >&2 || \
+	@UV_CONSTRAINT=$(LOCK) UV_BUILD_CONSTRAINT=$(LOCK) $(UV) install -q --python $(BIN)/python --group dev --group build </dev/null >&2 || \
 		{ $(PIP) install -q pip && $(PIP) install -q --group dev --group build; } </dev/null >&2
 	@! $(BIN)/uv pip freeze --python $(BIN)/python --exclude-editable | sed 's/+cpu$$//' | grep -vxFf $(LOCK) || \
 		{ echo "not pinned in $(LOCK): run make lock" >&2; exit 1; }
