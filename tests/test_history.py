@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 from hypothesis import given
-from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
+from thorough import examples
 
 from qwen_chat.errors import UsageError
 from qwen_chat.history import Answer, History, Node
@@ -226,7 +226,7 @@ def is_a_branch(history: History) -> bool:
     return [*(node.parent for node in path), history.head] == parents
 
 
-@hypothesis_settings(max_examples=300, deadline=None, database=None)
+@examples(300)
 @given(moves=MOVES)
 def test_no_move_forgets_or_changes_a_message(moves: list[tuple[str, Any]]) -> None:
     history = History()

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 from hypothesis import given
-from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
+from thorough import examples
 
 from qwen_chat.errors import UsageError
 from qwen_chat.export import FORMAT, WRITERS, from_json, to_html, to_json, to_markdown, to_qwen
@@ -172,7 +172,7 @@ def test_a_file_written_by_hand() -> None:
     assert [node.answer for node in history.path()] == [None, Answer(finish_reason="stop")]
 
 
-@hypothesis_settings(max_examples=300, deadline=None, database=None)
+@examples(300)
 @given(texts=st.lists(st.tuples(UNICODE, UNICODE), min_size=1, max_size=4), title=UNICODE)
 def test_any_text_is_read_back_by_the_byte(texts: list[tuple[str, str]], title: str) -> None:
     history = History(title=" ".join(title.split()))
@@ -233,7 +233,7 @@ def lived(steps: list[tuple[str, str, str, int]], title: str) -> History:
     return history
 
 
-@hypothesis_settings(max_examples=1000, deadline=None, database=None)
+@examples(1000)
 @given(steps=STEPS, title=UNICODE)
 def test_1000_conversations_come_back_by_the_byte(steps: list[tuple[str, str, str, int]], title: str) -> None:
     history = lived(steps, title)
@@ -451,7 +451,7 @@ def test_a_title_stays_one_line() -> None:
     assert to_markdown(from_json(text)) == "# one # two\n"
 
 
-@hypothesis_settings(max_examples=300, deadline=None, database=None)
+@examples(300)
 @given(text=UNICODE)
 def test_markdown_holds_any_text_by_the_byte(text: str) -> None:
     history = History()
@@ -542,7 +542,7 @@ def test_a_page_without_control_characters() -> None:
     assert not re.search(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]", to_html(history))
 
 
-@hypothesis_settings(max_examples=200, deadline=None, database=None)
+@examples(200)
 @given(
     text=st.text(
         st.characters(exclude_categories=["Cs"]) | st.sampled_from("$\\[]()<>&`|*_#-\n"), max_size=80

@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pictures import SIGNATURE, chunk, embedded, picture
 from places import DATA
+from thorough import examples
 
 from qwen_chat.errors import UsageError
 from qwen_chat.roles import Role, load_role, own_roles_dir, role_path
@@ -339,7 +340,7 @@ CARD = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=300, deadline=None, database=None)
+@examples(300)
 @given(value=CARD | CARD_DATA | ANY)
 def test_any_json_is_a_role_that_its_file_can_hold_or_a_usage_error(value: object) -> None:
     from qwen_chat.files.toml import parse_toml
@@ -362,7 +363,7 @@ def test_any_json_is_a_role_that_its_file_can_hold_or_a_usage_error(value: objec
     back.lorebook.relevant(["a", "b"])
 
 
-@settings(max_examples=300, deadline=None, database=None)
+@examples(300)
 @given(
     cuts=st.lists(
         st.tuples(st.integers(0, len(WHOLE)), st.integers(0, 20), st.binary(max_size=8)),
@@ -377,7 +378,7 @@ def test_any_mutation_of_a_png_is_a_card_or_a_usage_error(cuts: list[tuple[int, 
     check_bytes(data)
 
 
-@settings(max_examples=300, deadline=None, database=None)
+@examples(300)
 @given(
     data=st.binary(max_size=200)
     | st.binary(max_size=100).map(lambda data: SIGNATURE + HEADER + data)

@@ -5,8 +5,9 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from thorough import examples
 
 from qwen_chat.errors import UsageError
 from qwen_chat.roles import LANGUAGES, USES, Role, all_roles, library, load_role, read_role, role_names
@@ -217,7 +218,7 @@ def test_a_role_that_was_deleted_meanwhile(roles: Path) -> None:
         load_role("gone")
 
 
-@settings(max_examples=200, deadline=None, database=None)
+@examples(200)
 @given(
     start=st.integers(0, len(VALID)),
     length=st.integers(0, 12),

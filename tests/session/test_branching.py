@@ -4,9 +4,10 @@ from pathlib import Path
 from threading import Event
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scripted import ScriptedModel
+from thorough import examples
 
 from qwen_chat import commands
 from qwen_chat.errors import SessionBusyError, UsageError
@@ -191,7 +192,7 @@ def test_a_long_chat_is_drawn_short(session: ChatSession) -> None:
     assert lines[2] == "⋮ 197 messages"
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(st.lists(st.tuples(st.integers(0, 30), st.booleans()), min_size=1, max_size=30))
 def test_every_branch_has_a_number(moves: list[tuple[int, bool]]) -> None:
     history = History()

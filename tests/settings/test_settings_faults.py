@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 from hypothesis import given
-from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
+from thorough import examples
 
 from qwen_chat.errors import UsageError
 from qwen_chat.settings import VARIABLES, Settings, load
@@ -126,7 +126,7 @@ def test_an_unreadable_file(path: Path) -> None:
     assert fault_of({}, {}, path) == "FILE is not a file: move it away"
 
 
-@hypothesis_settings(max_examples=200, deadline=None, database=None)
+@examples(200)
 @given(
     start=st.integers(0, len(VALID)),
     length=st.integers(0, 12),
@@ -149,7 +149,7 @@ def test_any_mutation_gives_settings_or_a_usage_error(start: int, length: int, i
             assert len(str(error).splitlines()) == 1  # noqa: PT017
 
 
-@hypothesis_settings(max_examples=200, deadline=None, database=None)
+@examples(200)
 @given(variable=st.sampled_from(sorted(VARIABLES)), text=st.text(max_size=20))
 def test_any_variable_gives_settings_or_a_usage_error(variable: str, text: str) -> None:
     try:

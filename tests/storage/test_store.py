@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 from hypothesis import given
-from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
+from thorough import examples
 
 from qwen_chat.errors import StoreError, UsageError
 from qwen_chat.export import from_json, to_json
@@ -132,7 +132,7 @@ def test_what_was_deleted_is_gone_from_the_disk(store: Store, path: Path) -> Non
 # Exact
 
 
-@hypothesis_settings(max_examples=100, deadline=None, database=None)
+@examples(100)
 @given(texts=st.lists(UNICODE, min_size=10, max_size=10), title=UNICODE)
 def test_1000_texts_come_back_by_the_byte(big_store: Store, texts: list[str], title: str) -> None:
     history = History(title=title)
@@ -281,7 +281,7 @@ def test_search_gives_no_more_than_asked_for(store: Store) -> None:
     assert len(store.search("tide", limit=5)) == 5
 
 
-@hypothesis_settings(max_examples=300, deadline=None, database=None)
+@examples(300)
 @given(text=st.text(max_size=30))
 def test_any_search_is_answered_or_refused(big_store: Store, text: str) -> None:
     try:

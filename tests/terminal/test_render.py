@@ -8,8 +8,9 @@ from io import StringIO
 
 import pyte
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from thorough import examples
 
 from qwen_chat.terminal.markdown.latex import replace_formulae
 from qwen_chat.terminal.output.live_region import Tail
@@ -112,7 +113,7 @@ def test_escapes_are_ours_alone() -> None:
             assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]", left), text
 
 
-@settings(max_examples=150, deadline=None)
+@examples(150)
 @given(
     st.text(alphabet=" \n#*-`|$\\[]()>_~1.ab你🦜:&;\t", max_size=200),
     st.lists(st.integers(1, 9), max_size=40),

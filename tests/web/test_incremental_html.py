@@ -1,8 +1,9 @@
 """An answer drawn while it is written: nothing is sent twice, and the end is what a whole drawing gives."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from thorough import examples
 
 from qwen_chat.export.markdown_html import to_body
 from qwen_chat.text import strip_controls
@@ -93,7 +94,7 @@ def test_nothing_new_is_nothing_to_send() -> None:
     assert growing.patch(sent) is None
 
 
-@settings(max_examples=300, deadline=None)
+@examples(300)
 @given(st.text(alphabet="ab `*_#>-|$()\n1.🌊潮<&\t", max_size=120), st.integers(1, 9))
 def test_no_letter_is_lost_or_doubled(text: str, size: int) -> None:
     page = grown(text, size)

@@ -7,10 +7,11 @@ import zipfile
 
 import pdfs
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from places import ROOT
 from pypdf import PdfWriter
+from thorough import examples
 
 from qwen_chat.errors import RefusedError
 from qwen_chat.files.bounded_read import MAX_TEXT_BYTES
@@ -192,7 +193,7 @@ def test_control_characters_stay_out() -> None:
 _SEEDS = [pdfs.of_pages("Hello tide", "Second"), pdfs.of_streams(b"q BT ET Q")]
 
 
-@settings(max_examples=300, deadline=None)
+@examples(300)
 @given(st.text(max_size=30), st.binary(max_size=400))
 @example("a.pdf", b"PK\x03\x04")
 def test_any_bytes_are_text_or_refused(name: str, data: bytes) -> None:
@@ -208,7 +209,7 @@ def test_any_bytes_are_text_or_refused(name: str, data: bytes) -> None:
         )
 
 
-@settings(max_examples=150, deadline=None)
+@examples(150)
 @given(st.sampled_from(_SEEDS), st.data())
 def test_any_damage_to_a_pdf_is_text_or_a_known_fault(seed: bytes, drawing: st.DataObject) -> None:
     data = bytearray(seed)

@@ -13,10 +13,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from safetensors import safe_open
 from safetensors.numpy import save, save_file
+from thorough import examples
 
 from qwen_chat.errors import ModelLoadError
 from qwen_chat.model.formats.checkpoint import INDEX, WEIGHTS, read_checkpoint
@@ -478,7 +479,7 @@ def good(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return shard(write(tmp_path_factory.mktemp("good") / "Qwen-Tiny"))
 
 
-@settings(max_examples=400, deadline=None)
+@examples(400)
 @given(
     changes=st.lists(
         st.tuples(

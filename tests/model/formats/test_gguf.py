@@ -13,8 +13,9 @@ import numpy as np
 import pytest
 from gguf import GGUFWriter
 from gguf.constants import GGML_QUANT_SIZES
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from thorough import examples
 
 from qwen_chat.errors import ModelLoadError
 from qwen_chat.model.catalog import embedded
@@ -115,7 +116,7 @@ def test_every_cut_is_noticed(tiny: Path, tmp_path: Path) -> None:
         assert str(cut) in fault(cut), length
 
 
-@settings(max_examples=300, deadline=None)
+@examples(300)
 @given(changes=st.lists(st.tuples(st.integers(0, 1 << 20), st.binary(min_size=1, max_size=8)), max_size=4))
 def test_damage_is_refused_or_harmless(
     tiny: Path, tmp_path_factory: pytest.TempPathFactory, changes: list[tuple[int, bytes]]
