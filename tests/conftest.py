@@ -17,12 +17,16 @@ from qwen_chat.model.hf.options import TransformersOptions
 from qwen_chat.model.llamacpp import LlamaCppModel, LlamaCppOptions
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser
+    from playwright.sync_api import Browser, Playwright
 
     from qwen_chat.model.hf.engine import TransformersModel
 
 # A shell that runs the tests in the background lets them ignore Ctrl-C, and all that they start.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# Workers share the cores; threads of one more would only wait for each other.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 CLEAN = [name for name in os.environ if name.startswith("QWEN_CHAT_")]
 
@@ -74,13 +78,21 @@ def smol_model(smol_path: Path) -> Iterator["TransformersModel"]:
     opened.close()
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator["Browser"]:
-    """A real browser without a window."""
+@pytest.fixture(scope="session")
+def playwright() -> Iterator["Playwright"]:
+    """What drives browsers; a thread can have one only."""
     from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as started:
+        yield started
+
+
+@pytest.fixture(scope="session")
+def browser(playwright: "Playwright") -> Iterator["Browser"]:
+    """A real browser without a window."""
     from windows import chromium
 
-    with sync_playwright() as playwright, chromium(playwright) as started:
+    with chromium(playwright) as started:
         yield started
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from browser import OUTSIDE, Browser, browser
 from places import DATA
-from playwright.sync_api import Playwright, sync_playwright
+from playwright.sync_api import Playwright
 
 from qwen_chat.export import to_html
 from qwen_chat.history import Answer, History
@@ -42,12 +42,6 @@ def page(attack: str) -> str:
     odd = history.add(Message("user", attack))
     history.update(replace(odd, message=Message(role, attack, attack)))
     return to_html(history)
-
-
-@pytest.fixture(scope="module")
-def playwright() -> Iterator[Playwright]:
-    with sync_playwright() as started:
-        yield started
 
 
 @pytest.fixture(scope="module")

@@ -98,10 +98,14 @@ class Terminal:
     def leave(self, keys: str = "\x04", seconds: float = 20) -> int:
         """Press Ctrl-D, or `keys`, and return the exit code."""
         self.press(keys)
+        self.read_to_end(seconds)
+        self.process.close(force=True)
+        assert self.process.signalstatus is None, f"ended by signal {self.process.signalstatus}"
+        return int(self.process.exitstatus or 0)
+
+    def read_to_end(self, seconds: float = 20) -> None:
+        """Read until the process has ended: one whose terminal nobody reads waits for ever to write to it."""
         end = time.monotonic() + seconds
         while self.process.isalive() and time.monotonic() < end:
             self.read(0.1)
         self.read(0.1)
-        self.process.close(force=True)
-        assert self.process.signalstatus is None, f"ended by signal {self.process.signalstatus}"
-        return int(self.process.exitstatus or 0)

@@ -316,7 +316,8 @@ def test_a_hangup_loses_nothing(terminal: Open) -> None:
     chat.say(STORY, wait=False)
     chat.wait_for(lambda text: len(text) > before + 600)
     chat.process.kill(signal.SIGHUP)
-    chat.process.wait()
+    chat.read_to_end()
+    assert not chat.process.isalive()
     (_, question), (_, partial) = kept()
     assert question == STORY
     assert len(partial) > 100

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from pages import Served, Visitor, served, until
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Browser, Page
 from scripted import AnsweringModel
 from thorough import times
-from windows import Window, chromium, window
+from windows import Window, window
 
 from qwen_chat.message import Delta
 
@@ -67,12 +67,8 @@ def page(model: Fenced, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Se
 
 
 @pytest.fixture(scope="module")
-def here(page: Served) -> Iterator[Window]:
-    with (
-        sync_playwright() as playwright,
-        chromium(playwright) as browser,
-        window(browser, page.page.url) as opened,
-    ):
+def here(page: Served, browser: Browser) -> Iterator[Window]:
+    with window(browser, page.page.url) as opened:
         yield opened
 
 

@@ -8,8 +8,8 @@ from threading import Event
 import httpx
 import pytest
 from pages import Parrot, Served, Visitor, served
-from playwright.sync_api import expect, sync_playwright
-from windows import chromium, window
+from playwright.sync_api import Browser, expect
+from windows import window
 
 from qwen_chat.http.accounts import Accounts
 
@@ -79,12 +79,8 @@ def test_a_request_that_waits_is_told_to_log_in(team: Served) -> None:
         assert waits.result(timeout=60).status_code == 401
 
 
-def test_the_other_tab_says_to_log_in_and_keeps_what_was_typed(team: Served) -> None:
-    with (
-        sync_playwright() as playwright,
-        chromium(playwright) as browser,
-        window(browser, team.page.url) as here,
-    ):
+def test_the_other_tab_says_to_log_in_and_keeps_what_was_typed(team: Served, browser: Browser) -> None:
+    with window(browser, team.page.url) as here:
         page = here.page
         page.goto(team.page.url)
         page.get_by_label("Name").fill("ann")

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from browser import browser
 from pages import Served, Visitor, served
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import Playwright
 
 from qwen_chat.errors import UsageError
 from qwen_chat.http import accounts
@@ -175,9 +175,9 @@ def test_the_form_speaks_english_and_chinese(team: Served, asked: str, language:
         assert "$" not in shown
 
 
-def test_the_form_works_without_scripts(team: Served, tmp_path: Path) -> None:
+def test_the_form_works_without_scripts(team: Served, playwright: Playwright, tmp_path: Path) -> None:
     said: list[str] = []
-    with sync_playwright() as playwright, browser(playwright, tmp_path) as chromium:
+    with browser(playwright, tmp_path) as chromium:
         page = chromium.page
         page.on("console", lambda message: said.append(message.text))
         page.route("**/*.js", lambda route: route.abort())

@@ -3,6 +3,7 @@ import re
 import socket
 import time
 from collections.abc import Generator, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -11,7 +12,7 @@ import psutil
 import pytest
 from browser import browser
 from pages import Served, served
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import Playwright
 
 from qwen_chat.http.accounts import Accounts
 from qwen_chat.http.hosts import Hosts
@@ -57,7 +58,9 @@ def every_address() -> list[tuple[str, str]]:
     async def made() -> Walls:
         return build_app(people, Hosts("127.0.0.1"), door, Event())
 
-    walls = asyncio.run(made())
+    # In this thread Playwright may keep a loop of its own running.
+    with ThreadPoolExecutor() as threads:
+        walls = threads.submit(asyncio.run, made()).result()
     found = sorted(set(addresses(walls.app.routes)))  # type: ignore[attr-defined]
     assert ("POST", "/gradio_api/queue/join") in found
     assert ("GET", "/chat/x/events") in found
@@ -252,10 +255,12 @@ def test_the_first_page_leads_nowhere_else(here: Served) -> None:
     assert page.index('src="page/main.js"') < page.index("gradio_config")
 
 
-def test_a_browser_draws_the_page_under_the_policy_and_asks_nobody_else(here: Served, tmp_path: Path) -> None:
+def test_a_browser_draws_the_page_under_the_policy_and_asks_nobody_else(
+    here: Served, playwright: Playwright, tmp_path: Path
+) -> None:
     said: list[str] = []
     asked: list[str] = []
-    with sync_playwright() as playwright, browser(playwright, tmp_path) as chromium:
+    with browser(playwright, tmp_path) as chromium:
         page = chromium.page
         page.on("console", lambda message: said.append(message.text))
         page.on("pageerror", lambda error: said.append(str(error)))

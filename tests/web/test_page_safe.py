@@ -9,7 +9,7 @@ import pytest
 from browser import OUTSIDE, Browser, browser
 from pages import Served, served
 from places import DATA
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import Playwright
 from scripted import AnsweringModel
 
 from qwen_chat.history import Answer, History
@@ -75,9 +75,9 @@ def provoke(opened: Browser) -> None:
     assert not opened.page.evaluate("'ran' in document.documentElement.dataset")
 
 
-def test_nothing_runs_and_nothing_leaves(page: Served, tmp_path: Path) -> None:
+def test_nothing_runs_and_nothing_leaves(page: Served, playwright: Playwright, tmp_path: Path) -> None:
     (tmp_path / "browser").mkdir()
-    with sync_playwright() as playwright, browser(playwright, tmp_path / "browser") as opened:
+    with browser(playwright, tmp_path / "browser") as opened:
         tab, asked, dialogs = opened.page, [], []
         tab.on("request", lambda request: asked.append(request.url))
         tab.on("dialog", lambda dialog: dialogs.append(dialog.message))

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 from driver import Terminal
-from playwright.sync_api import sync_playwright
-from windows import Window, chromium, window
+from playwright.sync_api import Browser
+from windows import Window, window
 
 LONG = "Write a very long story about the sea, with many chapters."
 BRIEF = "/conf max_new_tokens=24 temperature=0"
@@ -23,15 +23,11 @@ def terminal(home: Path, model_path: Path) -> Iterator[Terminal]:
 
 
 @pytest.fixture
-def here(terminal: Terminal) -> Iterator[Window]:
+def here(terminal: Terminal, browser: Browser) -> Iterator[Window]:
     """The page that /web opens."""
     found = re.search(r"also at (http://\S+)\?chat=(\w+)", terminal.say("/web"))
     assert found
-    with (
-        sync_playwright() as playwright,
-        chromium(playwright) as browser,
-        window(browser, found[1]) as opened,
-    ):
+    with window(browser, found[1]) as opened:
         yield opened.open(found[2])
 
 
