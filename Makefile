@@ -16,7 +16,7 @@ UV      = UV_FIND_LINKS="$${UV_FIND_LINKS:-$${PIP_FIND_LINKS:-$$($(call CONFIG,f
 # Node.js comes from a Python package, so that the script of the page is checked where there is none.
 NODE   := PATH="$(CURDIR)/$(BIN):$$PATH"
 
-.PHONY: chat web test lint tools bench lock clean
+.PHONY: chat web test test-thorough lint tools bench lock clean
 
 chat: $(VENV)/chat.stamp
 	@$(BIN)/qwen-chat $(ARGS)
@@ -24,8 +24,21 @@ chat: $(VENV)/chat.stamp
 web: $(VENV)/web.stamp
 	@$(BIN)/qwen-chat web --inbrowser $(ARGS)
 
+# Tests of seconds run by themselves, the others a file to a worker; with ARGS, what they name runs in order.
+WORKERS ?= 2
+PYTEST  := $(BIN)/python -m pytest
+
 test: lint tools
-	$(BIN)/python -m pytest $(ARGS)
+ifeq ($(ARGS),)
+	$(PYTEST) -m "not timing" -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(PROFILE)
+	$(PYTEST) -m timing $(PROFILE)
+else
+	$(PYTEST) $(ARGS)
+endif
+
+# Every property with as many examples as it was ever tried with, and every kill.
+test-thorough: PROFILE = --hypothesis-profile=thorough
+test-thorough: test
 
 lint: $(VENV)/dev.stamp $(VENV)/script.stamp
 	$(BIN)/ruff check
@@ -76,7 +89,7 @@ $(BIN)/uv: | $(VENV)/chat.stamp
 # Where uv cannot install, a newer pip than the one some Pythons bring does: it knows dependency groups.
 $(VENV)/dev.stamp: $(VENV)/chat.stamp $(BIN)/uv
 	@echo "setting up tests (once) ..." >&2
-	@UV_CONSTRAINT=$(LOCK) UV_BUILD_CONSTRAINT=$(LOCK) $(UV) install -q --python $(BIN)/python --group dev --group build </dev/null >&2 || \
+	@UV_CONSTRAINT=$(LOCK) UV_BUILD_CONSTRAINT=$(LOCK) $(UV) install -q --compile-bytecode --python $(BIN)/python --group dev --group build </dev/null >&2 || \
 		{ $(PIP) install -q pip && $(PIP) install -q --group dev --group build; } </dev/null >&2
 	@! $(BIN)/uv pip freeze --python $(BIN)/python --exclude-editable | sed 's/+cpu$$//' | grep -vxFf $(LOCK) || \
 		{ echo "not pinned in $(LOCK): run make lock" >&2; exit 1; }

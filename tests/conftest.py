@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 import pytest
+from hypothesis import settings
 
 from benchmarks import smol
 from qwen_chat.model.catalog import embedded
@@ -29,6 +30,21 @@ if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 CLEAN = [name for name in os.environ if name.startswith("QWEN_CHAT_")]
+
+
+settings.register_profile("thorough", settings.default)
+
+SLOW = ("web", "cli", "terminal", "training", "evaluation", "batch", "session", "model", "export", "storage")
+"""Rooms whose tests start browsers, terminals and engines; workers take them first, so none ends late."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the files of slow rooms first."""
+    items.sort(key=lambda item: _place(item.path.relative_to(Path(__file__).parent)))
+
+
+def _place(path: Path) -> int:
+    return SLOW.index(path.parts[0]) if path.parts[0] in SLOW else len(SLOW)
 
 
 @pytest.fixture(autouse=True)

@@ -271,6 +271,7 @@ def test_ctrl_c_keeps_what_is_finished(tmp_path: Path, folder: Path) -> None:
     assert "Traceback" not in stderr.decode()
 
 
+@pytest.mark.timing
 def test_ctrl_c_does_not_wait_for_an_answer_that_was_begun(tmp_path: Path, model_path: Path) -> None:
     prompts = write(tmp_path / "p.jsonl", "Say hi.", {"prompt": "Tell a long story.", "max_tokens": 4000})
     output = tmp_path / "a.jsonl"

@@ -84,6 +84,7 @@ def begin_answer(visitor: Visitor) -> tuple[str, Iterator[dict[str, object]]]:
 # Ending
 
 
+@pytest.mark.timing
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_it_ends_in_mid_answer_at_once_and_keeps_it(model_path: Path, number: int) -> None:
     with command() as running, running.visitor() as visitor:
@@ -98,6 +99,7 @@ def test_it_ends_in_mid_answer_at_once_and_keeps_it(model_path: Path, number: in
     assert answer.answer.finish_reason == "interrupted"
 
 
+@pytest.mark.timing
 def test_it_ends_at_once_while_the_model_loads_and_someone_waits(model_path: Path) -> None:
     with command() as running, running.visitor() as visitor:
         chat = visitor.begin()
@@ -107,6 +109,7 @@ def test_it_ends_at_once_while_the_model_loads_and_someone_waits(model_path: Pat
     assert seconds < 5
 
 
+@pytest.mark.timing
 def test_it_ends_at_once_while_someone_waits_for_a_model_that_loads_for_ever(model_path: Path) -> None:
     loading = "from qwen_chat.model.loading import LoadingModel"
     never = f"import time; {loading}; LoadingModel._run = lambda _: time.sleep(99)"
@@ -310,6 +313,7 @@ def test_a_hash_is_printed_that_lets_one_in(home: Path) -> None:
 # What it costs
 
 
+@pytest.mark.timing
 def test_a_page_that_nobody_talks_on_costs_nothing(model_path: Path) -> None:
     with command() as running, running.visitor() as visitor:
         chat = visitor.begin()

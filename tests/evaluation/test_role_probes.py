@@ -50,6 +50,7 @@ def test_words_of_another_script_are_not_chinese() -> None:
     assert chinese_share("12 + 3 = 15!") is None
 
 
+@pytest.mark.timing
 def test_a_pattern_that_would_search_for_ever_is_given_up() -> None:
     begun = time.monotonic()
     with pytest.raises(UsageError, match="takes too long to look for: write a simpler one"):

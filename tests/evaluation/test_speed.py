@@ -77,6 +77,7 @@ def test_a_gguf_file_with_more_rows_than_the_chat_serves(qwen_chat: RunCommand, 
     assert (tmp_path / "p.png").read_bytes().startswith(b"\x89PNG\r\n")
 
 
+@pytest.mark.timing
 def test_rows_together_are_not_counted_one_by_one(model_path: Path) -> None:
     """Rows that wait for others cost time: three times as many are not three times as fast."""
     started = time.monotonic()
@@ -118,6 +119,7 @@ def test_end_tokens_end_nothing_on_llamacpp(model_path: Path) -> None:
     assert tokens[0] < tokens[1] == 80
 
 
+@pytest.mark.timing
 def test_ctrl_c_keeps_what_is_measured(model_path: Path, tmp_path: Path) -> None:
     file = tmp_path / "p.json"
     words = ["profile", "--contexts", "3,8000", "--generate", "2", "-o", str(file)]

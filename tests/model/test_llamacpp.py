@@ -134,6 +134,7 @@ def test_a_second_turn_reads_only_what_is_new(model: LlamaCppModel) -> None:
     assert usage.cached_tokens > 100
 
 
+@pytest.mark.timing
 def test_closing_the_stream_ends_the_work_within_a_token(model: LlamaCppModel) -> None:
     stream = model.stream(STORY, SamplingParams(max_new_tokens=4000))
     assert any(delta.text for delta in stream)
@@ -141,6 +142,7 @@ def test_closing_the_stream_ends_the_work_within_a_token(model: LlamaCppModel) -
     assert idle_within(0.5)
 
 
+@pytest.mark.timing
 def test_cancelling_ends_an_answer_and_counts_what_there_is(model: LlamaCppModel) -> None:
     cancel, texts = Event(), []
     for delta in model.stream(STORY, SamplingParams(max_new_tokens=4000), cancel=cancel):
@@ -155,6 +157,7 @@ def test_cancelling_ends_an_answer_and_counts_what_there_is(model: LlamaCppModel
     assert idle_within(0.5)
 
 
+@pytest.mark.timing
 def test_cancelling_while_the_prompt_is_read_gives_up_at_once(model: LlamaCppModel) -> None:
     cancel = Event()
     stream = model.stream(words(4000), SamplingParams(max_new_tokens=5), cancel=cancel)
@@ -167,6 +170,7 @@ def test_cancelling_while_the_prompt_is_read_gives_up_at_once(model: LlamaCppMod
     assert answer(model)
 
 
+@pytest.mark.timing
 def test_a_stop_while_the_prompt_is_read_ends_the_work_with_the_batch_under_way(small: LlamaCppModel) -> None:
     cancel, read, looked = Event(), [], []
     for delta in small.stream(sized(small, 250), SamplingParams(), cancel=cancel):

@@ -78,6 +78,7 @@ def test_stop_keeps_the_partial_answer_and_marks_it(model: LlamaCppModel, store:
     assert text(session.send("Thank you."))
 
 
+@pytest.mark.timing
 def test_stop_is_quick_while_the_model_reads(model: LlamaCppModel) -> None:
     session = ChatSession(model)
     turn = session.send("yes " * 4000)

@@ -164,6 +164,7 @@ def watch(turn: Turn, *then: Callable[[], None], deltas: int = 1000) -> None:
 # Locked
 
 
+@pytest.mark.timing
 def test_a_locked_store_is_written_when_it_is_free(model: LlamaCppModel, store: Store, path: Path) -> None:
     session = begin(model, store)
     session.set_system("Be brief.")
@@ -182,6 +183,7 @@ def test_a_locked_store_is_written_when_it_is_free(model: LlamaCppModel, store: 
     assert session.close() is None
 
 
+@pytest.mark.timing
 def test_a_lock_does_not_hold_up_an_answer(model: LlamaCppModel, store: Store, path: Path) -> None:
     watched = Watched(model)
     session = begin(watched, store, tokens=200)

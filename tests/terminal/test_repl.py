@@ -199,6 +199,7 @@ def test_typing_begins_before_the_model_is_there(model_path: Path) -> None:
     chat.process.close(force=True)
 
 
+@pytest.mark.timing
 def test_ctrl_c_keeps_the_partial_answer(terminal: Open) -> None:
     chat = terminal("--temperature", "0")
     before = len(chat.text())
@@ -218,6 +219,7 @@ def test_ctrl_c_keeps_the_partial_answer(terminal: Open) -> None:
     assert partial[:200] in chat.text().replace("\n", "") or partial[:60] in chat.text()
 
 
+@pytest.mark.timing
 def test_ctrl_c_while_the_prompt_is_read(terminal: Open) -> None:
     chat = terminal()
     chat.press("\x1b[200~" + "some words to read " * 800 + "\x1b[201~\r")

@@ -57,6 +57,7 @@ def test_a_talk_with_retry_undo_and_resume(terminal: Open) -> None:
     assert again.leave() == 0
 
 
+@pytest.mark.timing
 def test_ctrl_c_in_the_prompt_and_in_the_answer(terminal: Open) -> None:
     chat = terminal("--max-new-tokens", "400")
     chat.say("/conf max_new_tokens=1")

@@ -81,6 +81,7 @@ def test_lines_that_go_on(terminal: Open) -> None:
     assert asked() == ["one\ntwo\nthree\nfour", "five\n/history\n\n six", "seven \\\\"]
 
 
+@pytest.mark.timing
 def test_a_paste_of_200_lines_is_one_message_and_wholly_on_the_screen(terminal: Open) -> None:
     chat = terminal("--max-new-tokens", "1", size=(24, 80))
     pasted = "\n".join(f"line {number} of a paste" for number in range(200))

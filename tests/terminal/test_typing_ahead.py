@@ -115,6 +115,7 @@ def test_ctrl_c_stops_within_half_a_second_and_what_was_typed_is_not_sent(chat: 
     assert [role for role, _ in kept()] == ["user", "assistant"]
 
 
+@pytest.mark.timing
 def test_ctrl_c_while_the_prompt_is_read_returns_within_half_a_second(chat: Terminal) -> None:
     chat.press(PASTE.format("some words to read " * 1200) + "\r")
     chat.wait_for("reading ")

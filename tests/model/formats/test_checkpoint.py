@@ -388,6 +388,7 @@ def test_sizes_of_types_are_numpys() -> None:
     }
 
 
+@pytest.mark.timing
 @pytest.mark.parametrize(
     ("header", "length"),
     [
@@ -413,6 +414,7 @@ def test_hostile_headers_cost_little(folder: Path, header: bytes, length: int | 
     tracemalloc.stop()
 
 
+@pytest.mark.timing
 def test_a_large_header_is_read_quickly(folder: Path) -> None:
     form = '"model.layers.{}.weight":{{"dtype":"F16","shape":[1],"data_offsets":[{},{}]}}'
     entries = [form.format(number, 2 * number, 2 * number + 2) for number in range(50_000)]

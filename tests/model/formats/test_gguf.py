@@ -89,6 +89,7 @@ def test_a_base_model_has_no_template(tmp_path: Path) -> None:
     assert (info.chat_template, info.context_length, info.name) == (None, None, None)
 
 
+@pytest.mark.timing
 def test_a_large_vocabulary_is_passed_over_quickly(tmp_path: Path) -> None:
     writer = GGUFWriter(tmp_path / "large.gguf", "qwen2")
     writer.add_tokenizer_model("gpt2")
@@ -150,6 +151,7 @@ def test_what_is_no_gguf_file(tmp_path: Path, start: bytes, said: str) -> None:
     assert said in fault(path)
 
 
+@pytest.mark.timing
 @pytest.mark.parametrize(
     ("pieces", "counts"),
     [

@@ -208,6 +208,7 @@ def test_cancelling_in_the_answer_keeps_what_was_written(smol_model: Transformer
     assert 3 <= usage(deltas[-1]).completion_tokens <= 5
 
 
+@pytest.mark.timing
 def test_two_hundred_cancelled_answers_leave_nothing_behind(tiny: TransformersModel) -> None:
     def first_seconds() -> float:
         started = time.perf_counter()
@@ -275,6 +276,7 @@ class _Fails:
         return self._forward(**inputs)
 
 
+@pytest.mark.timing
 @pytest.mark.parametrize(
     ("error", "words"),
     [
