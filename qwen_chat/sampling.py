@@ -12,8 +12,11 @@ MAX_SEED = 2**32 - 2
 """The next one means "random" to llama.cpp."""
 
 
-def _number(kind: type[int] | type[float], low: float, high: float, meaning: str) -> Any:  # noqa: ANN401
-    return field(default=None, metadata={"kind": kind, "low": low, "high": high, "meaning": meaning})
+def _number(
+    kind: type[int] | type[float], low: float, high: float, meaning: str, short_flag: str = ""
+) -> Any:  # noqa: ANN401 - a field
+    limits = {"kind": kind, "low": low, "high": high}
+    return field(default=None, metadata=limits | {"meaning": meaning, "short_flag": short_flag})
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +34,7 @@ class SamplingParams:
     presence_penalty: float | None = _number(float, -2, 2, "discourages tokens that have occurred")
     frequency_penalty: float | None = _number(float, -2, 2, "discourages tokens by how often they occurred")
     max_new_tokens: int | None = _number(int, 1, 10_000_000, "the longest answer, in tokens")
-    seed: int | None = _number(int, 0, MAX_SEED, "the same seed and parameters give the same text")
+    seed: int | None = _number(int, 0, MAX_SEED, "the same seed and parameters give the same text", "-s")
     stop: tuple[str, ...] | None = field(
         default=None, metadata={"meaning": "end the answer before this text"}
     )
@@ -69,6 +72,9 @@ class SamplingParams:
 
 NAMES: tuple[str, ...] = tuple(spec.name for spec in fields(SamplingParams))
 MEANINGS: dict[str, str] = {spec.name: spec.metadata["meaning"] for spec in fields(SamplingParams)}
+SHORT_FLAGS: dict[str, str] = {
+    spec.name: spec.metadata.get("short_flag", "") for spec in fields(SamplingParams)
+}
 
 
 def parse_assignment(text: str) -> tuple[str, Any]:

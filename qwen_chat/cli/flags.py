@@ -6,14 +6,13 @@ from typing import Any
 
 import click
 
-from qwen_chat import sampling, settings
+from qwen_chat import sampling
 from qwen_chat.cli import value_completion
 from qwen_chat.errors import UsageError
 from qwen_chat.files.bounded_read import read_text
 from qwen_chat.sampling import SamplingParams
-from qwen_chat.settings import SPECS, Settings
+from qwen_chat.settings import SPECS, Settings, flag_of, load_settings
 
-_SHORT = {"checkpoint_path": "-c", "seed": "-s"}
 _CLICK: dict[str, dict[str, Any]] = {
     "switch": {"is_flag": True},
     "list": {"multiple": True},
@@ -44,15 +43,17 @@ def _declarations() -> list[tuple[list[str], dict[str, Any]]]:
 
 
 def _declare(name: str, **attributes: Any) -> tuple[list[str], dict[str, Any]]:  # noqa: ANN401
-    flag = f"--{name.replace('_', '-')}"
+    flag = flag_of(name)
     if attributes.get("is_flag"):
         flag += f"/--no-{flag.removeprefix('--')}"
     if not attributes.get("multiple"):
         attributes["default"] = None
-    if (completer := value_completion.for_setting(name)) is not None:
+    spec = SPECS.get(name)
+    if spec is not None and (completer := value_completion.for_setting(spec)) is not None:
         attributes["shell_complete"] = completer
-    attributes["help"] = sampling.MEANINGS[name] if name in sampling.MEANINGS else SPECS[name].help
-    return [flag, *filter(None, [_SHORT.get(name)]), name], attributes
+    attributes["help"] = spec.help if spec else sampling.MEANINGS[name]
+    short = spec.short_flag if spec else sampling.SHORT_FLAGS.get(name)
+    return [flag, *filter(None, [short]), name], attributes
 
 
 def read_settings(flags: Mapping[str, Any], *, system_file: str | None) -> Settings:
@@ -60,7 +61,7 @@ def read_settings(flags: Mapping[str, Any], *, system_file: str | None) -> Setti
 
     Raises: UsageError.
     """
-    return settings.load(given_flags(flags, system_file=system_file))
+    return load_settings(given_flags(flags, system_file=system_file))
 
 
 def given_flags(flags: Mapping[str, Any], *, system_file: str | None) -> dict[str, Any]:

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import click
 
-from qwen_chat import settings
 from qwen_chat.errors import MissingExtraError, UsageError
 from qwen_chat.model.catalog.locate import locate
 from qwen_chat.model.formats.checkpoint import read_checkpoint
 from qwen_chat.model.hf.library_logging import hush
+from qwen_chat.settings import Settings, load_settings
 from qwen_chat.text import format_size
 from qwen_chat.training.calibration import read_conversations
 
@@ -44,7 +44,7 @@ _PACKAGES = ("torch", "transformers", "gptqmodel", "optimum")
     show_default=True,
     help="tokens to read of each",
 )
-@click.option("--cpu-only", is_flag=True, default=None, help="leave the GPU alone")
+@click.option("--cpu-only", is_flag=True, default=None, help="do not use the GPU")
 @click.option("--overwrite", is_flag=True, help="write into a folder that has a checkpoint already")
 def quantize(
     *,
@@ -60,7 +60,7 @@ def quantize(
 ) -> int:
     """Make a checkpoint smaller with GPTQ, calibrated on conversations."""
     given = {"checkpoint_path": checkpoint_path, "cpu_only": cpu_only}
-    chosen = settings.load({name: value for name, value in given.items() if value is not None})
+    chosen = load_settings({name: value for name, value in given.items() if value is not None})
     folder, out = _source(chosen), Path(output).expanduser()
     _check_output(out, folder, overwrite=overwrite)
     info = read_checkpoint(folder)
@@ -76,7 +76,7 @@ def quantize(
     return 0
 
 
-def _source(chosen: settings.Settings) -> Path:
+def _source(chosen: Settings) -> Path:
     if chosen.checkpoint_path is None:
         raise UsageError("-c is missing: name a safetensors checkpoint, a folder or owner/name on the hub")
     located = locate(chosen.checkpoint_path, sys.stderr, hub=chosen.hub, revision=chosen.revision)

@@ -6,11 +6,9 @@ from itertools import chain
 import click
 from click.shell_completion import CompletionItem
 
-from qwen_chat.settings import HUBS, SPECS
+from qwen_chat.settings import HUBS, Spec
 
 Completer = Callable[[click.Context, click.Parameter, str], list[CompletionItem]]
-
-_DEVICE_MAPS = ("auto", "balanced", "sequential", "cpu")
 
 
 def files(context: click.Context, parameter: click.Parameter, begun: str) -> list[CompletionItem]:  # noqa: ARG001
@@ -38,19 +36,17 @@ def models(context: click.Context, parameter: click.Parameter, begun: str) -> li
     return found or files(context, parameter, begun)
 
 
-def for_setting(name: str) -> Completer | None:
-    """Return what completes the values of a setting, or None where anything may stand."""
-    own: dict[str, Completer] = {
-        "checkpoint_path": models,
-        "draft": models,
-        "role": roles,
-        "lora": files,
-        "device_map": lambda *asked: _beginning(asked[2], _DEVICE_MAPS) or files(*asked),
-    }
-    if name in SPECS and (choices := SPECS[name].choices):
-        return lambda *asked: _beginning(asked[2], choices)
-    return own.get(name)
+def for_setting(spec: Spec) -> Completer | None:
+    """Return what completes the values of a setting, or None where any value may stand."""
+    known = spec.all_choices or spec.suggestions
+    further = _COMPLETERS.get(spec.completes)
+    if not known:
+        return further
+    return lambda *asked: _beginning(asked[2], known) or (further(*asked) if further else [])
 
 
 def _beginning(begun: str, words: Iterable[str]) -> list[CompletionItem]:
     return [CompletionItem(word) for word in words if word.startswith(begun)]
+
+
+_COMPLETERS: dict[str, Completer] = {"model": models, "role": roles, "file": files}

@@ -13,8 +13,8 @@ from qwen_chat.http import accounts
 from qwen_chat.http.accounts import Accounts
 from qwen_chat.http.hosts import is_loopback
 from qwen_chat.http.listen import Certificate
+from qwen_chat.settings import SPECS, flag_of
 
-_FOR_TERMINALS = ("vi", "plain", "screen_reader", "hide_thinking", "verbose", "quiet")
 _ROOT_PATH = re.compile(r"(https?://[\w.:\[\]-]+)?(/[\w.~/-]*)?", re.ASCII)
 
 _OPTIONS = (
@@ -124,9 +124,9 @@ def split(flags: Mapping[str, Any]) -> tuple[WebFlags, dict[str, Any]]:
     own = {item.name for item in fields(WebFlags)}
     asked = WebFlags(**{name: flags[name] for name in own})
     settings = {name: value for name, value in flags.items() if name not in own}
-    for name in _FOR_TERMINALS:
-        if settings[name] is not None:
-            raise UsageError(f"--{name.replace('_', '-')} is for the terminal: leave it out")
+    for name, spec in SPECS.items():
+        if spec.scope == "terminal" and settings[name] is not None:
+            raise UsageError(f"{flag_of(name)} is for the terminal: leave it out")
     if asked.concurrency is not None:
         if settings["parallel"] is not None:
             raise UsageError("--concurrency and --parallel are the same: give one of them")

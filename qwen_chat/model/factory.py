@@ -15,18 +15,11 @@ from qwen_chat.model.hf.options import TransformersOptions
 from qwen_chat.model.llamacpp import LlamaCppModel, LlamaCppOptions
 from qwen_chat.model.loading import LoadingModel
 from qwen_chat.model.prompt import local_capabilities
-from qwen_chat.settings import KV_CACHE_TORCH, KV_CACHE_TYPES, SPECS, Settings
+from qwen_chat.settings import SPECS, Engine, Settings, flag_of
 
 _PACKAGES = ("torch", "transformers", "accelerate", "safetensors")
-_LLAMACPP_ONLY = ("gpu_layers", "lora")
 _KNOWN_OF_FOLDERS = Capabilities(tokens=True, tools=None, thinking=None, logprobs=True, batching=True)
 """Whether a chat template writes tools and reasoning is known once the tokenizer is loaded."""
-
-_TRANSFORMERS_ONLY = tuple(
-    item.name
-    for item in fields(TransformersOptions)
-    if item.name not in {other.name for other in fields(LlamaCppOptions)}
-)
 
 
 def open_model(
@@ -45,7 +38,7 @@ def open_model(
 
 
 def _open_file(located: Located, settings: Settings, *, ignore_end: bool) -> LoadingModel:
-    _refuse(settings, _TRANSFORMERS_ONLY, KV_CACHE_TORCH, "a GGUF file")
+    _refuse_other_engines(settings, "llama.cpp", "a GGUF file")
     info = read_info(located.path)
     options = LlamaCppOptions(**_chosen(LlamaCppOptions, settings), ignore_end=ignore_end)
 
@@ -64,7 +57,7 @@ def _open_file(located: Located, settings: Settings, *, ignore_end: bool) -> Loa
 
 
 def _open_folder(located: Located, settings: Settings, progress: TextIO, *, ignore_end: bool) -> LoadingModel:
-    _refuse(settings, _LLAMACPP_ONLY, KV_CACHE_TYPES, "a safetensors checkpoint")
+    _refuse_other_engines(settings, "torch", "a safetensors checkpoint")
     info = read_checkpoint(located.path)
     if not all(map(find_spec, _PACKAGES)):
         raise MissingExtraError("A safetensors checkpoint", "transformers")
@@ -95,13 +88,15 @@ def _draft(settings: Settings, progress: TextIO) -> CheckpointInfo | None:
     return read_checkpoint(located.path)
 
 
-def _refuse(settings: Settings, names: tuple[str, ...], kv_caches: tuple[str, ...], kind: str) -> None:
-    """Refuse what was asked for and this kind of checkpoint cannot have, rather than ignore it."""
+def _refuse_other_engines(settings: Settings, engine: Engine, kind: str) -> None:
+    """Raise ModelLoadError for a chosen setting that only another engine knows, rather than ignore it."""
     standard = Settings()
-    for name in names:
-        if getattr(settings, name) != getattr(standard, name):
-            flag = f"--{name.replace('_', '-')}"
-            raise ModelLoadError(f"{flag} is not for {kind}: leave it out, or name another checkpoint")
-    if settings.kv_cache in kv_caches:
-        others = KV_CACHE_TYPES if kv_caches == KV_CACHE_TORCH else KV_CACHE_TORCH
-        raise ModelLoadError(f"--kv-cache {settings.kv_cache} is not for {kind}: take {', '.join(others)}")
+    for name, spec in SPECS.items():
+        value = getattr(settings, name)
+        if not spec.is_for(engine) and value != getattr(standard, name):
+            raise ModelLoadError(
+                f"{flag_of(name)} is not for {kind}: leave it out, or name another checkpoint"
+            )
+        if value in spec.refused_choices(engine):
+            others = ", ".join(spec.engine_choices[engine])
+            raise ModelLoadError(f"{flag_of(name)} {value} is not for {kind}: take {others}")

@@ -1,42 +1,39 @@
 """Settings: flag, then environment, then role, then config.toml, then the checkpoint's own defaults.
 
-Each setting is one field of `Settings`: its description there serves the flags, the environment and the file.
+Each setting is one field of `Settings`; its `Spec` says what it means, what it is for and which values fit.
 """
 
-from qwen_chat.settings.fields import (
-    ATTENTIONS,
-    DTYPES,
-    HUBS,
-    KV_CACHE_TORCH,
-    KV_CACHE_TYPES,
-    QUANTIZATIONS,
-    SPECS,
-    THINKING,
-    Settings,
+from qwen_chat.settings.effective import EffectiveSetting, effective_settings
+from qwen_chat.settings.fields import HUBS, SPECS, Settings
+from qwen_chat.settings.layers import (
+    PREFIX,
+    VARIABLES,
+    Layers,
+    Source,
+    config_path,
+    flag_of,
+    load_settings,
+    read_layers,
 )
-from qwen_chat.settings.layers import PREFIX, VARIABLES, Layers, Place, config_path, load, read_layers
-from qwen_chat.settings.origin import InForce, in_force
-from qwen_chat.settings.spec import Kind, Spec
+from qwen_chat.settings.spec import ENGINES, Engine, Kind, Scope, Spec
 
 __all__ = [
-    "ATTENTIONS",
-    "DTYPES",
+    "ENGINES",
     "HUBS",
-    "KV_CACHE_TORCH",
-    "KV_CACHE_TYPES",
     "PREFIX",
-    "QUANTIZATIONS",
     "SPECS",
-    "THINKING",
     "VARIABLES",
-    "InForce",
+    "EffectiveSetting",
+    "Engine",
     "Kind",
     "Layers",
-    "Place",
+    "Scope",
     "Settings",
+    "Source",
     "Spec",
     "config_path",
-    "in_force",
-    "load",
+    "effective_settings",
+    "flag_of",
+    "load_settings",
     "read_layers",
 ]

@@ -1,121 +1,128 @@
-"""Every setting: its description here serves the flags, the environment and config.toml."""
+"""Every setting: its description here serves the flags, the environment, config.toml and the page."""
 
 from dataclasses import dataclass, field, fields
-from typing import get_args
+from typing import Any, get_args
 
 from qwen_chat.message import Think
 from qwen_chat.roles import Role
 from qwen_chat.roles.macros import DEFAULT_USER
 from qwen_chat.sampling import SamplingParams
-from qwen_chat.settings.spec import Spec, spec
+from qwen_chat.settings.spec import Scope, Spec
 
-KV_CACHE_TYPES = ("f32", "f16", "bf16", "q8_0", "q5_1", "q5_0", "q4_1", "q4_0", "iq4_nl")
-"""What llama.cpp knows; torch knows the others."""
-
-KV_CACHE_TORCH = ("int8", "int4", "fp8")
-DTYPES = ("auto", "bfloat16", "float16", "float32")
-ATTENTIONS = ("sdpa", "flash_attention_2", "eager")
-THINKING: tuple[Think, ...] = get_args(Think)
-QUANTIZATIONS = ("torchao-int8", "torchao-int4", "bnb-int8", "bnb-nf4")
 HUBS = ("huggingface", "modelscope")
+
+
+def _text(scope: Scope, help: str, default: str | None = None, **spec: Any) -> Any:  # noqa: ANN401 - a field
+    return field(default=default, metadata={"spec": Spec("text", scope, help, **spec)})
+
+
+def _number(scope: Scope, help: str, low: int, high: int, default: int | None = None) -> Any:  # noqa: ANN401
+    return field(default=default, metadata={"spec": Spec("number", scope, help, low, high)})
+
+
+def _switch(scope: Scope, help: str, *, default: bool = False) -> Any:  # noqa: ANN401
+    return field(default=default, metadata={"spec": Spec("switch", scope, help)})
+
+
+def _list(scope: Scope, help: str, **spec: Any) -> Any:  # noqa: ANN401
+    return field(default=(), metadata={"spec": Spec("list", scope, help, **spec)})
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Everything that can be chosen; `base_` fields are the config file's, which a role overrides."""
+    """Everything that can be chosen; the `base_` fields are those of config.toml, which a role overrides."""
 
-    checkpoint_path: str | None = field(
-        default=None, metadata=spec("text", "the model: a GGUF file, a folder, or a name")
+    checkpoint_path: str | None = _text(
+        "checkpoint",
+        "the model: a GGUF file, a folder, or a name",
+        completes="model",
+        short_flag="-c",
+        empty_unsets=True,
     )
-    hub: str = field(
-        default="huggingface", metadata=spec("text", "where to fetch models by their name", choices=HUBS)
+    hub: str = _text("checkpoint", "where to fetch models by their name", HUBS[0], choices=HUBS)
+    revision: str | None = _text(
+        "checkpoint", "branch, tag or commit to fetch; empty for the newest", empty_unsets=True
     )
-    revision: str | None = field(
-        default=None, metadata=spec("text", "branch, tag or commit to fetch; empty for the newest")
+    cpu_only: bool = _switch("model", "do not use the GPU")
+    system: str | None = _text("chat", "the system prompt; empty for none")
+    role: str | None = _text("chat", "the role to play; empty for none", completes="role", empty_unsets=True)
+    user_name: str = _text("chat", "what a role calls you", DEFAULT_USER)
+    ctx_size: int | None = _number(
+        "model", "tokens of context to keep; 0 for all that the model can", 0, 10_000_000
     )
-    cpu_only: bool = field(default=False, metadata=spec("switch", "leave the GPU alone"))
-    system: str | None = field(default=None, metadata=spec("text", "the system prompt; empty for none"))
-    role: str | None = field(default=None, metadata=spec("text", "the role to play; empty for none"))
-    user_name: str = field(default=DEFAULT_USER, metadata=spec("text", "what a role calls you"))
-    ctx_size: int | None = field(
-        default=None,
-        metadata=spec("number", "tokens of context to keep; 0 for all that the model can", 0, 10_000_000),
+    threads: int | None = _number("model", "CPU threads to compute with", 1, 1024)
+    gpu_layers: int | None = _number(
+        "llama.cpp", "layers to put on the GPU; as many as fit unless given", 0, 10_000
     )
-    threads: int | None = field(default=None, metadata=spec("number", "CPU threads to compute with", 1, 1024))
-    gpu_layers: int | None = field(
-        default=None,
-        metadata=spec("number", "layers to put on the GPU; as many as fit unless given", 0, 10_000),
+    kv_cache: str | None = _text(
+        "model",
+        "number type of the context's memory",
+        engine_choices={
+            "llama.cpp": ("f32", "f16", "bf16", "q8_0", "q5_1", "q5_0", "q4_1", "q4_0", "iq4_nl"),
+            "torch": ("int8", "int4", "fp8"),
+        },
     )
-    kv_cache: str | None = field(
-        default=None,
-        metadata=spec(
-            "text", "number type of the context's memory", choices=(*KV_CACHE_TYPES, *KV_CACHE_TORCH)
-        ),
+    cache_ram: int = _number("model", "MiB of memory for conversations that may go on", 0, 10_000_000, 512)
+    device_map: str = _text(
+        "torch",
+        "safetensors: auto, balanced, sequential, cpu, or a JSON file of devices",
+        "auto",
+        suggestions=("auto", "balanced", "sequential", "cpu"),
+        completes="file",
     )
-    cache_ram: int = field(
-        default=512,
-        metadata=spec("number", "MiB of memory for conversations that may go on", 0, 10_000_000),
+    max_memory: tuple[str, ...] = _list(
+        "torch", "safetensors: memory that the weights may take, as 0=20GiB or cpu=64GiB"
     )
-    device_map: str = field(
-        default="auto",
-        metadata=spec("text", "safetensors: auto, balanced, sequential, cpu, or a JSON file of devices"),
+    dtype: str = _text(
+        "torch",
+        "safetensors: number type to compute with",
+        "auto",
+        choices=("auto", "bfloat16", "float16", "float32"),
     )
-    max_memory: tuple[str, ...] = field(
-        default=(), metadata=spec("list", "safetensors: what weights may take, as 0=20GiB or cpu=64GiB")
+    attn: str | None = _text(
+        "torch",
+        "safetensors: how attention is computed",
+        choices=("sdpa", "flash_attention_2", "eager"),
     )
-    dtype: str = field(
-        default="auto", metadata=spec("text", "safetensors: number type to compute with", choices=DTYPES)
+    quantize: str | None = _text(
+        "torch",
+        "safetensors: make the weights smaller while loading",
+        choices=("torchao-int8", "torchao-int4", "bnb-int8", "bnb-nf4"),
     )
-    attn: str | None = field(
-        default=None, metadata=spec("text", "safetensors: how attention is computed", choices=ATTENTIONS)
+    prompt_lookup: int = _number(
+        "torch", "safetensors: tokens to guess from the conversation at each step", 0, 100, 0
     )
-    quantize: str | None = field(
-        default=None,
-        metadata=spec("text", "safetensors: make the weights smaller while loading", choices=QUANTIZATIONS),
+    draft: str | None = _text(
+        "torch", "safetensors: a smaller model that guesses ahead", completes="model", empty_unsets=True
     )
-    prompt_lookup: int = field(
-        default=0,
-        metadata=spec("number", "safetensors: tokens to guess from the conversation, each step", 0, 100),
+    compile: bool = _switch("torch", "safetensors: compile the model first")
+    think: Think = _text(  # noqa: RUF009 - it returns a field
+        "chat",
+        "whether a model that can reason does so before it answers",
+        "auto",
+        choices=get_args(Think),
     )
-    draft: str | None = field(
-        default=None, metadata=spec("text", "safetensors: a smaller model that guesses ahead")
-    )
-    compile: bool = field(default=False, metadata=spec("switch", "safetensors: compile the model first"))
-    think: Think = field(
-        default="auto",
-        metadata=spec("text", "whether a model that can reason does so before it answers", choices=THINKING),
-    )
-    raw: bool = field(
-        default=False, metadata=spec("switch", "send text as it is, without a chat template: base models")
-    )
-    lora: tuple[str, ...] = field(
-        default=(), metadata=spec("list", "adapters to apply, each PATH or PATH:SCALE")
-    )
-    parallel: int = field(default=4, metadata=spec("number", "answers written at the same time", 1, 64))
-    history: bool = field(default=True, metadata=spec("switch", "save conversations and what is typed"))
-    vi: bool = field(default=False, metadata=spec("switch", "edit what is typed with vi's keys"))
-    plain: bool = field(default=False, metadata=spec("switch", "plain text: no colours, no formatting"))
-    screen_reader: bool = field(
-        default=False, metadata=spec("switch", "plain text, a sentence at a time, to be read aloud")
-    )
-    hide_thinking: bool = field(
-        default=False, metadata=spec("switch", "show one line in place of a model's reasoning")
-    )
-    quiet: bool = field(default=False, metadata=spec("switch", "show only the answers"))
-    verbose: bool = field(
-        default=False, metadata=spec("switch", "after each answer, show in full what it took")
-    )
+    raw: bool = _switch("model", "send text as it is, without a chat template: for base models")
+    lora: tuple[str, ...] = _list("llama.cpp", "adapters to apply, each PATH or PATH:SCALE", completes="file")
+    parallel: int = _number("model", "answers written at the same time", 1, 64, 4)
+    history: bool = _switch("chat", "save conversations and what is typed", default=True)
+    vi: bool = _switch("terminal", "edit what is typed with vi's keys")
+    plain: bool = _switch("terminal", "plain text: no colours, no formatting")
+    screen_reader: bool = _switch("terminal", "plain text, a sentence at a time, to be read aloud")
+    hide_thinking: bool = _switch("terminal", "show one line in place of a model's reasoning")
+    quiet: bool = _switch("terminal", "show only the answers")
+    verbose: bool = _switch("terminal", "show all timings after each answer")
     sampling: SamplingParams = field(default_factory=SamplingParams)
     base_system: str | None = None
     base_sampling: SamplingParams = field(default_factory=SamplingParams)
 
     def params(self, role: Role | None) -> SamplingParams:
-        """Return the sampling parameters to use while `role` is played; the gaps are the checkpoint's."""
+        """Return the sampling parameters while `role` is played; unset ones are left to the checkpoint."""
         below = role.sampling.over(self.base_sampling) if role else self.base_sampling
         return self.sampling.over(below)
 
     def system_prompt(self, role: Role | None) -> str | None:
-        """Return the system prompt to use while `role` is played: "" for none, None for the checkpoint's."""
+        """Return the system prompt while `role` is played: "" for none, None for the checkpoint's."""
         if self.system is not None:
             return self.system
         return role.system if role else self.base_system

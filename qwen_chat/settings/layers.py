@@ -18,10 +18,12 @@ from qwen_chat.settings.fields import SPECS, Settings
 PREFIX = "QWEN_CHAT_"
 VARIABLES: dict[str, str] = {f"{PREFIX}{name.upper()}": name for name in (*SPECS, *sampling.NAMES)}
 
+_TEST_PREFIX = f"{PREFIX}TEST_"
+
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """Where a value was said: a flag, a variable, a file and its line, or nowhere."""
+class Source:
+    """Where a value comes from: a flag, a variable, a role, a file and its line, or the defaults."""
 
     kind: Literal["flag", "environment", "role", "file", "default"]
     name: str = ""
@@ -30,11 +32,11 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """What one layer says, and where it says a setting or a sampling parameter."""
+    """The settings and sampling parameters of one layer; `source_of` takes the name of one."""
 
     values: dict[str, Any]
     sampling: SamplingParams
-    place: Callable[[str], Place]
+    source_of: Callable[[str], Source]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,19 +47,18 @@ class Layers:
     environment: Layer
     file: Layer
 
-    def merged(self) -> Settings:
-        """Return the settings that they give together."""
+    def merge(self) -> Settings:
+        """Return the settings; a value of a higher layer wins."""
         above = self.environment.values | self.flags.values
         merged = self.file.values | above
-        for name in ("checkpoint_path", "role", "revision", "draft"):
-            merged[name] = merged.get(name) or None
+        unset = {name: None for name, spec in SPECS.items() if spec.empty_unsets and not merged.get(name)}
         chosen = {
             "system": above.get("system"),
             "base_system": self.file.values.get("system"),
             "sampling": self.flags.sampling.over(self.environment.sampling),
             "base_sampling": self.file.sampling,
         }
-        return Settings(**(merged | chosen))
+        return Settings(**(merged | unset | chosen))
 
 
 def config_path() -> Path:
@@ -65,60 +66,63 @@ def config_path() -> Path:
     return config_dir() / "config.toml"
 
 
-def read_layers(
-    flags: Mapping[str, Any], environ: Mapping[str, str] = os.environ, path: Path | None = None
-) -> Layers:
-    """Read the flags given, the environment and config.toml, or the file at `path`.
-
-    `flags` holds settings by name, and the sampling flags as one SamplingParams under "sampling".
-
-    Raises: UsageError naming the flag, the variable, or the file and line that is at fault.
-    """
-    file, environment = _from_file(path or config_path()), _from_environment(environ)
-    return Layers(_from_flags(flags), environment, file)
-
-
-def load(
-    flags: Mapping[str, Any], environ: Mapping[str, str] = os.environ, path: Path | None = None
-) -> Settings:
-    """Merge what `read_layers` reads.
-
-    Raises: UsageError.
-    """
-    return read_layers(flags, environ, path).merged()
-
-
-def _from_flags(flags: Mapping[str, Any]) -> Layer:
-    given = {
-        name: SPECS[name].check(_flag(name), value) for name, value in flags.items() if name != "sampling"
-    }
-    chosen = flags.get("sampling", SamplingParams())
-    return Layer(given, chosen, lambda name: Place("flag", _flag(name, off=given.get(name) is False)))
-
-
-def _flag(name: str, *, off: bool = False) -> str:
+def flag_of(name: str, *, off: bool = False) -> str:
+    """Return the flag of a setting or a sampling parameter: --ctx-size, or --no-history for a switch."""
     return f"--{'no-' * off}{name.replace('_', '-')}"
 
 
-def _from_environment(environ: Mapping[str, str]) -> Layer:
+def read_layers(
+    flags: Mapping[str, Any], environ: Mapping[str, str] = os.environ, path: Path | None = None
+) -> Layers:
+    """Check the given flags, and read the environment and config.toml, or the file at `path`.
+
+    `flags` holds settings by name, and the sampling flags as one SamplingParams under "sampling".
+
+    Raises: UsageError that names the flag, the variable, or the file and line at fault.
+    """
+    file, environment = _read_file(path or config_path()), _read_environment(environ)
+    return Layers(_read_flags(flags), environment, file)
+
+
+def load_settings(
+    flags: Mapping[str, Any], environ: Mapping[str, str] = os.environ, path: Path | None = None
+) -> Settings:
+    """Return the merged settings of all layers; the arguments are those of `read_layers`.
+
+    Raises: UsageError.
+    """
+    return read_layers(flags, environ, path).merge()
+
+
+def _read_flags(flags: Mapping[str, Any]) -> Layer:
+    values = {
+        name: SPECS[name].check(flag_of(name), value) for name, value in flags.items() if name != "sampling"
+    }
+    params = flags.get("sampling", SamplingParams())
+    return Layer(values, params, lambda name: Source("flag", flag_of(name, off=values.get(name) is False)))
+
+
+def _read_environment(environ: Mapping[str, str]) -> Layer:
     values: dict[str, Any] = {}
-    chosen: dict[str, Any] = {}
+    params: dict[str, Any] = {}
     for variable, text in environ.items():
-        if not variable.startswith(PREFIX) or variable.startswith(f"{PREFIX}TEST_"):
+        if not variable.startswith(PREFIX) or variable.startswith(_TEST_PREFIX):
             continue
-        name = _variable_name(variable)
-        if not text.strip():  # emptying a variable is how many people unset it
+        name = _setting_of(variable)
+        if not text.strip():  # many people unset a variable by emptying it
             continue
         if name in SPECS:
             values[name] = SPECS[name].parse(variable, text.strip())
         else:
-            chosen[name] = _parse_parameter(variable, name, text)
-    return Layer(
-        values, SamplingParams(**chosen), lambda name: Place("environment", f"{PREFIX}{name.upper()}")
-    )
+            params[name] = _parse_parameter(variable, name, text)
+    return Layer(values, SamplingParams(**params), _environment_source)
 
 
-def _variable_name(variable: str) -> str:
+def _environment_source(name: str) -> Source:
+    return Source("environment", f"{PREFIX}{name.upper()}")
+
+
+def _setting_of(variable: str) -> str:
     if variable not in VARIABLES:
         # The prefix they share would make any two variables look alike.
         close = get_close_matches(variable.removeprefix(PREFIX).lower(), VARIABLES.values(), n=1)
@@ -134,7 +138,7 @@ def _parse_parameter(variable: str, name: str, text: str) -> object:
         raise UsageError(f"{variable}: {' '.join(str(error).split())}") from None
 
 
-def _from_file(path: Path) -> Layer:
+def _read_file(path: Path) -> Layer:
     file = read_toml(path, missing_ok=True)
     file.check_keys({"": (*SPECS, "sampling"), "sampling": sampling.NAMES})
     values: dict[str, Any] = {}
@@ -143,7 +147,7 @@ def _from_file(path: Path) -> Layer:
             with file.locate_errors(name):
                 values[name] = spec.check(name, file.values[name])
 
-    def place(name: str) -> Place:
-        return Place("file", str(path), file.line_of(name, "sampling" if name in sampling.NAMES else ""))
+    def source_of(name: str) -> Source:
+        return Source("file", str(path), file.line_of(name, "sampling" if name in sampling.NAMES else ""))
 
-    return Layer(values, read_sampling(file), place)
+    return Layer(values, read_sampling(file), source_of)

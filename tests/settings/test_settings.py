@@ -6,9 +6,11 @@ from pathlib import Path
 import pytest
 
 from qwen_chat import sampling
+from qwen_chat.model.hf.options import TransformersOptions
+from qwen_chat.model.llamacpp import LlamaCppOptions
 from qwen_chat.roles import Role
 from qwen_chat.sampling import SamplingParams
-from qwen_chat.settings import SPECS, VARIABLES, Settings, load
+from qwen_chat.settings import ENGINES, SPECS, VARIABLES, Engine, Settings, load_settings
 
 VALID = """checkpoint_path = "model.gguf"
 cpu_only = true
@@ -88,12 +90,12 @@ def path(tmp_path: Path) -> Path:
 
 
 def test_nothing_chosen_gives_the_defaults(path: Path) -> None:
-    assert load({}, {}, path) == Settings()
+    assert load_settings({}, {}, path) == Settings()
 
 
 def test_every_key_of_the_file_is_read(path: Path) -> None:
     path.write_text(VALID)
-    assert load({}, {}, path) == FROM_VALID
+    assert load_settings({}, {}, path) == FROM_VALID
 
 
 def test_the_file_is_found_in_the_config_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -101,7 +103,7 @@ def test_the_file_is_found_in_the_config_folder(tmp_path: Path, monkeypatch: pyt
     (tmp_path / "qwen-chat").mkdir()
     (tmp_path / "qwen-chat" / "config.toml").write_text("threads = 3")
     monkeypatch.setenv("QWEN_CHAT_PARALLEL", "7")
-    settings = load({})
+    settings = load_settings({})
     assert (settings.threads, settings.parallel) == (3, 7)
 
 
@@ -164,12 +166,12 @@ def test_every_setting_can_come_from_the_environment(path: Path) -> None:
         sampling=SamplingParams(temperature=0.7, stop=("END",)),
         base_sampling=SamplingParams(),
     )
-    assert load({}, environ, path) == chosen
+    assert load_settings({}, environ, path) == chosen
 
 
 def test_an_empty_variable_is_not_given(path: Path) -> None:
     environ = {"QWEN_CHAT_THREADS": "", "QWEN_CHAT_TEMPERATURE": " ", "QWEN_CHAT_SYSTEM": ""}
-    assert load({}, environ, path) == Settings()
+    assert load_settings({}, environ, path) == Settings()
 
 
 @pytest.mark.parametrize("name", sorted(SPECS))
@@ -181,15 +183,15 @@ def test_flag_over_environment_over_file(path: Path, name: str) -> None:
         "switch": ("on", "off", "on"),
     }
     spec = SPECS[name]
-    in_file, in_env, in_flag = (*spec.choices, *spec.choices)[:3] or texts[spec.kind]
+    in_file, in_env, in_flag = (*spec.all_choices, *spec.all_choices)[:3] or texts[spec.kind]
     quoted = {"number": in_file, "switch": "true", "list": f'["{in_file}"]'}.get(spec.kind, f'"{in_file}"')
     path.write_text(f"{name} = {quoted}")
     from_file = "base_system" if name == "system" else name
     environ = {f"QWEN_CHAT_{name.upper()}": in_env}
     flags = {name: spec.parse(name, in_flag)}
-    assert getattr(load({}, {}, path), from_file) == spec.parse(name, in_file)
-    assert getattr(load({}, environ, path), name) == spec.parse(name, in_env)
-    assert getattr(load(flags, environ, path), name) == spec.parse(name, in_flag)
+    assert getattr(load_settings({}, {}, path), from_file) == spec.parse(name, in_file)
+    assert getattr(load_settings({}, environ, path), name) == spec.parse(name, in_env)
+    assert getattr(load_settings(flags, environ, path), name) == spec.parse(name, in_flag)
 
 
 def test_sampling_goes_flag_environment_role_file_checkpoint(path: Path) -> None:
@@ -197,7 +199,7 @@ def test_sampling_goes_flag_environment_role_file_checkpoint(path: Path) -> None
     environ = {"QWEN_CHAT_TEMPERATURE": "0.3", "QWEN_CHAT_TOP_P": "0.3"}
     flags = {"sampling": SamplingParams(temperature=0.4)}
     role = Role("r", "R", "S", sampling=SamplingParams(temperature=0.2, top_p=0.2, top_k=2))
-    settings = load(flags, environ, path)
+    settings = load_settings(flags, environ, path)
     checkpoint = SamplingParams(temperature=0.0, top_p=0.0, top_k=0, min_p=0.0, seed=5)
     assert settings.params(role) == SamplingParams(temperature=0.4, top_p=0.3, top_k=2, min_p=0.1)
     assert settings.params(None) == SamplingParams(temperature=0.4, top_p=0.3, top_k=1, min_p=0.1)
@@ -223,13 +225,33 @@ def test_which_system_prompt_is_in_force(
     path: Path, flags: dict[str, str], environ: dict[str, str], config: str, expected: str | None
 ) -> None:
     path.write_text(config)
-    settings = load(flags, environ, path)
+    settings = load_settings(flags, environ, path)
     role = Role("r", "R", "of the role") if settings.role else None
     assert settings.system_prompt(role) == expected
 
 
 def test_an_empty_flag_leaves_the_role_of_the_file(path: Path) -> None:
     path.write_text(VALID)
-    settings = load({"role": "", "checkpoint_path": ""}, {}, path)
+    settings = load_settings({"role": "", "checkpoint_path": ""}, {}, path)
     assert settings.role is None
     assert settings.checkpoint_path is None
+
+
+def test_scopes_say_what_each_engine_takes() -> None:
+    taken: dict[Engine, set[str]] = {
+        "llama.cpp": {item.name for item in dataclasses.fields(LlamaCppOptions)},
+        "torch": {item.name for item in dataclasses.fields(TransformersOptions)},
+    }
+    for name, spec in SPECS.items():
+        engines = {engine for engine in ENGINES if name in taken[engine]}
+        if spec.scope in ENGINES:
+            assert engines == {spec.scope}, name
+        elif spec.scope != "model":
+            assert not engines, name
+
+
+def test_choices_of_one_engine_are_refused_by_the_other() -> None:
+    spec = SPECS["kv_cache"]
+    assert spec.refused_choices("llama.cpp") == ("int8", "int4", "fp8")
+    assert set(spec.refused_choices("torch")).isdisjoint(spec.engine_choices["torch"])
+    assert spec.check("--kv-cache", "int8") == "int8"

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from thorough import examples
 
 from qwen_chat.errors import UsageError
-from qwen_chat.settings import VARIABLES, Settings, load
+from qwen_chat.settings import VARIABLES, Settings, load_settings
 
 VALID = """role = "pirate"
 threads = 8
@@ -30,7 +30,7 @@ def path(tmp_path: Path) -> Path:
 
 def fault_of(flags: dict[str, Any], environ: dict[str, str], path: Path) -> str:
     with pytest.raises(UsageError) as caught:
-        load(flags, environ, path)
+        load_settings(flags, environ, path)
     message = str(caught.value)
     assert "\n" not in message
     return message.replace(str(path), "FILE")
@@ -143,7 +143,7 @@ def test_any_mutation_gives_settings_or_a_usage_error(start: int, length: int, i
         path = Path(folder) / "config.toml"
         path.write_bytes(content[:start] + insert + content[start + length :])
         try:
-            assert isinstance(load({}, {}, path), Settings)
+            assert isinstance(load_settings({}, {}, path), Settings)
         except UsageError as error:
             assert str(error).startswith(str(path))  # noqa: PT017
             assert len(str(error).splitlines()) == 1  # noqa: PT017
@@ -153,7 +153,7 @@ def test_any_mutation_gives_settings_or_a_usage_error(start: int, length: int, i
 @given(variable=st.sampled_from(sorted(VARIABLES)), text=st.text(max_size=20))
 def test_any_variable_gives_settings_or_a_usage_error(variable: str, text: str) -> None:
     try:
-        assert isinstance(load({}, {variable: text}, Path("/nowhere/config.toml")), Settings)
+        assert isinstance(load_settings({}, {variable: text}, Path("/nowhere/config.toml")), Settings)
     except UsageError as error:
         assert variable in str(error)  # noqa: PT017
         assert len(str(error).splitlines()) == 1  # noqa: PT017

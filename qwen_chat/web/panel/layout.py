@@ -12,7 +12,7 @@ import gradio as gr
 from qwen_chat.roles.role_form import LONGEST
 from qwen_chat.sampling import MEANINGS
 from qwen_chat.session.users import People
-from qwen_chat.settings import SPECS, THINKING
+from qwen_chat.settings import SPECS
 from qwen_chat.web.panel.context import Asked
 from qwen_chat.web.panel.model_events import ModelEvents
 from qwen_chat.web.panel.role_events import RoleEvents
@@ -41,7 +41,7 @@ def _model(asked: Asked, chat: gr.Textbox) -> None:
         name = gr.Textbox(label=word("Model"), interactive=False, elem_id="model-name")
         line = _line("model-line")
         think = gr.Radio(
-            list(THINKING),
+            list(SPECS["think"].choices),
             label=word("Thinking"),
             info=word(SPECS["think"].help),
             visible=False,

@@ -10,7 +10,16 @@ from qwen_chat.model.catalog.inventory import Entry, inventory
 from qwen_chat.model.catalog.machine import Machine, this_machine
 from qwen_chat.session.session import ChatSession
 from qwen_chat.session.users import Person
-from qwen_chat.settings import SPECS, InForce, Settings, in_force, read_layers
+from qwen_chat.settings import (
+    ENGINES,
+    SPECS,
+    EffectiveSetting,
+    Settings,
+    Spec,
+    effective_settings,
+    flag_of,
+    read_layers,
+)
 from qwen_chat.text import format_size
 from qwen_chat.web.panel.context import Asked, Line, fault_of, is_loading, is_ready, plain
 from qwen_chat.web.panel.model_switch import Models
@@ -19,20 +28,6 @@ from qwen_chat.web.panel.texts import word
 from qwen_chat.web.views import chat_view
 
 _FITS = {"yes": "fits", "tight": "fits only just", "no": "does not fit", None: "its size is unknown"}
-_SHOWN = ("ctx_size", "kv_cache", "cache_ram", "parallel", "threads", "gpu_layers")
-"""The settings that are always shown; those of the other kinds of checkpoints only where they were chosen."""
-
-_OF_MODELS = (
-    *_SHOWN,
-    "device_map",
-    "max_memory",
-    "dtype",
-    "attn",
-    "quantize",
-    "prompt_lookup",
-    "draft",
-    "lora",
-)
 
 
 class ModelEvents:
@@ -42,7 +37,7 @@ class ModelEvents:
         self._asked = asked
         self._models: dict[str, Models] = {}
         self._lock = Lock()
-        self._origins = {each.name: each for each in in_force(read_layers({}))}
+        self._origins = {each.name: each for each in effective_settings(read_layers({}))}
 
     def show(self, chat: str, request: gr.Request) -> tuple[Update, ...]:
         """Return model, reasoning, context, whether another can be had, the clock, and the line below.
@@ -69,12 +64,7 @@ class ModelEvents:
     def started_with(self, request: gr.Request) -> str:
         """Return the settings that only a restart changes, with where each was said, as Markdown."""
         settings = self._asked.person(request).settings
-        standard = Settings()
-        names = [
-            name
-            for name in _OF_MODELS
-            if name in _SHOWN or getattr(settings, name) != getattr(standard, name)
-        ]
+        names = [name for name, spec in SPECS.items() if _is_shown(name, spec, settings)]
         return "\n".join(self._described(name, settings) for name in names)
 
     def listed(self, request: gr.Request) -> tuple[Update, str]:
@@ -120,16 +110,24 @@ class ModelEvents:
         return f"- **{plain(name)}** {plain(shown)} · {origin}  \n  {plain(SPECS[name].help)}"
 
 
-def _origin(said: InForce, value: object) -> str:
+def _is_shown(name: str, spec: Spec, settings: Settings) -> bool:
+    """Return whether a setting of the model is worth showing: torch's are, where they were chosen."""
+    if spec.scope not in ("model", *ENGINES):
+        return False
+    always = spec.scope != "torch" and spec.kind not in ("switch", "list")
+    return always or getattr(settings, name) != getattr(Settings(), name)
+
+
+def _origin(said: EffectiveSetting, value: object) -> str:
     """Return where a value was said; what neither variable nor file says came from a flag."""
     if said.value != value:
-        return f"--{said.name.replace('_', '-')}"
-    match said.place.kind:
+        return flag_of(said.name)
+    match said.source.kind:
         case "file":
-            return f"config.toml, line {said.place.line}" if said.place.line else "config.toml"
+            return f"config.toml, line {said.source.line}" if said.source.line else "config.toml"
         case "default":
             return "default"
-    return said.place.name
+    return said.source.name
 
 
 def _state(model: ChatModel) -> Update:
