@@ -9,6 +9,7 @@ from qwen_chat.message import Alternative, Message, Token
 from qwen_chat.model.alternatives import ends
 from qwen_chat.model.base import require_tokens
 from qwen_chat.model.chatml import IM_START
+from qwen_chat.session.answer_tokens import answer_tokens, list_alternatives
 from qwen_chat.session.context_window import describe_context
 from qwen_chat.session.session import ChatSession
 from qwen_chat.text import plural
@@ -52,13 +53,13 @@ def tokens(session: ChatSession, argument: str) -> Outcome:
 @command("alt", usage="[n [k]]", en="Show or take alternatives at token n", zh="查看第 n 个词元的其他可能")
 def alt(session: ChatSession, argument: str) -> Outcome:
     """Show the last answer's tokens, the alternatives at one of them, or go on from an alternative."""
-    said = session.answer_tokens()
+    said = answer_tokens(session)
     words = argument.split()
     if not words:
         view = TokenView((("the last answer", tuple(said)),), detailed=True)
         return Outcome("/alt N shows what else token N could have been", tokens=view)
     number = whole_number(words[0])
-    found = session.alternatives(number - 1, _ALTERNATIVES)
+    found = list_alternatives(session, number - 1, _ALTERNATIVES)
     if len(words) == 1:
         return Outcome("\n".join(_listed(found, said, number)))
     chosen = _chosen(found, words[1])

@@ -1,43 +1,50 @@
-"""An answer being written: it runs in a thread of its own and outlives whoever watches it."""
+"""A turn: an answer that is generated in its own thread, whoever watches it."""
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from threading import Condition, Event, Thread
 
 from qwen_chat.errors import ModelError, as_model_error
 from qwen_chat.history import Answer, Node
-from qwen_chat.message import Delta, FinishReason, Message, Usage
+from qwen_chat.message import Delta, FinishReason, Usage
 from qwen_chat.observer import Observable
+from qwen_chat.session.accumulate import (
+    extend_message,
+    join_reasoning,
+    join_text,
+    replace_surrogates,
+)
 
-KEEP_SECONDS = 0.4
-"""How often a growing answer is written down; when one try is refused, the next still is within a second."""
+DRAFT_SECONDS = 0.4
+"""How often drafts are kept: when the store refuses one, the next try is still within a second."""
 
 
 class Turn:
-    """One answer, from its first delta to its commit, watched by any number of watchers.
+    """One answer, from its first delta to its commit; any number of watchers may iterate over its deltas.
 
-    What `node` holds already is gone on with; the deltas bring only what is new.
+    The answer continues the message of `node`; the deltas are only what is new.
 
-    `work` opens the model's stream; `draft` keeps the next piece of the answer; `commit` keeps the
-    whole. None is called from the thread of who asks. `changes` are told of each delta and of the end.
+    `stream` opens the model's stream, `draft` keeps the next piece of the answer, `commit` keeps the whole
+    answer. The turn calls them from its own threads. It notifies `changes` of each delta and of the end.
     """
 
     def __init__(
         self,
         node: Node,
-        work: Callable[[Event], Iterable[Delta]],
+        stream: Callable[[Event], Iterable[Delta]],
         draft: Callable[[int, str, str], None],
         commit: Callable[[Node], None],
         changes: Observable,
     ) -> None:
         self.message_id = node.id
         self.error: ModelError | None = None
-        self.begun = node.message
-        """What of the answer was there before this turn."""
+        self.message_before = node.message
+        """The part of the answer that was there before this turn."""
         self.notices: list[str] = []
+        """Lines for the person that are not part of the answer."""
         self._node = node
-        self._work, self._draft, self._commit = work, draft, commit
+        self._stream, self._draft, self._commit = stream, draft, commit
         self._changes = changes
         self._deltas: list[Delta] = []
         self._done = False
@@ -50,16 +57,16 @@ class Turn:
         self._thread = Thread(target=self._run, name=f"turn-{node.id[:8]}", daemon=True)
 
     def start(self) -> "Turn":
-        """Begin the work."""
+        """Start the thread of the turn."""
         self._thread.start()
         return self
 
     def __iter__(self) -> Iterator[Delta]:
-        """Yield every delta from the first, then wait for those to come, until the answer is committed."""
+        """Yield every delta from the first one, and wait for more until the answer is committed."""
         return self.watch()
 
     def watch(self, idle: float | None = None) -> Iterator[Delta]:
-        """Iterate, and yield an empty delta whenever none came for `idle` seconds."""
+        """Iterate as `__iter__` does, and yield an empty delta whenever none came for `idle` seconds."""
         at = 0
         while True:
             with self._changed:
@@ -73,7 +80,7 @@ class Turn:
             at += len(fresh)
 
     def deltas_from(self, position: int) -> list[Delta]:
-        """Return the deltas there are, without those before `position`, and wait for none."""
+        """Return the deltas so far from `position` on, without waiting."""
         return self._deltas[position:]
 
     @property
@@ -82,7 +89,7 @@ class Turn:
         return self._done
 
     def stop(self) -> None:
-        """End the work; what there is of the answer stays."""
+        """Stop the answer; what the model wrote so far is kept."""
         self._cancel.set()
 
     def wait(self) -> Node:
@@ -101,20 +108,19 @@ class Turn:
             self._changes.notify()
 
     def _consume(self) -> tuple[FinishReason, Usage | None]:
-        keeper = Thread(target=self._keep_drafts, name=f"keep-{self.message_id[:8]}", daemon=True)
-        keeper.start()
+        drafts = Thread(target=self._keep_drafts, name=f"drafts-{self.message_id[:8]}", daemon=True)
+        drafts.start()
         try:
-            return self._follow()
+            return self._read_stream()
         finally:
             self._ended.set()
-            keeper.join()
+            drafts.join()
 
-    def _follow(self) -> tuple[FinishReason, Usage | None]:
+    def _read_stream(self) -> tuple[FinishReason, Usage | None]:
         finish: FinishReason = "interrupted"
         usage: Usage | None = None
         try:
-            for given in self._work(self._cancel):
-                delta = _unicode(given)
+            for delta in map(replace_surrogates, self._stream(self._cancel)):
                 finish, usage = delta.finish_reason or finish, delta.usage or usage
                 self._publish(delta)
         except BaseException as error:  # noqa: BLE001 - an engine's fault must end the turn, not the chat
@@ -123,46 +129,35 @@ class Turn:
         return finish, usage
 
     def _publish(self, delta: Delta) -> None:
-        passed = time.monotonic() - self._started
-        if self.first_token_seconds is None and (delta.text or delta.reasoning):
-            self.first_token_seconds = passed
-        if delta.reasoning and self.first_token_seconds is not None:
-            self._reasoning_seconds = passed - self.first_token_seconds
+        self._measure(delta)
+        self.notices += delta.notices
         with self._changed:
             self._deltas.append(delta)
             self._changed.notify_all()
         self._changes.notify()
 
+    def _measure(self, delta: Delta) -> None:
+        seconds = time.monotonic() - self._started
+        if self.first_token_seconds is None and (delta.text or delta.reasoning or delta.tool_calls):
+            self.first_token_seconds = seconds
+        if delta.reasoning and self.first_token_seconds is not None:
+            self._reasoning_seconds = seconds - self.first_token_seconds
+
     def _keep_drafts(self) -> None:
-        """Write down what is new: a slow disk does not hold up the stream, nor a stalled stream the disk."""
+        """Keep new text in a thread of its own, so that a slow disk does not hold up the stream."""
         at = position = 0
-        while not self._ended.wait(KEEP_SECONDS):
+        while not self._ended.wait(DRAFT_SECONDS):
             fresh = self._deltas[at:]
             at += len(fresh)
-            text, reasoning = _joined(fresh)
+            text, reasoning = join_text(fresh), join_reasoning(fresh)
             if text or reasoning:
                 self._draft(position, text, reasoning)
                 position += 1
 
     def _finish(self, finish: FinishReason, usage: Usage | None) -> None:
-        before, (content, reasoning) = self._node.message, _joined(self._deltas)
         if usage is not None:
             usage = replace(usage, reasoning_seconds=self._reasoning_seconds)
         answer = replace(self._node.answer or Answer(), finish_reason=finish, usage=usage)
-        message = Message("assistant", before.content + content, before.reasoning + reasoning)
+        message = extend_message(self._node.message, self._deltas)
         self._node = replace(self._node, message=message, answer=answer)
         self._commit(self._node)
-
-
-def _joined(deltas: Sequence[Delta]) -> tuple[str, str]:
-    return "".join(delta.text for delta in deltas), "".join(delta.reasoning for delta in deltas)
-
-
-def _unicode(delta: Delta) -> Delta:
-    """Replace halves of surrogate pairs, which a server may send and no store or terminal can take."""
-    try:
-        (delta.text + delta.reasoning).encode()
-    except UnicodeEncodeError:
-        text, reasoning = (part.encode(errors="replace").decode() for part in (delta.text, delta.reasoning))
-        return replace(delta, text=text, reasoning=reasoning)
-    return delta

@@ -104,7 +104,7 @@ class Repl:
         if turn is None or turn is self._seen:
             return
         question = self._session.history.question_of(turn.message_id)
-        if question and not turn.begun.content:
+        if question and not turn.message_before.content:
             self._console.print(Text(strip_controls(f">>> {full_text(question.message)}"), "bold"))
         try:
             self._watch(turn)

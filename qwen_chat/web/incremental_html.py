@@ -76,8 +76,8 @@ class Writing:
 
     def __init__(self, turn: Turn) -> None:
         self.answer, self.thought = GrowingText(), GrowingText()
-        self.answer.feed(turn.begun.content)
-        self.thought.feed(turn.begun.reasoning)
+        self.answer.feed(turn.message_before.content)
+        self.thought.feed(turn.message_before.reasoning)
         self.pieces = 0
         """How many pieces of the answer have come: about its tokens."""
         self.status = "loading"

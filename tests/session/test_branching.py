@@ -16,6 +16,7 @@ from qwen_chat.message import Message
 from qwen_chat.model.base import Capabilities
 from qwen_chat.model.llamacpp import LlamaCppModel
 from qwen_chat.sampling import SamplingParams
+from qwen_chat.session.answer_tokens import answer_tokens
 from qwen_chat.session.session import ChatSession
 from qwen_chat.settings import Settings
 from qwen_chat.storage.store import Store
@@ -80,11 +81,11 @@ def test_a_stopped_answer_is_gone_on_with(model: LlamaCppModel, store: Store) ->
     stopped = turn.wait()
     assert stopped.answer is not None
     assert stopped.answer.finish_reason == "interrupted"
-    tokens = session.answer_tokens()
+    tokens = answer_tokens(session)
     do(session, "/continue")
     assert answer(session).startswith(stopped.message.content)
     assert len(answer(session)) > len(stopped.message.content)
-    assert session.answer_tokens()[: len(tokens)] == tokens
+    assert answer_tokens(session)[: len(tokens)] == tokens
 
 
 def test_going_on_keeps_what_was_there_when_the_process_dies(store: Store) -> None:
@@ -130,7 +131,7 @@ def test_alternatives_branch(session: ChatSession) -> None:
     assert answer(session) != said
     second = session.history.siblings(session.history.path()[-1].id)
     assert [node.message.content for node in second] == [said, answer(session)]
-    tokens = session.answer_tokens()
+    tokens = answer_tokens(session)
     assert repr(tokens[2].bytes.decode()) == shown.splitlines()[2].split(maxsplit=2)[2]
 
 

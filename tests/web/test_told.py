@@ -19,7 +19,7 @@ from qwen_chat.message import Attachment
 from qwen_chat.model.llamacpp import LlamaCppModel
 from qwen_chat.sampling import SamplingParams
 from qwen_chat.session import attachments
-from qwen_chat.session import request as asking
+from qwen_chat.session.turn_request import left_out_notice
 from qwen_chat.settings import Settings
 from qwen_chat.web import pdf
 from qwen_chat.web import uploads as files
@@ -89,7 +89,7 @@ def put_together() -> list[str]:
             find(name)
         said.append(str(refused.value))
     said += [f"x.pdf {fault.format(count=5000)}" for fault in pdf._FAULTS.values()]
-    said += [asking._left_out(turns) for turns in (1, 2)]
+    said += [left_out_notice(turns) for turns in (1, 2)]
     return said
 
 

@@ -31,7 +31,7 @@ def show(turn: Turn, stdout: TextIO, *, look: Look, hide_thinking: bool = False,
     printer = _Printer(stdout, look, hide_thinking=hide_thinking)
     with stopping(turn):
         try:
-            printer.go_on_from(turn.begun.content)
+            printer.go_on_from(turn.message_before.content)
             if status:
                 printer.wait_for(status)
             for delta in turn.watch(_IDLE_SECONDS):
