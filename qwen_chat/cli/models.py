@@ -9,8 +9,8 @@ from typing import Any
 import click
 
 from qwen_chat.model.catalog import embedded
-from qwen_chat.model.catalog.inventory import Entry, inventory
-from qwen_chat.model.catalog.machine import Machine, this_machine
+from qwen_chat.model.catalog.inventory import LocalModel, list_models
+from qwen_chat.model.catalog.machine import MachineMemory, read_machine_memory
 from qwen_chat.terminal.output.model_table import lines
 from qwen_chat.text import format_size
 
@@ -20,12 +20,12 @@ from qwen_chat.text import format_size
 @click.option("--json", "as_json", is_flag=True, help="one JSON object for each model, a line each")
 def models(folders: tuple[Path, ...], *, as_json: bool) -> int:
     """List the models that are here: in the hubs' caches, in the FOLDERs, and those that ran before."""
-    machine = this_machine()
+    machine = read_machine_memory()
     if as_json:
-        for entry in inventory(folders):
+        for entry in list_models(folders):
             sys.stdout.write(f"{json.dumps(_record(entry, machine))}\n")
         return 0
-    for line in (*lines(list(inventory(folders)), machine), *_notes()):
+    for line in (*lines(list(list_models(folders)), machine), *_notes()):
         sys.stdout.write(f"{line}\n")
     return 0
 
@@ -36,7 +36,7 @@ def _notes() -> Iterator[str]:
         yield f"The demo model is not here yet: qwen-chat without -c fetches it ({size}, once)."
 
 
-def _record(entry: Entry, machine: Machine) -> dict[str, Any]:
+def _record(entry: LocalModel, machine: MachineMemory) -> dict[str, Any]:
     survey, speed, memory = entry.survey, entry.speed, entry.memory
     return {
         "checkpoint": entry.stored.checkpoint,

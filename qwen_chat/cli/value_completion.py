@@ -26,12 +26,12 @@ def roles(context: click.Context, parameter: click.Parameter, begun: str) -> lis
 
 def models(context: click.Context, parameter: click.Parameter, begun: str) -> list[CompletionItem]:
     """Offer the models that the hubs' caches have, or files."""
-    from qwen_chat.model.catalog.cache import in_huggingface_cache, in_modelscope_cache
+    from qwen_chat.model.catalog.cache import scan_huggingface_cache, scan_modelscope_cache
 
     hub = context.params.get("hub") or HUBS[0]
-    stored = chain(in_huggingface_cache(), in_modelscope_cache())
+    stored = chain(scan_huggingface_cache(), scan_modelscope_cache())
     # What follows a colon is left out: bash takes it for another word.
-    here = {each.checkpoint.partition(":")[0] for each in stored if each.hub == hub and each.named}
+    here = {each.checkpoint.partition(":")[0] for each in stored if each.hub == hub and each.has_hub_name}
     found = _beginning(begun, ["embedded", *sorted(here)]) if begun else []
     return found or files(context, parameter, begun)
 

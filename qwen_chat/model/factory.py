@@ -7,7 +7,7 @@ from typing import Any, TextIO
 from qwen_chat.errors import MissingExtraError, ModelLoadError
 from qwen_chat.model.base import Capabilities, TokenizingModel
 from qwen_chat.model.catalog import embedded
-from qwen_chat.model.catalog.locate import Located, locate
+from qwen_chat.model.catalog.locate import ModelLocation, locate
 from qwen_chat.model.formats.checkpoint import CheckpointInfo, read_checkpoint
 from qwen_chat.model.formats.gguf import read_info
 from qwen_chat.model.hf.library_logging import hush
@@ -24,7 +24,7 @@ _KNOWN_OF_FOLDERS = Capabilities(tokens=True, tools=None, thinking=None, logprob
 
 def open_model(
     settings: Settings, progress: TextIO, *, ignore_end: bool = False
-) -> tuple[Located, LoadingModel]:
+) -> tuple[ModelLocation, LoadingModel]:
     """Find the checkpoint, fetched where needed, and return it with a model that has yet to be loaded.
 
     With `ignore_end` it writes on past end tokens, to be measured.
@@ -37,7 +37,7 @@ def open_model(
     return located, _open_file(located, settings, ignore_end=ignore_end)
 
 
-def _open_file(located: Located, settings: Settings, *, ignore_end: bool) -> LoadingModel:
+def _open_file(located: ModelLocation, settings: Settings, *, ignore_end: bool) -> LoadingModel:
     _refuse_other_engines(settings, "llama.cpp", "a GGUF file")
     info = read_info(located.path)
     options = LlamaCppOptions(**_chosen(LlamaCppOptions, settings), ignore_end=ignore_end)
@@ -56,7 +56,9 @@ def _open_file(located: Located, settings: Settings, *, ignore_end: bool) -> Loa
     return LoadingModel(located.name, load, located.path, capabilities=known, parallel=settings.parallel)
 
 
-def _open_folder(located: Located, settings: Settings, progress: TextIO, *, ignore_end: bool) -> LoadingModel:
+def _open_folder(
+    located: ModelLocation, settings: Settings, progress: TextIO, *, ignore_end: bool
+) -> LoadingModel:
     _refuse_other_engines(settings, "torch", "a safetensors checkpoint")
     info = read_checkpoint(located.path)
     if not all(map(find_spec, _PACKAGES)):

@@ -13,9 +13,9 @@ import tiny_hf
 from conftest import RunCommand
 
 from qwen_chat.model.catalog import inventory
-from qwen_chat.model.catalog.cache import Stored
-from qwen_chat.model.catalog.inventory import Entry
-from qwen_chat.model.catalog.machine import Machine, this_machine
+from qwen_chat.model.catalog.cache import StoredModel
+from qwen_chat.model.catalog.inventory import LocalModel
+from qwen_chat.model.catalog.machine import MachineMemory, read_machine_memory
 from qwen_chat.model.catalog.survey import Survey
 
 List = Callable[..., dict[str, dict[str, Any]]]
@@ -169,13 +169,13 @@ def test_without_the_demo_model(
 )
 def test_whether_it_fits(weights: tuple[int, int], fits: str) -> None:
     survey = Survey("GGUF F16", 100, 50, 100, weights, (1, 1))
-    entry = Entry(Stored("a", Path("a")), survey)
+    entry = LocalModel(StoredModel("a", Path("a")), survey)
     assert entry.context == 100
-    assert entry.fits(Machine(total=600, free=300)) == fits
+    assert entry.fits(MachineMemory(total=600, free=300)) == fits
 
 
 def test_this_machine_has_memory() -> None:
-    machine = this_machine()
+    machine = read_machine_memory()
     assert 1 << 28 < machine.free <= machine.total
 
 
@@ -183,4 +183,4 @@ def test_no_engine_is_imported() -> None:
     from test_layers import loaded_by
 
     heavy = {"torch", "transformers", "xllamacpp", "numpy", "huggingface_hub", "modelscope_hub"}
-    assert not heavy & loaded_by(f"from {inventory.__name__} import inventory; list(inventory())")
+    assert not heavy & loaded_by(f"from {inventory.__name__} import list_models; list(list_models())")

@@ -20,8 +20,8 @@ from scripted import ScriptedModel
 from qwen_chat.errors import ModelLoadError, SessionBusyError, UsageError
 from qwen_chat.model.base import Capabilities, ChatModel, wait_until_loaded
 from qwen_chat.model.catalog import embedded
-from qwen_chat.model.catalog.cache import Stored, in_huggingface_cache
-from qwen_chat.model.catalog.locate import Located
+from qwen_chat.model.catalog.cache import StoredModel, scan_huggingface_cache
+from qwen_chat.model.catalog.locate import ModelLocation
 from qwen_chat.model.factory import open_model
 from qwen_chat.model.llamacpp import LlamaCppModel
 from qwen_chat.model.loading import LoadingModel
@@ -451,7 +451,7 @@ def test_settings_do_not_wait_for_a_model(tmp_path: Path) -> None:
 
 def _refused(people: People, checkpoint: str) -> str:
     with pytest.raises(SessionBusyError) as refused:
-        Models(people[""]).take(Stored(checkpoint, embedded.find() or Path()))
+        Models(people[""]).take(StoredModel(checkpoint, embedded.find() or Path()))
     return str(refused.value)
 
 
@@ -505,8 +505,8 @@ def opened(tmp_path: Path) -> Iterator[People]:
     found[""].model.close()
 
 
-def stored(name: str) -> Stored:
-    return next(each for each in in_huggingface_cache() if name in each.path.name)
+def stored(name: str) -> StoredModel:
+    return next(each for each in scan_huggingface_cache() if name in each.path.name)
 
 
 @pytest.fixture
@@ -514,7 +514,7 @@ def gate(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
     """What a model waits for before it is loaded."""
     opens = threading.Event()
 
-    def open_gated(settings: Settings, progress: TextIO) -> tuple[Located, LoadingModel]:
+    def open_gated(settings: Settings, progress: TextIO) -> tuple[ModelLocation, LoadingModel]:
         located, model = open_model(settings, progress)
 
         def load() -> ChatModel:
@@ -574,7 +574,7 @@ def test_a_model_that_cannot_be_loaded_leaves_the_old_one(opened: People, cache:
     cut = stored("bad").path
     cut.write_bytes(cut.read_bytes()[:1000])
     with pytest.raises(ModelLoadError):
-        taking.take(Stored(str(cut), cut))
+        taking.take(StoredModel(str(cut), cut))
     assert taking.coming == ""
 
 

@@ -1,1 +1,1 @@
-"""Which models there are, here and on hubs, and how they are fetched."""
+"""Finds models on this machine and on hubs, and fetches them."""

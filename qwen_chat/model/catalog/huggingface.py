@@ -1,4 +1,4 @@
-"""The Hugging Face hub, through its own library and cache."""
+"""Fetches from the Hugging Face hub, with its own library and cache."""
 
 from contextlib import suppress
 from glob import escape
@@ -7,7 +7,7 @@ from pathlib import Path
 
 from qwen_chat.errors import MissingExtraError, ModelLoadError
 
-_SECONDS = 10
+_TIMEOUT_SECONDS = 10
 
 
 class HuggingFace:
@@ -30,12 +30,12 @@ class HuggingFace:
         self._folder = self.cache / f"models--{repo.replace('/', '--')}"
         self._blobs: dict[str, tuple[int, str]] = {}
 
-    def sizes(self) -> dict[str, int]:
-        """Ask the hub for the size in bytes of each file, by its name."""
+    def file_sizes(self) -> dict[str, int]:
+        """Ask the hub for the size in bytes of each file, by name."""
         import huggingface_hub
 
         info = huggingface_hub.HfApi().model_info(
-            self.repo, revision=self.revision, timeout=_SECONDS, files_metadata=True
+            self.repo, revision=self.revision, timeout=_TIMEOUT_SECONDS, files_metadata=True
         )
         for file in info.siblings or ():
             blob = file.lfs.sha256 if file.lfs else file.blob_id
@@ -43,57 +43,60 @@ class HuggingFace:
         return {name: size for name, (size, _) in self._blobs.items()}
 
     def missing_bytes(self, names: list[str]) -> int:
-        """Return the size of those files that are not in the cache."""
+        """Return the total size of those files that are not in the cache."""
         wanted = dict(self._blobs[name][::-1] for name in names if self._blobs[name][1])
         unknown = sum(self._blobs[name][0] for name in names if not self._blobs[name][1])
         blobs = self._folder / "blobs"
         return unknown + sum(size for blob, size in wanted.items() if not (blobs / blob).is_file())
 
     def fetch(self, names: list[str]) -> Path:
-        """Fetch these files where they are not in the cache, and return the folder that has them."""
+        """Fetch the files that are not in the cache, and return the folder with all of them."""
         import huggingface_hub
 
         patterns = [escape(name) for name in names]
         folder = huggingface_hub.snapshot_download(
-            self.repo, revision=self.revision, allow_patterns=patterns, etag_timeout=_SECONDS
+            self.repo, revision=self.revision, allow_patterns=patterns, etag_timeout=_TIMEOUT_SECONDS
         )
-        # With the hub gone midway, the library may give what it has.
+        # When the hub stops answering midway, the library may return an incomplete folder.
         if missing := next((name for name in names if not Path(folder, name).is_file()), None):
-            raise FileNotFoundError(f"{missing} did not come")
+            raise FileNotFoundError(f"{missing} did not arrive")
         return Path(folder)
 
     def snapshots(self) -> list[Path]:
-        """Return the snapshots in the cache: of the revision, or the newest of all where none is named."""
+        """Return the snapshots in the cache: that of the revision, or all, newest first, if none is named."""
         snapshots = self._folder / "snapshots"
         named = self.revision or "main"
         best = [snapshots / named]
         with suppress(OSError):
             best.insert(0, snapshots / (self._folder / "refs" / named).read_text(encoding="utf-8").strip())
-        others = [] if self.revision else sorted(snapshots.glob("*"), key=_age, reverse=True)
+        others = [] if self.revision else sorted(snapshots.glob("*"), key=_modified_at, reverse=True)
         return [folder for folder in dict.fromkeys((*best, *others)) if folder.is_dir()]
 
-    def fault(self, checkpoint: str, error: Exception) -> ModelLoadError:
-        """Say in one line why the hub gave nothing."""
+    def as_load_error(self, checkpoint: str, error: Exception) -> ModelLoadError:
+        """Translate an error of the library into one line."""
+        return ModelLoadError(self._describe_error(checkpoint, error))
+
+    def _describe_error(self, checkpoint: str, error: Exception) -> str:
         from huggingface_hub import errors
 
         if isinstance(error, errors.GatedRepoError):
-            text = f"{checkpoint} is gated: accept its terms on its page, then set HF_TOKEN to your token"
-        elif isinstance(error, errors.RevisionNotFoundError):
-            text = f"{self.repo} has no revision {self.revision!r}: name one of its branches, tags or commits"
-        elif isinstance(error, errors.RepositoryNotFoundError):
+            return f"{checkpoint} is gated: accept its terms on its page, then set HF_TOKEN to your token"
+        if isinstance(error, errors.RevisionNotFoundError):
+            return f"{self.repo} has no revision {self.revision!r}: name one of its branches, tags or commits"
+        if isinstance(error, errors.RepositoryNotFoundError):
             nowhere = f"no such file or folder, and no such model on the hub: {checkpoint}"
-            text = f"{nowhere}; check the name, or set HF_TOKEN if the model is private"
-        elif isinstance(error, errors.HFValidationError):
+            return f"{nowhere}; check the name, or set HF_TOKEN if the model is private"
+        if isinstance(error, errors.HFValidationError):
             nowhere = f"no such file or folder, and no name of a hub's model: {checkpoint}"
-            text = f"{nowhere}; write owner/name"
-        elif isinstance(error, errors.OfflineModeIsEnabled):
-            text = f"{checkpoint} is not whole in the cache, and HF_HUB_OFFLINE is set: unset it to fetch it"
-        else:
-            reason = (str(error).strip() or type(error).__name__).splitlines()[0][:160]
-            mend = "try again when online, try --hub modelscope, or name a file with -c FILE.gguf"
-            text = f"cannot fetch {checkpoint} from the hub ({reason}): {mend}"
-        return ModelLoadError(text)
+            return f"{nowhere}; write owner/name"
+        if isinstance(error, errors.OfflineModeIsEnabled):
+            return (
+                f"{checkpoint} is not complete in the cache, and HF_HUB_OFFLINE is set: unset it to fetch it"
+            )
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0][:160]
+        mend = "try again when online, try --hub modelscope, or name a file with -c FILE.gguf"
+        return f"cannot fetch {checkpoint} from the hub ({reason}): {mend}"
 
 
-def _age(folder: Path) -> float:
+def _modified_at(folder: Path) -> float:
     return folder.stat().st_mtime

@@ -1,4 +1,4 @@
-"""What a person means by `-c`: the demo model, a file, a folder, or a model on a hub."""
+"""Resolves the value of `-c`: the demo model, a file, a folder, or a model on a hub."""
 
 import re
 from contextlib import suppress
@@ -9,19 +9,19 @@ from typing import Literal, TextIO
 
 from qwen_chat.errors import ModelLoadError
 from qwen_chat.model.catalog import embedded
-from qwen_chat.model.catalog import hubs as hub
-from qwen_chat.model.catalog.gguf_names import group, listed, without_part
-from qwen_chat.model.formats.gguf import parts
-from qwen_chat.model.formats.supported import is_checkpoint
+from qwen_chat.model.catalog.gguf_names import format_names, group_parts, strip_part_number
+from qwen_chat.model.catalog.hubs import fetch_from_hub
+from qwen_chat.model.formats.gguf import part_paths
+from qwen_chat.model.formats.supported import looks_like_checkpoint
 
 _HUB_ID = re.compile(r"\w[\w.-]*/[\w.-]+(?<!\.gguf)(:[\w./-]+)?", re.ASCII | re.IGNORECASE)
-_PICKLED = (".bin", ".pt", ".pth", ".pkl")
-_OF_A_CHECKPOINT = (".safetensors", ".safetensors.index.json")
+_PICKLE_SUFFIXES = (".bin", ".pt", ".pth", ".pkl")
+_CHECKPOINT_SUFFIXES = (".safetensors", ".safetensors.index.json")
 
 
 @dataclass(frozen=True, slots=True)
-class Located:
-    """A model that is here: the first file of a GGUF, or the folder of a transformers checkpoint."""
+class ModelLocation:
+    """A model on this machine: the first file of a GGUF, or the folder of a transformers checkpoint."""
 
     path: Path
     name: str
@@ -31,32 +31,32 @@ class Located:
 
 def locate(
     checkpoint: str | None, progress: TextIO, *, hub: str = "huggingface", revision: str | None = None
-) -> Located:
-    """Return the model that `checkpoint` names, fetched first where need be.
+) -> ModelLocation:
+    """Return the model that `checkpoint` names, and fetch it first if need be.
 
-    A folder or a repository with a GGUF beside safetensors means the GGUF: it needs less memory, and nothing
-    more to be installed. The safetensors are meant by naming one of them, or OWNER/NAME:safetensors.
+    In a folder or repository with a GGUF beside safetensors, the GGUF is taken: it needs less memory and no
+    extra packages. To get the safetensors, name one of them, or OWNER/NAME:safetensors.
 
     `hub` is "huggingface" or "modelscope"; `revision` is a branch, tag or commit there.
 
     Raises: ModelLoadError, MissingExtraError.
     """
     if checkpoint is None or checkpoint == "embedded":
-        return Located(embedded.ensure(progress), embedded.NAME, embedded=True)
-    path = _expanded(checkpoint)
+        return ModelLocation(embedded.ensure(progress), embedded.NAME, embedded=True)
+    path = _expand_path(checkpoint)
     try:
         if path.is_dir():
-            return _in_folder(path)
+            return _locate_in_folder(path)
         if path.exists():
-            return _in_file(path)
+            return _locate_file(path)
         if _HUB_ID.fullmatch(checkpoint):
-            return _on_hub(checkpoint, progress, hub, revision)
+            return _locate_on_hub(checkpoint, progress, hub, revision)
     except OSError as error:
         raise ModelLoadError(f"cannot read {path}: {error.strerror or error}") from None
-    raise _missing(path)
+    raise _not_found(path)
 
 
-def _expanded(checkpoint: str) -> Path:
+def _expand_path(checkpoint: str) -> Path:
     if not checkpoint.strip() or "\0" in checkpoint:
         raise ModelLoadError("-c is empty: name a .gguf file, a folder or owner/name on the hub")
     try:
@@ -71,7 +71,7 @@ def _expanded(checkpoint: str) -> Path:
     return path
 
 
-def _missing(path: Path) -> ModelLoadError:
+def _not_found(path: Path) -> ModelLoadError:
     close: list[str] = []
     with suppress(OSError):
         others = [item.name for item in path.parent.iterdir() if item.exists()]
@@ -80,53 +80,53 @@ def _missing(path: Path) -> ModelLoadError:
     return ModelLoadError(f"no such file or folder: {path}; {mend}")
 
 
-def _in_file(path: Path) -> Located:
+def _locate_file(path: Path) -> ModelLocation:
     suffix = path.suffix.lower()
-    if suffix in _PICKLED:
+    if suffix in _PICKLE_SUFFIXES:
         danger = "pickled weights can run code when they are loaded"
         raise ModelLoadError(f"{path} is refused, {danger}: convert it to GGUF or safetensors")
-    if path.name == "config.json" or path.name.lower().endswith(_OF_A_CHECKPOINT):
-        return _checkpoint(path.parent)
-    if not path.is_file() or (suffix != ".gguf" and not _begins_as_gguf(path)):
+    if path.name == "config.json" or path.name.lower().endswith(_CHECKPOINT_SUFFIXES):
+        return _checkpoint_location(path.parent)
+    if not path.is_file() or (suffix != ".gguf" and not _starts_like_gguf(path)):
         raise ModelLoadError(f"{path} is not a GGUF file: name one, or a folder that has one")
-    return _gguf(path)
+    return _gguf_location(path)
 
 
-def _begins_as_gguf(path: Path) -> bool:
-    # Some stores keep models under their hash, with no extension.
+def _starts_like_gguf(path: Path) -> bool:
+    # Some programs store models under their hash, without a suffix.
     with path.open("rb") as file:
         return file.read(4) == b"GGUF"
 
 
-def _gguf(path: Path) -> Located:
-    first = parts(path)[0]
-    name = without_part(first.name)
-    return Located(first, name[:-5] if name.lower().endswith(".gguf") else name)
+def _gguf_location(path: Path) -> ModelLocation:
+    first = part_paths(path)[0]
+    name = strip_part_number(first.name)
+    return ModelLocation(first, name[:-5] if name.lower().endswith(".gguf") else name)
 
 
-def _checkpoint(folder: Path) -> Located:
-    return Located(folder, folder.name or folder.resolve().name, "transformers")
+def _checkpoint_location(folder: Path) -> ModelLocation:
+    return ModelLocation(folder, folder.name or folder.resolve().name, "transformers")
 
 
-def _in_folder(folder: Path) -> Located:
+def _locate_in_folder(folder: Path) -> ModelLocation:
     names = [item.name for item in folder.iterdir() if item.is_file()]
-    models = group(names)
+    models = group_parts(names)
     if len(models) == 1:
-        return _gguf(folder / next(iter(models.values()))[0])
+        return _gguf_location(folder / next(iter(models.values()))[0])
     if models:
         raise ModelLoadError(
-            f"{folder} has several models: name one, -c {folder / 'FILE'}, of {listed(models)}"
+            f"{folder} has several models: name one, -c {folder / 'FILE'}, of {format_names(models)}"
         )
-    if is_checkpoint(names):
-        return _checkpoint(folder)
+    if looks_like_checkpoint(names):
+        return _checkpoint_location(folder)
     raise ModelLoadError(
         f"no model in {folder}: it needs a .gguf file, or config.json and .safetensors files"
     )
 
 
-def _on_hub(checkpoint: str, progress: TextIO, where: str, revision: str | None) -> Located:
-    found = hub.fetch(checkpoint, progress, where, revision)
+def _locate_on_hub(checkpoint: str, progress: TextIO, where: str, revision: str | None) -> ModelLocation:
+    found = fetch_from_hub(checkpoint, progress, where, revision)
     if found.is_file():
-        return _gguf(found)
+        return _gguf_location(found)
     repo = checkpoint.partition(":")[0]
-    return Located(found, repo.rpartition("/")[2], "transformers")
+    return ModelLocation(found, repo.rpartition("/")[2], "transformers")

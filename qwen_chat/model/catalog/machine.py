@@ -1,4 +1,4 @@
-"""The memory of this machine, or of the container that is all it may use."""
+"""Reads the memory of this machine, or the limit of its container."""
 
 import os
 from dataclasses import dataclass
@@ -10,20 +10,20 @@ _LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory
 
 
 @dataclass(frozen=True, slots=True)
-class Machine:
-    """Its memory in bytes: all there is, and what programs can still take."""
+class MachineMemory:
+    """Memory in bytes: in total, and still available to programs."""
 
     total: int
     free: int
 
 
-def this_machine() -> Machine:
-    """Return the memory here and now; that of GPUs is not counted."""
-    total = min([os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"), *map(_limit, _LIMITS)])
-    return Machine(total, min(total, available_bytes()))
+def read_machine_memory() -> MachineMemory:
+    """Return the memory of this machine now, without that of GPUs."""
+    total = min([os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"), *map(_read_limit, _LIMITS)])
+    return MachineMemory(total, min(total, available_bytes()))
 
 
-def _limit(path: Path) -> int:
+def _read_limit(path: Path) -> int:
     try:
         return int(path.read_text(encoding="ascii"))
     except (OSError, ValueError):  # no such file, or the word "max"

@@ -1,4 +1,4 @@
-"""ModelScope, through its own library and cache."""
+"""Fetches from ModelScope, with its own library and cache."""
 
 import logging
 import os
@@ -10,8 +10,8 @@ from qwen_chat.errors import MissingExtraError, ModelLoadError
 if TYPE_CHECKING:
     from modelscope_hub import FileInfo
 
-# Larger files are known by their size: to hash them at every start would take longer than to load them.
-_HASHED_BYTES = 1 << 26
+# Larger files are checked by size: hashing them at every start would take longer than loading them.
+_MAX_HASHED_BYTES = 1 << 26
 
 
 class ModelScope:
@@ -23,13 +23,13 @@ class ModelScope:
     setting = "MODELSCOPE_CACHE"
 
     def __init__(self, repo: str, revision: str | None) -> None:
-        # Its own four attempts would hold up every start without a network for seven seconds.
+        # The library's default of four attempts would delay every start without a network by seven seconds.
         os.environ.setdefault("MODELSCOPE_REPO_TREE_PAGE_MAX_ATTEMPTS", "2")
         try:
             from modelscope_hub import HubApi, get_default_config
         except ImportError:
             raise MissingExtraError("Fetching from ModelScope", "modelscope") from None
-        # It would write its retries, with the time and its own names, between our lines.
+        # The library logs its retries to the terminal.
         logging.getLogger("modelscope_hub").setLevel(logging.CRITICAL)
         self.repo = repo
         self.revision = revision or None
@@ -37,23 +37,23 @@ class ModelScope:
         self._files: dict[str, FileInfo] = {}
         self._api = HubApi()
 
-    def sizes(self) -> dict[str, int]:
-        """Ask the hub for the size in bytes of each file, by its name."""
+    def file_sizes(self) -> dict[str, int]:
+        """Ask the hub for the size in bytes of each file, by name."""
         files = self._api.list_repo_files(self.repo, "model", revision=self.revision)
         self._files = {file.path: file for file in files if not file.is_dir}
         return {name: file.size for name, file in self._files.items()}
 
     def missing_bytes(self, names: list[str]) -> int:
-        """Return the size of those files that are not in the cache."""
+        """Return the total size of those files that are not in the cache."""
         folders = self.snapshots()
         return sum(
             self._files[name].size
             for name in names
-            if not any(_has(folder / name, self._files[name].size) for folder in folders)
+            if not any(_is_complete(folder / name, self._files[name].size) for folder in folders)
         )
 
     def fetch(self, names: list[str]) -> Path:
-        """Fetch these files where they are not in the cache, and return the folder that has them."""
+        """Fetch the files that are not in the cache, and return the folder with all of them."""
         paths = [self._fetch_file(name) for name in names]
         return Path(str(paths[0]).removesuffix(names[0]))
 
@@ -64,12 +64,12 @@ class ModelScope:
             "model",
             name,
             revision=self.revision,
-            expected_sha256=file.sha256 if file.size < _HASHED_BYTES else None,
+            expected_sha256=file.sha256 if file.size < _MAX_HASHED_BYTES else None,
             file_size=file.size,
         )
 
     def snapshots(self) -> list[Path]:
-        """Return the folder in the cache that has this revision, if there is one."""
+        """Return the folder in the cache with this revision, if there is one."""
         from modelscope_hub import CacheError
 
         try:
@@ -78,24 +78,25 @@ class ModelScope:
             return []
         return [found]
 
-    def fault(self, checkpoint: str, error: Exception) -> ModelLoadError:
-        """Say in one line why the hub gave nothing."""
+    def as_load_error(self, checkpoint: str, error: Exception) -> ModelLoadError:
+        """Translate an error of the library into one line."""
+        return ModelLoadError(self._describe_error(checkpoint, error))
+
+    def _describe_error(self, checkpoint: str, error: Exception) -> str:
         from modelscope_hub import AuthenticationError, NetworkError, NotExistError, PermissionDeniedError
 
         if isinstance(error, AuthenticationError | PermissionDeniedError):
             mend = "accept its terms on its page, then set MODELSCOPE_API_TOKEN to your token"
-            text = f"{checkpoint} is not open to all: {mend}"
-        elif isinstance(error, NotExistError):
+            return f"{checkpoint} is not open to all: {mend}"
+        if isinstance(error, NotExistError):
             revision = f" with a revision {self.revision!r}" if self.revision else ""
             nowhere = f"no such file or folder, and no such model{revision} on ModelScope: {checkpoint}"
-            text = f"{nowhere}; check the name, or set MODELSCOPE_API_TOKEN if the model is private"
-        else:
-            said = "no answer" if isinstance(error, NetworkError) else str(error).strip()
-            reason = (said or type(error).__name__).splitlines()[0][:160]
-            mend = "try again when online, try --hub huggingface, or name a file with -c FILE.gguf"
-            text = f"cannot fetch {checkpoint} from ModelScope ({reason}): {mend}"
-        return ModelLoadError(text)
+            return f"{nowhere}; check the name, or set MODELSCOPE_API_TOKEN if the model is private"
+        message = "no answer" if isinstance(error, NetworkError) else str(error).strip()
+        reason = (message or type(error).__name__).splitlines()[0][:160]
+        mend = "try again when online, try --hub huggingface, or name a file with -c FILE.gguf"
+        return f"cannot fetch {checkpoint} from ModelScope ({reason}): {mend}"
 
 
-def _has(path: Path, size: int) -> bool:
+def _is_complete(path: Path, size: int) -> bool:
     return path.is_file() and path.stat().st_size == size

@@ -1,6 +1,6 @@
-"""How fast models ran here: the newest figures of each, in a file of their own; no text is kept.
+"""Records how fast each model ran on this machine, in a small file without any text of the conversations.
 
-It is a convenience: what cannot be read or written is passed over in silence.
+The file is a convenience: faults in reading and writing it are ignored.
 """
 
 import json
@@ -15,18 +15,18 @@ from qwen_chat.files.atomic_write import write_atomic
 from qwen_chat.files.bounded_read import read_bounded
 from qwen_chat.files.paths import state_dir
 from qwen_chat.message import Usage
-from qwen_chat.model.formats.gguf import parts
+from qwen_chat.model.formats.gguf import part_paths
 
 MIN_TOKENS = 16
-"""Fewer tell more of the clock than of the model."""
+"""With fewer tokens, the speed depends more on the clock than on the model."""
 
-_KEPT = 500
-_SIZE_LIMIT = 1 << 20
+_MAX_RECORDS = 500
+_MAX_FILE_BYTES = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
 class Speed:
-    """Tokens per second, written and read; `size` in bytes says whether the files are still the same."""
+    """Tokens per second of decoding (`write`) and prefill (`read`); `size` in bytes tells changed files."""
 
     write: float
     read: float | None
@@ -34,43 +34,45 @@ class Speed:
     when: float
 
 
-def record(checkpoint: Path, usage: Usage) -> None:
-    """Keep what an answer showed of the speed of the model in a GGUF file or a checkpoint's folder."""
+def record_speed(checkpoint: Path, usage: Usage) -> None:
+    """Record the speed of one answer for the model in this GGUF file or checkpoint folder."""
     if usage.completion_tokens < MIN_TOKENS or not usage.tokens_per_second:
         return
     with suppress(OSError, QwenChatError):
-        path, size, known = checkpoint.resolve(), size_of(checkpoint), recorded()
+        path, size, known = checkpoint.resolve(), weights_size(checkpoint), load_speeds()
         before = known.pop(path, None)
-        read = _read_speed(usage) or (before.read if before and before.size == size else None)
+        read = _prefill_speed(usage) or (before.read if before and before.size == size else None)
         known[path] = Speed(usage.tokens_per_second, read, size, time.time())
-        _write(known)
+        _save(known)
 
 
-def recorded() -> dict[Path, Speed]:
-    """Return what is known, by the resolved path of the file or folder; the newest last."""
+def load_speeds() -> dict[Path, Speed]:
+    """Return the recorded speeds by the resolved path of the file or folder, the newest last."""
     try:
-        values = json.loads(read_bounded(state_dir() / "speeds.json", _SIZE_LIMIT))
+        values = json.loads(read_bounded(state_dir() / "speeds.json", _MAX_FILE_BYTES))
     except (OSError, ValueError, RecursionError, QwenChatError):
         return {}
     entries = values.items() if isinstance(values, dict) else ()
-    return {Path(path): speed for path, value in entries if (speed := _speed(value)) and "\0" not in path}
+    return {
+        Path(path): speed for path, value in entries if (speed := _parse_speed(value)) and "\0" not in path
+    }
 
 
-def size_of(checkpoint: Path) -> int:
-    """Return the bytes of the weights.
+def weights_size(checkpoint: Path) -> int:
+    """Return the size of the weights in bytes.
 
-    Raises: OSError, ModelLoadError when they are not there.
+    Raises: OSError, ModelLoadError when they are missing.
     """
-    files = checkpoint.glob("*.safetensors") if checkpoint.is_dir() else parts(checkpoint)
+    files = checkpoint.glob("*.safetensors") if checkpoint.is_dir() else part_paths(checkpoint)
     return sum(file.stat().st_size for file in files)
 
 
-def _read_speed(usage: Usage) -> float | None:
+def _prefill_speed(usage: Usage) -> float | None:
     fresh = usage.prompt_tokens - usage.cached_tokens
     return fresh / usage.prefill_seconds if fresh >= MIN_TOKENS and usage.prefill_seconds > 0 else None
 
 
-def _speed(value: Any) -> Speed | None:  # noqa: ANN401 - a file may say anything
+def _parse_speed(value: Any) -> Speed | None:  # noqa: ANN401 - a file may say anything
     try:
         read = value["read"]
         return Speed(
@@ -80,7 +82,7 @@ def _speed(value: Any) -> Speed | None:  # noqa: ANN401 - a file may say anythin
         return None
 
 
-def _write(known: dict[Path, Speed]) -> None:
-    newest = list(known.items())[-_KEPT:]
+def _save(known: dict[Path, Speed]) -> None:
+    newest = list(known.items())[-_MAX_RECORDS:]
     values = {str(path): asdict(speed) for path, speed in newest}
     write_atomic(state_dir() / "speeds.json", json.dumps(values), owner_only=True)

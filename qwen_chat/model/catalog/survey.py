@@ -1,4 +1,4 @@
-"""What a model on disk is, and what memory it takes: from its headers, no engine is loaded."""
+"""Describes a model on disk and forecasts its memory, from its headers alone; no engine is loaded."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,8 +7,8 @@ from typing import Any
 
 from qwen_chat.model.formats.checkpoint import CheckpointInfo, read_checkpoint
 from qwen_chat.model.formats.generation_config import context_length
-from qwen_chat.model.formats.gguf import Header, headers, info_of
-from qwen_chat.model.formats.supported import one_line
+from qwen_chat.model.formats.gguf import GgufHeader, info_from_headers, read_headers
+from qwen_chat.model.formats.supported import to_one_line
 
 _FILE_TYPES = dict(
     enumerate(
@@ -55,7 +55,7 @@ _FILE_TYPES = dict(
         ]
     )
 )
-"""What publishers name their files by, by llama.cpp's number of it in the header."""
+"""Quantization names that publishers use, by llama.cpp's number in the header."""
 
 _TENSOR_TYPES = {
     0: "F32",
@@ -77,15 +77,15 @@ _TENSOR_TYPES = {
 }
 
 _HALF, _FULL = 2, 4
-"""Bytes of a number in 16 and in 32 bits."""
+"""Bytes of a number of 16 and of 32 bits."""
 
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """What the headers say.
+    """The description of a model by its headers.
 
-    In memory the weights take `weight_bytes`, a token of context `token_bytes`: the least that the engine
-    can do with, and the most that it takes of itself. `token_bytes` is None where the headers do not tell.
+    `weight_bytes` and `token_bytes` are the memory for the weights and for one token of context: the least
+    that the engine can work with, and the most that it takes by default. `token_bytes` is None if unknown.
     """
 
     kind: str
@@ -96,22 +96,22 @@ class Survey:
     token_bytes: tuple[int, int] | None
 
     def memory(self, context: int) -> tuple[int, int]:
-        """Return the least and the most bytes that the weights and so many tokens of context take."""
+        """Return the least and the most bytes for the weights and `context` tokens."""
         (least, most), (slim, wide) = self.weight_bytes, self.token_bytes or (0, 0)
         return least + context * slim, most + context * wide
 
 
 def survey_file(path: Path) -> Survey:
-    """Read the headers of the GGUF model that `path` belongs to.
+    """Describe the GGUF model that `path` belongs to.
 
-    Raises: ModelLoadError when it is damaged, or no language model.
+    Raises: ModelLoadError when it is damaged or not a language model.
     """
-    found = headers(path)
-    info, facts = info_of(path, found), found[0].facts
-    numbers = _gguf_token_numbers(facts, info.architecture)
+    found = read_headers(path)
+    info, metadata = info_from_headers(path, found), found[0].metadata
+    numbers = _gguf_numbers_per_token(metadata, info.architecture)
     kept = numbers * _HALF if numbers else None
     return Survey(
-        kind=f"GGUF {_quantization(found)}".strip(),
+        kind=f"GGUF {_quantization_name(found)}".strip(),
         file_bytes=info.file_bytes,
         parameters=sum(sum(header.weights.values()) for header in found),
         context_length=info.context_length,
@@ -121,26 +121,26 @@ def survey_file(path: Path) -> Survey:
 
 
 def survey_folder(folder: Path) -> Survey:
-    """Read the configs and headers of a transformers checkpoint.
+    """Describe a transformers checkpoint.
 
-    Raises: ModelLoadError when it is not whole, or no model that can chat.
+    Raises: ModelLoadError when it is incomplete, or not a model that can chat.
     """
     info = read_checkpoint(folder)
-    numbers = _config_token_numbers(_text_config(info.config))
+    numbers = _config_numbers_per_token(_text_config(info.config))
     return Survey(
-        kind=f"safetensors {info.quantization or _dtype(info.config)}".strip(),
+        kind=f"safetensors {info.quantization or _dtype_name(info.config)}".strip(),
         file_bytes=info.weight_bytes,
         parameters=info.parameters,
         context_length=context_length(info.config, info.generation),
-        weight_bytes=_in_memory(info),
+        weight_bytes=_bytes_in_memory(info),
         token_bytes=(numbers * _HALF, numbers * _FULL) if numbers else None,
     )
 
 
-def _quantization(found: list[Header]) -> str:
-    said = found[0].facts.get("general.file_type")
-    if isinstance(said, int) and _FILE_TYPES.get(said, "-") != "-":
-        return _FILE_TYPES[said]
+def _quantization_name(found: list[GgufHeader]) -> str:
+    file_type = found[0].metadata.get("general.file_type")
+    if isinstance(file_type, int) and _FILE_TYPES.get(file_type, "-") != "-":
+        return _FILE_TYPES[file_type]
     weights: dict[int, int] = {}
     for header in found:
         for kind, count in header.weights.items():
@@ -148,11 +148,11 @@ def _quantization(found: list[Header]) -> str:
     return _TENSOR_TYPES.get(max(weights, key=lambda kind: weights[kind]), "")
 
 
-def _gguf_token_numbers(facts: Mapping[str, object], architecture: str) -> int | None:
-    """Return how many numbers a token adds to the context's memory."""
+def _gguf_numbers_per_token(metadata: Mapping[str, object], architecture: str) -> int | None:
+    """Return how many numbers one token adds to the key/value cache."""
 
     def fact(name: str) -> int | None:
-        value = facts.get(f"{architecture}.{name}")
+        value = metadata.get(f"{architecture}.{name}")
         return value if isinstance(value, int) and value > 0 else None
 
     layers, heads = fact("block_count"), fact("attention.head_count")
@@ -162,10 +162,10 @@ def _gguf_token_numbers(facts: Mapping[str, object], architecture: str) -> int |
     keys, values = fact("attention.key_length") or size, fact("attention.value_length") or size
     if not (layers and kept_heads and keys and values):
         return None
-    return _attending(layers, fact("full_attention_interval")) * kept_heads * (keys + values)
+    return _full_attention_layers(layers, fact("full_attention_interval")) * kept_heads * (keys + values)
 
 
-def _config_token_numbers(config: Mapping[str, Any]) -> int | None:
+def _config_numbers_per_token(config: Mapping[str, Any]) -> int | None:
     def fact(*names: str) -> int | None:
         found = (config.get(name) for name in names)
         return next((value for value in found if isinstance(value, int) and value > 0), None)
@@ -178,11 +178,16 @@ def _config_token_numbers(config: Mapping[str, Any]) -> int | None:
     kinds = config.get("layer_types")
     if isinstance(kinds, list):
         layers = sum(kind != "linear_attention" for kind in kinds)
-    return _attending(layers, None if kinds else fact("full_attention_interval")) * kept_heads * 2 * size
+    return (
+        _full_attention_layers(layers, None if kinds else fact("full_attention_interval"))
+        * kept_heads
+        * 2
+        * size
+    )
 
 
-def _attending(layers: int, interval: int | None) -> int:
-    """Return how many layers remember every token: in Qwen3-Next and later, one of `interval`."""
+def _full_attention_layers(layers: int, interval: int | None) -> int:
+    """Return how many layers cache every token: in Qwen3-Next and later, one of `interval`."""
     return layers // interval if interval else layers
 
 
@@ -191,16 +196,16 @@ def _text_config(config: Mapping[str, Any]) -> Mapping[str, Any]:
     return text if isinstance(text, dict) else config
 
 
-def _dtype(config: Mapping[str, Any]) -> str:
+def _dtype_name(config: Mapping[str, Any]) -> str:
     for each in (config, _text_config(config)):
-        said = each.get("dtype") or each.get("torch_dtype")
-        if isinstance(said, str):
-            return one_line(said)
+        dtype = each.get("dtype") or each.get("torch_dtype")
+        if isinstance(dtype, str):
+            return to_one_line(dtype)
     return ""
 
 
-def _in_memory(info: CheckpointInfo) -> tuple[int, int]:
-    """Return the bytes of the weights in 16-bit numbers, and in the 32-bit ones some CPUs are faster with."""
+def _bytes_in_memory(info: CheckpointInfo) -> tuple[int, int]:
+    """Return the bytes of the weights in 16-bit numbers and in 32-bit ones, which some CPUs prefer."""
     if info.quantization:
         return info.weight_bytes, info.weight_bytes
     return info.parameters * _HALF, info.parameters * _FULL

@@ -1,1 +1,1 @@
-"""What files of weights say of themselves; no engine is loaded."""
+"""Readers for the headers and configs of model files; no engine is loaded."""

@@ -1,4 +1,4 @@
-"""What a transformers checkpoint says of itself, and whether its folder is whole, before an engine tries.
+"""Reads the description of a transformers checkpoint and checks its folder, before an engine loads it.
 
 Only small files and the headers of the weights are read; pickled weights are never opened.
 """
@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from qwen_chat.errors import ModelLoadError
-from qwen_chat.model.formats.safetensors import Tensor, tensors
-from qwen_chat.model.formats.supported import one_line, refuse, unsuitable
+from qwen_chat.model.formats.safetensors import TensorInfo, read_tensors
+from qwen_chat.model.formats.supported import check_file_names, find_config_fault, to_one_line
 
 WEIGHTS = "model.safetensors"
 INDEX = "model.safetensors.index.json"
@@ -33,8 +33,8 @@ _TOKENIZERS = (
 )
 _OTHER_TOKENIZERS = (".tiktoken", ".model")
 
-# What stands beside packed weights: their scales and the like, which are no weights themselves.
-_COMPANIONS = (
+# Tensors beside packed weights, such as scales, are not weights themselves.
+_COMPANION_SUFFIXES = (
     *(".qzeros", ".scales", ".g_idx", ".SCB"),
     *("_scale", "_scale_2", "_scale_inv", "_scales", "_zero_point", "_shape", "_g_idx"),
 )
@@ -42,7 +42,7 @@ _COMPANIONS = (
 
 @dataclass(frozen=True, slots=True)
 class CheckpointInfo:
-    """What the folder says of the model; the weights are counted by the headers of all its shards."""
+    """The description of a model in a folder; parameters are counted in the headers of all shards."""
 
     folder: Path
     model_type: str
@@ -54,25 +54,25 @@ class CheckpointInfo:
 
 
 def read_checkpoint(folder: Path) -> CheckpointInfo:
-    """Read the configs and the headers of the weights, and check that the folder has all that it needs.
+    """Read the configs and the headers of the weights, and check that the folder is complete.
 
-    Raises: ModelLoadError with one line for each fault.
+    Raises: ModelLoadError.
     """
     try:
         names = {item.name for item in folder.iterdir()}
-        refuse(str(folder), names, _base_model(folder, names))
-        return _read(folder, names)
+        check_file_names(str(folder), names, _read_base_model(folder, names))
+        return _read_folder(folder, names)
     except OSError as fault:
         raise ModelLoadError(f"cannot read {fault.filename or folder}: {fault.strerror or fault}") from None
 
 
-def _read(folder: Path, names: set[str]) -> CheckpointInfo:
-    config = _json_object(folder / "config.json")
-    if fault := unsuitable(config):
+def _read_folder(folder: Path, names: set[str]) -> CheckpointInfo:
+    config = _read_json_object(folder / "config.json")
+    if fault := find_config_fault(config):
         raise ModelLoadError(f"{folder / 'config.json'} {fault}")
-    shards = _shards(folder, names, config)
-    method, bits = _quantization(config)
-    parameters = sum(_weights(tensor, bits) for shard in shards for tensor in tensors(shard))
+    shards = _find_shards(folder, names, config)
+    method, bits = _read_quantization(config)
+    parameters = sum(_count_weights(tensor, bits) for shard in shards for tensor in read_tensors(shard))
     if not parameters:
         raise ModelLoadError(f"{shards[0]} has no weights: fetch it again")
     _check_tokenizer(folder, names, config["model_type"])
@@ -81,22 +81,22 @@ def _read(folder: Path, names: set[str]) -> CheckpointInfo:
         folder=folder,
         model_type=config["model_type"],
         config=config,
-        generation=_json_object(generation) if generation.name in names else {},
+        generation=_read_json_object(generation) if generation.name in names else {},
         weight_bytes=sum(shard.stat().st_size for shard in shards),
         parameters=parameters,
         quantization=method,
     )
 
 
-def _base_model(folder: Path, names: set[str]) -> str | None:
+def _read_base_model(folder: Path, names: set[str]) -> str | None:
     if "adapter_config.json" not in names:
         return None
-    base = _json_object(folder / "adapter_config.json").get("base_model_name_or_path")
-    return one_line(base) if isinstance(base, str) else None
+    base = _read_json_object(folder / "adapter_config.json").get("base_model_name_or_path")
+    return to_one_line(base) if isinstance(base, str) else None
 
 
 def _check_file(path: Path) -> bytes:
-    """Return the first bytes of a file that is here, with something in it."""
+    """Check that a file exists and is not empty, and return its first 64 bytes."""
     if not path.exists():
         raise ModelLoadError(f"{path} is missing: fetch it again")
     if not stat.S_ISREG(path.stat().st_mode):
@@ -110,7 +110,7 @@ def _check_file(path: Path) -> bytes:
     return start
 
 
-def _json_object(path: Path, limit: int = _CONFIG_BYTES) -> dict[str, Any]:
+def _read_json_object(path: Path, limit: int = _CONFIG_BYTES) -> dict[str, Any]:
     _check_file(path)
     if path.stat().st_size > limit:
         raise ModelLoadError(f"{path} is far too large for what it should be: fetch it again")
@@ -123,23 +123,23 @@ def _json_object(path: Path, limit: int = _CONFIG_BYTES) -> dict[str, Any]:
     return value
 
 
-def _shards(folder: Path, names: set[str], config: Mapping[str, Any]) -> list[Path]:
-    """Return the files of the weights, as transformers finds them."""
+def _find_shards(folder: Path, names: set[str], config: Mapping[str, Any]) -> list[Path]:
+    """Return the files of the weights, chosen by the rules of transformers."""
     named = config.get("transformers_weights")
     first = named if isinstance(named, str) else WEIGHTS if WEIGHTS in names else INDEX
     if first.endswith(".json") and Path(first).name in names:
-        return _indexed(folder / Path(first).name)
+        return _read_index(folder / Path(first).name)
     if not _SHARD.fullmatch(first) or first not in names:
         there = min(name for name in names if name.endswith(".safetensors"))
-        mend = f"fetch that too, or rename {one_line(there)} if it has all the weights"
+        mend = f"fetch that too, or rename {to_one_line(there)} if it has all the weights"
         raise ModelLoadError(f"{folder} has neither {WEIGHTS} nor {INDEX}: {mend}")
     _check_file(folder / first)
     return [folder / first]
 
 
-def _indexed(index: Path) -> list[Path]:
-    placed = _json_object(index, _INDEX_BYTES).get("weight_map")
-    shards = set(placed.values()) if isinstance(placed, dict) and _are_shards(placed.values()) else set()
+def _read_index(index: Path) -> list[Path]:
+    placed = _read_json_object(index, _INDEX_BYTES).get("weight_map")
+    shards = set(placed.values()) if isinstance(placed, dict) and _are_shard_names(placed.values()) else set()
     if not shards:
         raise ModelLoadError(f"{index} names no shards: fetch it again")
     files = [index.with_name(name) for name in sorted(shards)]
@@ -152,25 +152,25 @@ def _indexed(index: Path) -> list[Path]:
     return files
 
 
-def _are_shards(names: Iterable[object]) -> bool:
+def _are_shard_names(names: Iterable[object]) -> bool:
     return all(isinstance(name, str) and _SHARD.fullmatch(name) for name in names)
 
 
-def _quantization(config: Mapping[str, Any]) -> tuple[str | None, int | None]:
-    """Return how the weights are packed, and in how many bits each; as nearly all are, in 4 if unsaid."""
-    said = config.get("quantization_config")
-    if not isinstance(said, dict):
+def _read_quantization(config: Mapping[str, Any]) -> tuple[str | None, int | None]:
+    """Return the quantization method and the bits per weight: 4, the usual number, if the config has none."""
+    settings = config.get("quantization_config")
+    if not isinstance(settings, dict):
         return None, None
-    method, bits = said.get("quant_method"), said.get("bits")
+    method, bits = settings.get("quant_method"), settings.get("bits")
     if not isinstance(method, str):
-        method = "bitsandbytes" if "load_in_4bit" in said or "load_in_8bit" in said else "unknown"
-    return one_line(method), bits if isinstance(bits, int) and 1 < bits <= 8 else 4
+        method = "bitsandbytes" if "load_in_4bit" in settings or "load_in_8bit" in settings else "unknown"
+    return to_one_line(method), bits if isinstance(bits, int) and 1 < bits <= 8 else 4
 
 
-def _weights(tensor: Tensor, bits: int | None) -> int:
+def _count_weights(tensor: TensorInfo, bits: int | None) -> int:
     if bits is None:
         return tensor.numbers
-    if tensor.name.endswith(_COMPANIONS) or ".weight." in tensor.name:
+    if tensor.name.endswith(_COMPANION_SUFFIXES) or ".weight." in tensor.name:
         return 0
     return tensor.size * 8 // bits if tensor.dtype in ("I32", "U8") else tensor.numbers
 
@@ -189,11 +189,13 @@ def _check_tokenizer(folder: Path, names: set[str], model_type: str) -> None:
         )
     for name in (*found, *({"tokenizer_config.json"} & names)):
         start = _check_file(folder / name)
-        if name.endswith(".json") and not (start.lstrip().startswith(b"{") and _ends_as_json(folder / name)):
+        if name.endswith(".json") and not (
+            start.lstrip().startswith(b"{") and _ends_like_json(folder / name)
+        ):
             raise ModelLoadError(f"{folder / name} is not JSON, or cut short: fetch it again")
 
 
-def _ends_as_json(path: Path) -> bool:
+def _ends_like_json(path: Path) -> bool:
     with path.open("rb") as file:
         file.seek(max(0, path.stat().st_size - 64))
         return file.read(64).rstrip().endswith(b"}")

@@ -1,4 +1,4 @@
-"""What generation_config.json says of sampling, of where answers end, and of the longest prompt."""
+"""Reads sampling defaults, end tokens and the context length from a checkpoint's JSON configs."""
 
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
@@ -11,7 +11,7 @@ _NAMES = ("temperature", "top_p", "top_k", "min_p", "repetition_penalty", "max_n
 
 
 def default_params(generation: Mapping[str, Any]) -> SamplingParams:
-    """Return the sampling a checkpoint asks for; what makes no sense is left out."""
+    """Return the checkpoint's default sampling parameters; invalid values are left out."""
     params = SamplingParams()
     for name in _NAMES:
         if generation.get(name) is not None:
@@ -23,7 +23,7 @@ def default_params(generation: Mapping[str, Any]) -> SamplingParams:
 
 
 def end_ids(*values: object) -> frozenset[int]:
-    """Return the ids among values that may be an id, a list of ids, or None."""
+    """Collect token ids from values that are an id, a list of ids, or None."""
     ids: set[int] = set()
     for value in values:
         ids |= {id for id in (value if isinstance(value, Iterable) else [value]) if isinstance(id, int)}
@@ -31,24 +31,27 @@ def end_ids(*values: object) -> frozenset[int]:
 
 
 def context_length(config: Mapping[str, Any], generation: Mapping[str, Any]) -> int:
-    """Return the tokens that prompt and answer may have together.
+    """Return the context length in tokens, prompt and answer together.
 
-    A first-generation checkpoint stretches its positions beyond `seq_length` where dynamic NTK is on, as
-    far as `max_window_size` allows.
+    With dynamic NTK, a first-generation checkpoint extends its positions beyond `seq_length`, up to
+    `max_window_size`.
     """
-    trained = _whole(config, "seq_length", "max_position_embeddings", "n_positions") or _UNKNOWN
+    trained = _positive_int(config, "seq_length", "max_position_embeddings", "n_positions") or _UNKNOWN_LENGTH
     if config.get("model_type") != "qwen":
-        return _whole(config.get("text_config") or config, "max_position_embeddings") or _UNKNOWN
+        return (
+            _positive_int(config.get("text_config") or config, "max_position_embeddings") or _UNKNOWN_LENGTH
+        )
     if not config.get("use_dynamic_ntk"):
         return trained
     return max(
-        trained, _whole(generation, "max_window_size") or _whole(config, "max_position_embeddings") or 0
+        trained,
+        _positive_int(generation, "max_window_size") or _positive_int(config, "max_position_embeddings") or 0,
     )
 
 
-_UNKNOWN = 4096
+_UNKNOWN_LENGTH = 4096
 
 
-def _whole(values: Mapping[str, Any], *names: str) -> int | None:
+def _positive_int(values: Mapping[str, Any], *names: str) -> int | None:
     found = (values.get(name) for name in names)
     return next((value for value in found if isinstance(value, int) and value > 0), None)

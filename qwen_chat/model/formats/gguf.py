@@ -1,4 +1,4 @@
-"""What a GGUF file says of itself, and whether it is whole; read before an engine tries, which says less.
+"""Reads and checks the header of a GGUF file before an engine loads it, to give better error messages.
 
 The weights are never touched, so a file of any size is read in a moment.
 """
@@ -16,7 +16,7 @@ from struct import Struct, error
 from qwen_chat.errors import ModelLoadError
 
 SPLIT = re.compile(r"(?P<stem>.*)-(?P<part>\d{5})-of-(?P<parts>\d{5})(?P<suffix>\.gguf)", re.I | re.S)
-"""The name of one file of a model in several."""
+"""Matches the file name of one part of a model that is split into several files."""
 
 _BYTES_BY_WEIGHTS = {
     1: {0: 4, 1: 2, 24: 1, 25: 2, 26: 4, 27: 8, 28: 8, 30: 2},
@@ -26,10 +26,10 @@ _BYTES_BY_WEIGHTS = {
     256: {10: 84, 11: 110, 12: 144, 13: 176, 14: 210, 16: 66, 17: 74, 18: 98, 19: 50, 21: 110, 22: 82}
     | {23: 136, 29: 56, 34: 54, 35: 66},
 }
-BLOCKS = {
+BLOCK_SIZES = {
     kind: (weights, size) for weights, sizes in _BYTES_BY_WEIGHTS.items() for kind, size in sizes.items()
 }
-"""Weights and bytes in one block of each tensor type."""
+"""Weights and bytes in one block, by tensor type."""
 
 _SCALARS = {
     kind: Struct(f"<{code}") for kind, code in zip((*range(8), 10, 11, 12), "BbHhIif?Qqd", strict=True)
@@ -37,14 +37,14 @@ _SCALARS = {
 _STRING, _ARRAY = 8, 9
 _U32, _U64 = Struct("<I"), Struct("<Q")
 
-# Far above any real file: they bound what a hostile header can cost.
-_HEADER_BYTES = 1 << 27
-_ITEMS = 100_000
+# Far above any real file: these limits bound the cost of a hostile header.
+_MAX_HEADER_BYTES = 1 << 27
+_MAX_ITEMS = 100_000
 
 
 @dataclass(frozen=True, slots=True)
 class GgufInfo:
-    """What the header says of the model; `file_bytes` counts all its parts."""
+    """The description of a model in its header; `file_bytes` counts all its parts."""
 
     architecture: str
     context_length: int | None
@@ -53,10 +53,10 @@ class GgufInfo:
     file_bytes: int
 
 
-def parts(path: Path) -> list[Path]:
-    """Return the files of the model that `path` belongs to, the first part first.
+def part_paths(path: Path) -> list[Path]:
+    """Return all files of the model that `path` belongs to, in order.
 
-    Raises: ModelLoadError naming the first part that is missing.
+    Raises: ModelLoadError that names the first missing part.
     """
     match = SPLIT.fullmatch(path.name)
     if not match or not int(match["parts"]):
@@ -72,75 +72,75 @@ def parts(path: Path) -> list[Path]:
 
 
 def read_info(path: Path) -> GgufInfo:
-    """Read the headers of the model that `path` belongs to, and check that its files are whole.
+    """Read and check the headers of the model that `path` belongs to, and return its description.
 
-    Raises: ModelLoadError with one line for each fault.
+    Raises: ModelLoadError.
     """
-    return info_of(path, headers(path))
+    return info_from_headers(path, read_headers(path))
 
 
-def headers(path: Path) -> list["Header"]:
-    """Read the headers of all files of the model that `path` belongs to, and check that they are whole.
+def read_headers(path: Path) -> list["GgufHeader"]:
+    """Read the headers of all files of the model that `path` belongs to, and check that they are complete.
 
-    Raises: ModelLoadError with one line for each fault.
+    Raises: ModelLoadError.
     """
-    return [_scan(part) for part in parts(path)]
+    return [_read_header(part) for part in part_paths(path)]
 
 
-def info_of(path: Path, headers: list["Header"]) -> GgufInfo:
-    """Return what the headers of a model say.
+def info_from_headers(path: Path, headers: list["GgufHeader"]) -> GgufInfo:
+    """Return the description of a model from the headers of its files.
 
-    Raises: ModelLoadError when it is no language model.
+    Raises: ModelLoadError when it is not a language model.
     """
-    facts = headers[0].facts
-    architecture = facts.get("general.architecture")
-    if fault := _unsuitable(architecture, headers):
+    metadata = headers[0].metadata
+    architecture = metadata.get("general.architecture")
+    if fault := _find_fault(architecture, headers):
         raise ModelLoadError(f"{path} {fault}")
-    length = facts.get(f"{architecture}.context_length")
+    length = metadata.get(f"{architecture}.context_length")
     return GgufInfo(
         architecture=str(architecture),
         context_length=length if isinstance(length, int) and length > 0 else None,
-        chat_template=_text(facts.get("tokenizer.chat_template")),
-        name=_text(facts.get("general.name")),
+        chat_template=_non_blank(metadata.get("tokenizer.chat_template")),
+        name=_non_blank(metadata.get("general.name")),
         file_bytes=sum(header.file_bytes for header in headers),
     )
 
 
 @dataclass(frozen=True, slots=True)
-class Header:
-    """What one file says; of its tensors, how many weights there are of each type."""
+class GgufHeader:
+    """The header of one file: its metadata, and the number of weights by tensor type."""
 
-    facts: dict[str, object]
+    metadata: dict[str, object]
     weights: dict[int, int]
     file_bytes: int
 
 
-def _unsuitable(architecture: object, headers: list[Header]) -> str | None:
-    facts = headers[0].facts
-    if architecture == "clip" or facts.get("general.type") == "mmproj":
+def _find_fault(architecture: object, headers: list[GgufHeader]) -> str | None:
+    metadata = headers[0].metadata
+    if architecture == "clip" or metadata.get("general.type") == "mmproj":
         return "is the image part of a model: name the model's own file"
-    if facts.get("general.type") == "adapter":
+    if metadata.get("general.type") == "adapter":
         return "is an adapter (LoRA), not a model: name the model's own file"
-    if not isinstance(architecture, str) or "tokenizer.ggml.model" not in facts:
+    if not isinstance(architecture, str) or "tokenizer.ggml.model" not in metadata:
         return "holds no language model: it names no architecture or has no tokenizer"
     if not any(header.weights for header in headers):
         return "has a vocabulary but no weights: name the model's own file"
     return None
 
 
-def _text(value: object) -> str | None:
+def _non_blank(value: object) -> str | None:
     return value if isinstance(value, str) and value.strip() else None
 
 
-def _scan(path: Path) -> Header:
+def _read_header(path: Path) -> GgufHeader:
     try:
         if not stat.S_ISREG(path.stat().st_mode):
             raise ModelLoadError(f"{path} is not a file: name a .gguf file")
         with path.open("rb") as file:
             size = os.fstat(file.fileno()).st_size
             _check_start(path, file.read(64))
-            with mmap(file.fileno(), min(size, _HEADER_BYTES), access=ACCESS_READ) as data:
-                return _parse(data, size)
+            with mmap(file.fileno(), min(size, _MAX_HEADER_BYTES), access=ACCESS_READ) as data:
+                return _parse_header(data, size)
     except OSError as fault:
         raise ModelLoadError(f"cannot read {path}: {fault.strerror or fault}") from None
     except (error, EOFError, OverflowError):
@@ -163,80 +163,80 @@ def _check_start(path: Path, start: bytes) -> None:
         raise ModelLoadError(f"{path} has GGUF version {version}: fetch one of version 2 or 3")
 
 
-def _parse(data: mmap, size: int) -> Header:
-    header = _Reader(data)
-    tensors, facts_count = header.number(_U64), header.number(_U64)
-    if max(tensors, facts_count) > _ITEMS:
+def _parse_header(data: mmap, size: int) -> GgufHeader:
+    header = _HeaderReader(data)
+    tensors, metadata_count = header.read_number(_U64), header.read_number(_U64)
+    if max(tensors, metadata_count) > _MAX_ITEMS:
         raise ValueError("impossible counts")
-    facts: dict[str, object] = {header.text(): header.value() for _ in range(facts_count)}
+    metadata: dict[str, object] = {header.read_text(): header.read_value() for _ in range(metadata_count)}
     weights: dict[int, int] = {}
-    ends = list(header.tensor_ends(tensors, weights))
-    alignment = facts.get("general.alignment", 32)
+    ends = list(header.read_tensor_ends(tensors, weights))
+    alignment = metadata.get("general.alignment", 32)
     if not isinstance(alignment, int) or not 0 < alignment <= 1 << 20:
         raise ValueError("impossible alignment")
-    # As the format has it, the weights begin at the next multiple of the alignment.
+    # By the format, the weights begin at the next multiple of the alignment.
     needed = -(-header.at // alignment) * alignment + max(ends, default=0) if ends else header.at
     if needed > size:
         raise EOFError
-    return Header(facts, weights, size)
+    return GgufHeader(metadata, weights, size)
 
 
-class _Reader:
-    """A reading position in the header; every read past its end raises."""
+class _HeaderReader:
+    """Reads values of the header in order; a read past its end raises."""
 
     def __init__(self, data: mmap) -> None:
         self.data = data
         self.at = 8
 
-    def number(self, form: Struct) -> int:
+    def read_number(self, form: Struct) -> int:
         value: int = form.unpack_from(self.data, self.at)[0]
         self.at += form.size
         return value
 
-    def text(self) -> str:
-        length = self.number(_U64)
+    def read_text(self) -> str:
+        length = self.read_number(_U64)
         start, self.at = self.at, self.at + length
         if self.at > len(self.data):
             raise EOFError
         return self.data[start : self.at].decode(errors="replace")
 
-    def value(self) -> object:
-        """Read one value; arrays are passed over and give None."""
-        kind = self.number(_U32)
+    def read_value(self) -> object:
+        """Read one value; arrays are skipped and give None."""
+        kind = self.read_number(_U32)
         if kind == _STRING:
-            return self.text()
+            return self.read_text()
         if kind == _ARRAY:
-            self._pass_array()
+            self._skip_array()
             return None
         if kind not in _SCALARS:
             raise ValueError("unknown type of value")
-        return self.number(_SCALARS[kind])
+        return self.read_number(_SCALARS[kind])
 
-    def _pass_array(self) -> None:
-        kind, count = self.number(_U32), self.number(_U64)
+    def _skip_array(self) -> None:
+        kind, count = self.read_number(_U32), self.read_number(_U64)
         if kind == _STRING:
-            self._pass_strings(count)
+            self._skip_strings(count)
         elif kind in _SCALARS:
             self.at += count * _SCALARS[kind].size
         else:
             raise ValueError("unknown type of array")
 
-    def _pass_strings(self, count: int) -> None:
-        # Vocabularies have hundreds of thousands: hence the bare loop. It ends with the data, at the latest.
+    def _skip_strings(self, count: int) -> None:
+        # Vocabularies have hundreds of thousands of strings, so the loop is bare. It ends with the data.
         at, data, length = self.at, self.data, _U64.unpack_from
         for _ in range(count):
             at += 8 + length(data, at)[0]
         self.at = at
 
-    def tensor_ends(self, count: int, of_type: dict[int, int]) -> Iterator[int]:
-        """Yield where each tensor ends, from the start of the weights; add its weights to its type."""
+    def read_tensor_ends(self, count: int, weights_by_type: dict[int, int]) -> Iterator[int]:
+        """Yield each tensor's end, in bytes after the weights begin, and count its weights by type."""
         for _ in range(count):
-            self.text()
-            dimensions = self.number(_U32)
+            self.read_text()
+            dimensions = self.read_number(_U32)
             if dimensions > 8:
                 raise ValueError("impossible tensor")
-            weights = math.prod(self.number(_U64) for _ in range(dimensions))
-            kind = self.number(_U32)
-            of_type[kind] = of_type.get(kind, 0) + weights
-            block, block_bytes = BLOCKS.get(kind, (1, 0))
-            yield self.number(_U64) + weights // block * block_bytes
+            weights = math.prod(self.read_number(_U64) for _ in range(dimensions))
+            kind = self.read_number(_U32)
+            weights_by_type[kind] = weights_by_type.get(kind, 0) + weights
+            block, block_bytes = BLOCK_SIZES.get(kind, (1, 0))
+            yield self.read_number(_U64) + weights // block * block_bytes

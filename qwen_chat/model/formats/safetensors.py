@@ -1,6 +1,6 @@
-"""What a safetensors file says of its weights, and whether it is whole; the weights are never read.
+"""Reads the header of a safetensors file and checks the file's size; the weights are never read.
 
-The header is taken apart entry by entry, so that a hostile one costs no more memory than its own bytes.
+The header is parsed entry by entry, so that a hostile one costs no more memory than its own bytes.
 """
 
 import json
@@ -15,10 +15,10 @@ from typing import Any
 
 from qwen_chat.errors import ModelLoadError
 
-# Far above any real file's, and far below what the format allows.
-_HEADER_BYTES = 1 << 25
-_ENTRY_BYTES = 1 << 12
-_DIMENSIONS = 16
+# Far above any real file's header, and far below what the format allows.
+_MAX_HEADER_BYTES = 1 << 25
+_MAX_ENTRY_BYTES = 1 << 12
+_MAX_DIMENSIONS = 16
 _LENGTH = Struct("<Q")
 
 _BITS_BY_DTYPES = {
@@ -29,8 +29,8 @@ _BITS_BY_DTYPES = {
     6: "F6_E2M3 F6_E3M2",
     4: "F4",
 }
-BITS = {dtype: bits for bits, dtypes in _BITS_BY_DTYPES.items() for dtype in dtypes.split()}
-"""Bits of one number of each type."""
+DTYPE_BITS = {dtype: bits for bits, dtypes in _BITS_BY_DTYPES.items() for dtype in dtypes.split()}
+"""Bits of one number, by type."""
 
 _STRING = rb'"(?:[^"\\]++|\\.)*+"'
 _ENTRY = re.compile(
@@ -39,8 +39,8 @@ _ENTRY = re.compile(
 
 
 @dataclass(frozen=True, slots=True)
-class Tensor:
-    """One tensor: its numbers, and where its bytes end, counted from the end of the header."""
+class TensorInfo:
+    """One tensor: the count of its numbers, its size in bytes, and its end, counted from the header's end."""
 
     name: str
     dtype: str
@@ -49,13 +49,13 @@ class Tensor:
     end: int
 
 
-def tensors(path: Path) -> Iterator[Tensor]:
-    """Yield the tensors of the file, then check that its size is what they add up to.
+def read_tensors(path: Path) -> Iterator[TensorInfo]:
+    """Yield the tensors of the file, then check that their sizes add up to the file's size.
 
     Raises: ModelLoadError when the file is cut short or damaged.
     """
     try:
-        yield from _tensors(path)
+        yield from _parse_file(path)
     except OSError as fault:
         raise ModelLoadError(f"cannot read {path}: {fault.strerror or fault}") from None
     except EOFError:
@@ -64,14 +64,14 @@ def tensors(path: Path) -> Iterator[Tensor]:
         raise ModelLoadError(f"{path} is damaged: fetch it again") from None
 
 
-def _tensors(path: Path) -> Iterator[Tensor]:
+def _parse_file(path: Path) -> Iterator[TensorInfo]:
     with path.open("rb") as file:
         size = os.fstat(file.fileno()).st_size - _LENGTH.size
         if size < 0:
             raise EOFError
-        header = file.read(_header_length(file.read(_LENGTH.size), size))
+        header = file.read(_parse_header_length(file.read(_LENGTH.size), size))
     total = end = 0
-    for tensor in _entries(header):
+    for tensor in _parse_entries(header):
         yield tensor
         total += tensor.size
         end = max(end, tensor.end)
@@ -81,16 +81,16 @@ def _tensors(path: Path) -> Iterator[Tensor]:
         raise ValueError("tensors that overlap or leave gaps")
 
 
-def _header_length(prefix: bytes, size: int) -> int:
+def _parse_header_length(prefix: bytes, size: int) -> int:
     length: int = _LENGTH.unpack(prefix)[0]
-    if length > _HEADER_BYTES:
+    if length > _MAX_HEADER_BYTES:
         raise ValueError("impossible header")
     if length > size:
         raise EOFError
     return length
 
 
-def _entries(header: bytes) -> Iterator[Tensor]:
+def _parse_entries(header: bytes) -> Iterator[TensorInfo]:
     if header.strip() == b"{}":
         return
     if not header.startswith(b"{"):
@@ -101,24 +101,24 @@ def _entries(header: bytes) -> Iterator[Tensor]:
             raise ValueError("not a list of tensors")
         at, more = match.end(), match[3] == b","
         if match[1] != b'"__metadata__"':
-            yield _tensor(match[1], match[2])
+            yield _parse_tensor(match[1], match[2])
 
 
-def _tensor(name: bytes, text: bytes) -> Tensor:
-    if len(name) + len(text) > _ENTRY_BYTES:
+def _parse_tensor(name: bytes, text: bytes) -> TensorInfo:
+    if len(name) + len(text) > _MAX_ENTRY_BYTES:
         raise ValueError("impossible entry")
-    facts: dict[str, Any] = json.loads(text.decode())
-    dtype, shape, (begin, end) = facts["dtype"], facts["shape"], facts["data_offsets"]
+    entry: dict[str, Any] = json.loads(text.decode())
+    dtype, shape, (begin, end) = entry["dtype"], entry["shape"], entry["data_offsets"]
     if (
         not isinstance(dtype, str)
-        or len(shape) > _DIMENSIONS
+        or len(shape) > _MAX_DIMENSIONS
         or not all(map(_is_count, (*shape, begin, end)))
     ):
         raise ValueError("impossible tensor")
     numbers, size = math.prod(shape), end - begin
-    if size != -(-numbers * BITS[dtype] // 8) if dtype in BITS else size < 0:
+    if size != -(-numbers * DTYPE_BITS[dtype] // 8) if dtype in DTYPE_BITS else size < 0:
         raise ValueError("a tensor that does not fit its place")
-    return Tensor(json.loads(name.decode()), dtype, numbers, size, end)
+    return TensorInfo(json.loads(name.decode()), dtype, numbers, size, end)
 
 
 def _is_count(value: object) -> bool:

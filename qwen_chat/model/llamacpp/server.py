@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from qwen_chat.errors import ModelLoadError, as_load_error, model_errors
-from qwen_chat.model.formats.gguf import GgufInfo, parts
+from qwen_chat.model.formats.gguf import GgufInfo, part_paths
 from qwen_chat.model.llamacpp.http import Door
 from qwen_chat.model.llamacpp.options import LlamaCppOptions
 from qwen_chat.model.llamacpp.template import openable
@@ -56,7 +56,7 @@ def _load_error(path: Path, info: GgufInfo, error: BaseException) -> ModelLoadEr
 
 def _read_ahead(path: Path) -> None:
     """Bring the files into memory: llama.cpp holds Python's lock while it waits for a disk, files do not."""
-    for part in parts(path):
+    for part in part_paths(path):
         with part.open("rb", buffering=0) as file:
             while file.read(1 << 24):
                 pass

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator, Sequence
 
-from qwen_chat.model.catalog.inventory import Entry
-from qwen_chat.model.catalog.machine import Machine
+from qwen_chat.model.catalog.inventory import LocalModel
+from qwen_chat.model.catalog.machine import MachineMemory
 from qwen_chat.text import format_size, strip_controls
 
 _HEAD = ("", "on disk", "weights", "context", "fits, memory", "tokens/s")
@@ -11,7 +11,7 @@ _RIGHT = (1, 2, 3)
 """The columns of numbers."""
 
 
-def lines(entries: Sequence[Entry], machine: Machine) -> Iterator[str]:
+def lines(entries: Sequence[LocalModel], machine: MachineMemory) -> Iterator[str]:
     """Yield the lines: the models, what the figures mean, then those with a fault and what it is."""
     usable = [entry for entry in entries if entry.survey is not None]
     rows = [_HEAD, *(_cells(entry, machine) for entry in usable)]
@@ -37,7 +37,7 @@ def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
     return f"  {'  '.join(padded)}".rstrip()
 
 
-def _cells(entry: Entry, machine: Machine) -> tuple[str, ...]:
+def _cells(entry: LocalModel, machine: MachineMemory) -> tuple[str, ...]:
     survey, speed = entry.survey, entry.speed
     assert survey is not None  # noqa: S101 - for the type checker: those without have no row
     read = f", reads {speed.read:,.0f}" if speed and speed.read else ""
@@ -51,21 +51,21 @@ def _cells(entry: Entry, machine: Machine) -> tuple[str, ...]:
     )
 
 
-def _name(entry: Entry) -> str:
+def _name(entry: LocalModel) -> str:
     """Return what to write after `-c`."""
     stored = entry.stored
-    elsewhere = f" --hub {stored.hub}" if stored.named and stored.hub != "huggingface" else ""
+    elsewhere = f" --hub {stored.hub}" if stored.has_hub_name and stored.hub != "huggingface" else ""
     return strip_controls(f"{stored.checkpoint}{elsewhere}")
 
 
-def _memory(entry: Entry) -> str:
+def _memory(entry: LocalModel) -> str:
     least, most = entry.memory or (0, 0)
     known = entry.survey is not None and entry.survey.token_bytes is not None
     amount = format_size(most) if least == most else f"{format_size(least)} to {format_size(most)}"
     return amount if known else f"{amount} + context"
 
 
-def _legend(entries: Sequence[Entry], machine: Machine) -> Iterator[str]:
+def _legend(entries: Sequence[LocalModel], machine: MachineMemory) -> Iterator[str]:
     contexts = sorted({entry.context for entry in entries})
     counted = f"{contexts[0]:,}" if len(contexts) == 1 else f"{contexts[0]:,} to {contexts[-1]:,}"
     total, free = format_size(machine.total), format_size(machine.free)

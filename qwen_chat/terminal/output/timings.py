@@ -25,7 +25,7 @@ def note_speed(session: ChatSession, turn: Turn) -> None:
     if session.store is None or model.checkpoint is None:
         return
     if made and made.usage:
-        speeds.record(model.checkpoint, made.usage)
+        speeds.record_speed(model.checkpoint, made.usage)
 
 
 def _rows(session: ChatSession, turn: Turn) -> dict[str, str]:

@@ -6,8 +6,8 @@ import gradio as gr
 
 from qwen_chat.errors import UsageError
 from qwen_chat.model.base import ChatModel
-from qwen_chat.model.catalog.inventory import Entry, inventory
-from qwen_chat.model.catalog.machine import Machine, this_machine
+from qwen_chat.model.catalog.inventory import LocalModel, list_models
+from qwen_chat.model.catalog.machine import MachineMemory, read_machine_memory
 from qwen_chat.session.session import ChatSession
 from qwen_chat.session.users import Person
 from qwen_chat.settings import (
@@ -72,7 +72,7 @@ class ModelEvents:
         choices: list[tuple[str, str]] = []
         with (line := Line()):
             self._check_alone(request)
-            machine = this_machine()
+            machine = read_machine_memory()
             choices = [(_label(each, machine), str(each.stored.path)) for each in _usable()]
         return gr.update(choices=choices, value=None), line.text
 
@@ -156,12 +156,12 @@ def _context(session: ChatSession | None) -> Update:
     return gr.update(value=f"{used:,} / {total:,}" if total else f"{used:,}", info=info)
 
 
-def _usable() -> list[Entry]:
-    return [entry for entry in inventory() if not entry.fault]
+def _usable() -> list[LocalModel]:
+    return [entry for entry in list_models() if not entry.fault]
 
 
-def _label(entry: Entry, machine: Machine) -> str:
+def _label(entry: LocalModel, machine: MachineMemory) -> str:
     stored, survey = entry.stored, entry.survey
-    name = stored.checkpoint if stored.named else stored.path.name
+    name = stored.checkpoint if stored.has_hub_name else stored.path.name
     size = format_size(survey.file_bytes) if survey is not None else ""
     return " · ".join(filter(None, (name, size, _FITS[entry.fits(machine)])))

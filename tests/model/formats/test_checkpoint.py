@@ -21,7 +21,7 @@ from thorough import examples
 
 from qwen_chat.errors import ModelLoadError
 from qwen_chat.model.formats.checkpoint import INDEX, WEIGHTS, read_checkpoint
-from qwen_chat.model.formats.safetensors import BITS, tensors
+from qwen_chat.model.formats.safetensors import DTYPE_BITS, read_tensors
 
 QWEN2 = {"model_type": "qwen2", "architectures": ["Qwen2ForCausalLM"], "vocab_size": 32}
 POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n"
@@ -362,9 +362,9 @@ def test_damaged_headers(folder: Path, header: bytes) -> None:
 def test_what_is_read_is_what_the_library_reads(tmp_path: Path) -> None:
     path = raw(tmp_path / WEIGHTS, b"{ " + entry().replace(b":", b" : ") + b" }   ", b"\0\0")
     with safe_open(path, "numpy") as file:
-        assert [tensor.name for tensor in tensors(path)] == list(file.keys()) == ["a"]
+        assert [tensor.name for tensor in read_tensors(path)] == list(file.keys()) == ["a"]
     raw(path, b"{" + entry(dtype="NEW9") + b"}", b"\0\0")
-    assert [tensor.size for tensor in tensors(path)] == [2]
+    assert [tensor.size for tensor in read_tensors(path)] == [2]
 
 
 def test_no_weights_at_all(folder: Path) -> None:
@@ -384,7 +384,7 @@ def test_sizes_of_types_are_numpys() -> None:
         "BOOL": "?",
     }
     assert {name: np.dtype(code).itemsize * 8 for name, code in names.items()} == {
-        name: BITS[name] for name in names
+        name: DTYPE_BITS[name] for name in names
     }
 
 

@@ -19,7 +19,7 @@ from thorough import examples
 
 from qwen_chat.errors import ModelLoadError
 from qwen_chat.model.catalog import embedded
-from qwen_chat.model.formats.gguf import BLOCKS, GgufInfo, parts, read_info
+from qwen_chat.model.formats.gguf import BLOCK_SIZES, GgufInfo, part_paths, read_info
 
 TEMPLATE = "{% for message in messages %}{{ message.content }}{% endfor %}"
 
@@ -185,7 +185,7 @@ def test_parts_are_read_as_one(tmp_path: Path) -> None:
     write(tmp_path / "split.gguf", tensors=3, split_max_tensors=1)
     files = sorted(tmp_path.glob("*.gguf"))
     assert [file.name[-14:] for file in files] == [f"{n:05}-of-00003.gguf"[-14:] for n in (1, 2, 3)]
-    assert parts(files[1]) == files
+    assert part_paths(files[1]) == files
     assert read_info(files[2]).file_bytes == sum(file.stat().st_size for file in files)
     files[1].write_bytes(files[1].read_bytes()[:-1])
     assert str(files[1]) in fault(files[0])
@@ -215,5 +215,5 @@ def test_what_cannot_be_read(tmp_path: Path) -> None:
 
 def test_sizes_of_tensor_types_are_the_formats() -> None:
     sizes = {int(kind): size for kind, size in GGML_QUANT_SIZES.items()}
-    assert {kind: sizes[kind] for kind in BLOCKS} == BLOCKS
-    assert all(math.prod(size) > 0 for size in BLOCKS.values())
+    assert {kind: sizes[kind] for kind in BLOCK_SIZES} == BLOCK_SIZES
+    assert all(math.prod(size) > 0 for size in BLOCK_SIZES.values())

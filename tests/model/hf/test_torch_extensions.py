@@ -91,6 +91,6 @@ with ThreadPoolExecutor(8) as pool:
 
 
 def test_looking_for_the_demo_models_client_leaves_setuptools_alone(packed_folder: Path) -> None:
-    code = "from qwen_chat.model.catalog import embedded; assert embedded.has_pip(); import setuptools"
+    code = "from qwen_chat.model.catalog.package_client import has_pip; assert has_pip(); import setuptools"
     done = run(packed_folder, code)
     assert done.returncode == 0, done.stderr
