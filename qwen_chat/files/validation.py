@@ -94,7 +94,8 @@ def _describe_kind(kinds: str, bound: str) -> str:
             if number != "1"
             else "must not be empty"
         )
-    return f"must be {' or '.join(names)}{f' {_BOUNDS[sign]} {number}' if bound else ''}"
+    limit = f" {_BOUNDS[sign]} {number}" if bound and "e+308" not in number else ""
+    return f"must be {' or '.join(names)}{limit}"
 
 
 def _choices(node: Type, place: str) -> list[object]:

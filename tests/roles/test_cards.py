@@ -223,11 +223,11 @@ WHOLE = picture(("chara", embedded(card("courier.v2.json"))))
         (b'{"spec": "chara_card_v2", "data": []}', "data must be an object: mend it in a card editor"),
         (b'{"spec": "chara_card_v2", "data": {}}', "the card has no name: give it one in a card editor"),
         (b'{"spec": ["chara_card_v2"], "data": {}}', "it is JSON, but no character card"),
-        (b'{"name": 5, "description": ""}', "name must be a text: mend it in a card editor"),
-        (b'{"name": "N", "description": ["D"]}', "description must be a text"),
+        (b'{"name": 5, "description": ""}', "name must be text: mend it in a card editor"),
+        (b'{"name": "N", "description": ["D"]}', "description must be text"),
         (
             b'{"name": "N", "first_mes": "", "alternate_greetings": [1]}',
-            "alternate_greetings must be a list of texts",
+            "alternate_greetings[0] must be text",
         ),
     ],
 )
@@ -244,10 +244,10 @@ def test_a_broken_card(tmp_path: Path, data: bytes, message: str) -> None:
     ("book", "message"),
     [
         ([], "data.character_book must be an object"),
-        ({"entries": {}}, "data.character_book.entries must be a list of objects"),
-        ({"entries": [5]}, "data.character_book.entries must be a list of objects"),
-        ({"entries": [{"keys": "k"}]}, "data.character_book.entries[0].keys must be a list of texts"),
-        ({"entries": [{"content": 1}]}, "data.character_book.entries[0].content must be a text"),
+        ({"entries": {}}, "data.character_book.entries must be a list"),
+        ({"entries": [5]}, "data.character_book.entries[0] must be an object"),
+        ({"entries": [{"keys": "k"}]}, "data.character_book.entries[0].keys must be a list"),
+        ({"entries": [{"content": 1}]}, "data.character_book.entries[0].content must be text"),
         ({"entries": [{}, {"enabled": 1}]}, "data.character_book.entries[1].enabled must be true or false"),
         (
             {"entries": [{"insertion_order": "1"}]},
