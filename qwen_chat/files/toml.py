@@ -14,6 +14,7 @@ from typing import Any
 
 from qwen_chat.errors import UsageError
 from qwen_chat.files.bounded_read import FileTooLargeError, NotRegularFileError, read_bounded
+from qwen_chat.files.validation import fits
 
 SIZE_LIMIT = 1_000_000
 
@@ -132,6 +133,24 @@ class TomlTable:
                 raise self.error_at(
                     f"unknown key {short_repr(key)}: {_hint(key, self.name, {self.name: names})}", key
                 )
+
+
+def read_value(
+    table: TomlFile | TomlTable,
+    key: str,
+    type: Any,  # noqa: ANN401 - a type, or what stands for one
+    wanted: str,
+    *,
+    default: object,
+) -> Any:  # noqa: ANN401
+    """Return the value of `key`, or the default where there is none.
+
+    Raises: UsageError at the value's line, "`key` must be `wanted`", when it does not fit the type.
+    """
+    value = table.values.get(key, default)
+    if not fits(value, type):
+        raise table.error_at(f"{key} must be {wanted}", key)
+    return value
 
 
 def read_toml(path: Path, *, missing_ok: bool = False) -> TomlFile:
