@@ -28,6 +28,15 @@ LAYERS = (
 )
 """Each module may import from the layers above its own, and from its own folder."""
 
+MODEL_LAYERS = (
+    ("formats",),
+    ("catalog", "qwen1"),
+    ("llamacpp", "hf"),
+    ("loading",),
+    ("factory",),
+)
+"""The same within model/; its other files come first."""
+
 HOMES = {
     "xllamacpp": {"model/llamacpp/server.py"},
     "huggingface_hub": {"model/catalog/huggingface.py"},
@@ -109,6 +118,17 @@ def test_imports_run_one_way(path: Path) -> None:
         target = module.split(".")[1]
         if target in LEVEL and target != room(path):
             assert LEVEL[target] < LEVEL[room(path)], f"{path.name} imports {module}"
+
+
+@pytest.mark.parametrize("path", sorted((PACKAGE / "model").rglob("*.py")), ids=lambda path: path.stem)
+def test_imports_run_one_way_within_model(path: Path) -> None:
+    level = {name: number for number, names in enumerate(MODEL_LAYERS) for name in names}
+    own = path.relative_to(PACKAGE / "model").parts[0].removesuffix(".py")
+    for module in imported(path):
+        if not module.startswith("qwen_chat.model.") or (target := module.split(".")[2]) == own:
+            continue
+        both_are_low = target not in level and own not in level
+        assert both_are_low or level.get(target, -1) < level.get(own, -1), f"{path.name} imports {module}"
 
 
 def test_no_modules_import_each_other_in_a_circle() -> None:

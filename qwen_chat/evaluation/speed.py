@@ -222,7 +222,7 @@ def _side_by_side(model: ChatModel, requests: Sequence[BatchRequest]) -> list[Us
 def _peak_bytes() -> int:
     """Return the most memory this process had: of the GPUs where they computed, else of the machine."""
     if "torch" in sys.modules:
-        from qwen_chat.model.hf.memory import peak_gpu_bytes
+        from qwen_chat.model.hf.gpu_memory import peak_gpu_bytes
 
         if peak := peak_gpu_bytes():
             return peak

@@ -17,8 +17,7 @@ from qwen_chat.model.catalog.cache import (
 )
 from qwen_chat.model.catalog.machine import MachineMemory
 from qwen_chat.model.catalog.speeds import Speed
-from qwen_chat.model.catalog.survey import Survey, survey_file, survey_folder
-from qwen_chat.model.llamacpp import DEFAULT_CONTEXT
+from qwen_chat.model.catalog.survey import DEFAULT_CONTEXT, Survey, survey_file, survey_folder
 
 Fits = Literal["yes", "tight", "no"]
 

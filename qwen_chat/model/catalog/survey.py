@@ -76,6 +76,9 @@ _TENSOR_TYPES = {
     39: "MXFP4",
 }
 
+DEFAULT_CONTEXT = 8192
+"""Tokens of context on llama.cpp when a person asks for no other number; unused context costs memory, too."""
+
 _HALF, _FULL = 2, 4
 """Bytes of a number of 16 and of 32 bits."""
 

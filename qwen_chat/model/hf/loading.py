@@ -20,10 +20,10 @@ from transformers.utils import logging
 
 from qwen_chat.errors import ModelLoadError, as_load_error, model_errors
 from qwen_chat.model import qwen1
+from qwen_chat.model.catalog.machine import available_bytes
 from qwen_chat.model.formats.checkpoint import CheckpointInfo
 from qwen_chat.model.hf.dtype import fastest_on_cpu
 from qwen_chat.model.hf.library_logging import chatter_kept_from_stdout
-from qwen_chat.model.hf.memory import available_bytes
 from qwen_chat.model.hf.options import TransformersOptions
 from qwen_chat.model.hf.placement import devices, on_gpu, placement
 from qwen_chat.model.hf.quantization_config import own_dtype, quantization_config

@@ -1,7 +1,8 @@
 """Where the weights go: one device, several, or as far as they fit."""
 
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -11,10 +12,13 @@ import torch
 from transformers import PreTrainedModel
 
 from qwen_chat.errors import ModelLoadError
-from qwen_chat.model.hf.memory import parse_max_memory
 from qwen_chat.model.hf.options import TransformersOptions
 
 _PLACEMENTS = ("auto", "balanced", "sequential")
+
+_UNITS = {"": 1, **{f"{prefix}B": 1000**n for n, prefix in enumerate("KMGT", 1)}}
+_UNITS |= {f"{prefix}IB": 1024**n for n, prefix in enumerate("KMGT", 1)}
+_ITEM = re.compile(r"(?P<device>\d+|cpu|disk|mps)=(?P<number>\d+(\.\d+)?) ?(?P<unit>[KMGT]?I?B?)", re.I)
 
 
 def on_gpu(options: TransformersOptions) -> bool:
@@ -36,6 +40,22 @@ def placement(options: TransformersOptions, stack: ExitStack) -> dict[str, Any]:
         placed = _placement_file(Path(options.device_map).expanduser())
     offload = stack.enter_context(TemporaryDirectory(prefix="qwen-chat-", ignore_cleanup_errors=True))
     return {"device_map": placed, "max_memory": memory or None, "offload_folder": offload}
+
+
+def parse_max_memory(items: Sequence[str]) -> dict[int | str, int]:
+    """Read items like 0=20GiB and cpu=64GiB into bytes by device.
+
+    Raises: ModelLoadError.
+    """
+    limits: dict[int | str, int] = {}
+    for item in items:
+        match = _ITEM.fullmatch(item)
+        unit = match["unit"].upper() if match else "?"
+        if match is None or unit not in _UNITS:
+            raise ModelLoadError(f"--max-memory {item}: write DEVICE=SIZE, for example 0=20GiB or cpu=64GiB")
+        device = int(match["device"]) if match["device"].isdecimal() else match["device"].lower()
+        limits[device] = int(float(match["number"]) * _UNITS[unit])
+    return limits
 
 
 def _check_limits(memory: Mapping[int | str, int]) -> None:

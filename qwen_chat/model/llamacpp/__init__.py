@@ -1,6 +1,6 @@
 """GGUF checkpoints on llama.cpp, in this process, through xllamacpp."""
 
 from qwen_chat.model.llamacpp.engine import LlamaCppModel
-from qwen_chat.model.llamacpp.options import DEFAULT_CONTEXT, LlamaCppOptions
+from qwen_chat.model.llamacpp.options import LlamaCppOptions
 
-__all__ = ["DEFAULT_CONTEXT", "LlamaCppModel", "LlamaCppOptions"]
+__all__ = ["LlamaCppModel", "LlamaCppOptions"]

@@ -4,10 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from qwen_chat.errors import ModelLoadError
+from qwen_chat.model.catalog.survey import DEFAULT_CONTEXT
 from qwen_chat.model.formats.gguf import GgufInfo
-
-DEFAULT_CONTEXT = 8192
-"""Tokens of context where none are asked for; more costs memory whether it is used or not."""
 
 MIN_CONTEXT = 64
 """With a single token of context, llama.cpp ends the process."""

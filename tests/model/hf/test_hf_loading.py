@@ -18,11 +18,12 @@ from transformers import AutoModelForCausalLM
 from qwen_chat.errors import ModelLoadError
 from qwen_chat.message import Message
 from qwen_chat.model import qwen1
+from qwen_chat.model.catalog.machine import available_bytes
 from qwen_chat.model.formats.checkpoint import read_checkpoint
 from qwen_chat.model.hf import dtype
 from qwen_chat.model.hf.engine import TransformersModel
-from qwen_chat.model.hf.memory import available_bytes, parse_max_memory
 from qwen_chat.model.hf.options import TransformersOptions
+from qwen_chat.model.hf.placement import parse_max_memory
 from qwen_chat.sampling import SamplingParams
 
 CHAT = [Message("user", "Tell me a story.")]
