@@ -6,7 +6,7 @@ from itertools import pairwise
 from qwen_chat.commands.table import Outcome, TokenView, command, whole_number
 from qwen_chat.errors import UsageError
 from qwen_chat.message import Alternative, Message, Token
-from qwen_chat.model.alternatives import ends
+from qwen_chat.model.alternatives import ends_answer
 from qwen_chat.model.base import require_tokens
 from qwen_chat.model.chatml import IM_START
 from qwen_chat.session.answer_tokens import answer_tokens, list_alternatives
@@ -63,7 +63,7 @@ def alt(session: ChatSession, argument: str) -> Outcome:
     if len(words) == 1:
         return Outcome("\n".join(_listed(found, said, number)))
     chosen = _chosen(found, words[1])
-    turn = session.take_alternative(chosen, ends=ends(chosen.token))
+    turn = session.take_alternative(chosen, ends=ends_answer(chosen.token))
     return Outcome("" if turn else "the answer ends here now; the old one stays in its branch", turn)
 
 
@@ -85,7 +85,11 @@ def _listed(found: list[Alternative], said: list[Token], number: int) -> Iterato
     yield f"token {number} of {len(said)}, after {before[-40:]!r}"
     for place, choice in enumerate(found, 1):
         mark = "  said" if choice.token.id == said[number - 1].id else ""
-        name = f"{spelled([choice.token])}, the end" if ends(choice.token) else repr(spelled([choice.token]))
+        name = (
+            f"{spelled([choice.token])}, the end"
+            if ends_answer(choice.token)
+            else repr(spelled([choice.token]))
+        )
         yield f"{place:>3}  {choice.probability:>6.1%}  {name}{mark}"
     yield f"/alt {number} K goes on from alternative K, in a branch of its own"
 

@@ -1,4 +1,4 @@
-"""ChatML, the prompt format of the Qwen family; the one file that writes <|im_start|>.
+"""ChatML, the prompt format of the Qwen family; no other file writes <|im_start|>.
 
 Source: `make_context` in Qwen's original `qwen_generation_utils.py`.
 """
@@ -15,23 +15,23 @@ IM_END = "<|im_end|>"
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """A stretch of a prompt: plain text, or one control token by its name."""
+    """A part of a prompt: plain text, or one control token by its name."""
 
     text: str
     control: bool = False
 
 
 def segments(messages: Sequence[Message]) -> list[Segment]:
-    """Return the prompt that asks for the next answer, in the pieces the original encodes apart.
+    """Return the prompt for the next answer, in the segments that the original code encodes separately.
 
-    Only what this function writes is a control token: a message's own `<|im_end|>` stays text.
+    Only this function adds control tokens: a message's own `<|im_end|>` stays text.
     """
     parts = [segment for message in messages for segment in _message(message)]
     return [*parts, Segment(IM_START, control=True), Segment("assistant"), Segment("\n")]
 
 
-def joined(parts: Iterable[Segment]) -> Iterator[Segment]:
-    """Join neighbouring texts, as tokenizers see them that read the prompt as one string."""
+def merge_text(parts: Iterable[Segment]) -> Iterator[Segment]:
+    """Yield segments with neighbouring texts merged, for tokenizers that read a prompt as one string."""
     for control, run in groupby(parts, key=lambda segment: segment.control):
         if control:
             yield from run
@@ -40,7 +40,7 @@ def joined(parts: Iterable[Segment]) -> Iterator[Segment]:
 
 
 def as_text(parts: Iterable[Segment]) -> str:
-    """Return the prompt as one string, to compare with a checkpoint's template; never to be tokenized."""
+    """Return a prompt as one string to compare with a checkpoint's template; it must never be tokenized."""
     return "".join(segment.text for segment in parts)
 
 

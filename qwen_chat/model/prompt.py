@@ -1,7 +1,7 @@
-"""Messages -> segments: plain ChatML where a checkpoint's template is that, else its template.
+"""Renders messages as prompt segments: plain ChatML if that is what a checkpoint's template writes.
 
-A template sees placeholders instead of what people wrote, so that a control token can only come from
-the template itself.
+Otherwise the template renders them. It sees placeholders instead of what people wrote, so that a control
+token can only come from the template itself.
 """
 
 import json
@@ -15,8 +15,8 @@ from qwen_chat.errors import ModelError
 from qwen_chat.message import Message
 from qwen_chat.model import chatml
 from qwen_chat.model.base import PLAIN, Capabilities, PromptOptions
-from qwen_chat.model.chatml import Segment, joined
-from qwen_chat.model.reasoning import CLOSE, OPEN, ReasoningSplitter, splitter
+from qwen_chat.model.chatml import Segment, merge_text
+from qwen_chat.model.reasoning import CLOSE, OPEN, ReasoningSplitter, make_splitter
 
 Template = Callable[[list[dict[str, str]], PromptOptions], str]
 """Renders messages with roles and contents into one string."""
@@ -24,8 +24,8 @@ Template = Callable[[list[dict[str, str]], PromptOptions], str]
 _PROBE = (Message("user", "a"), Message("assistant", "b"), Message("user", "c"))
 
 
-def switches(options: PromptOptions) -> dict[str, bool]:
-    """Return what tells a template of Qwen3's kind whether the model is to reason; auto leaves it alone."""
+def thinking_variables(options: PromptOptions) -> dict[str, bool]:
+    """Return the template variables that switch the reasoning of Qwen3; none for "auto"."""
     return {} if options.think == "auto" else {"enable_thinking": options.think == "on"}
 
 
@@ -37,7 +37,7 @@ def local_capabilities(template: str | None, *, raw: bool, batching: bool = Fals
 
 
 class PromptFormat:
-    """How a checkpoint wants its prompt written; `raw` gives it the bare texts, as base models want them."""
+    """Renders prompts in a checkpoint's own format; `raw` gives the bare texts, which base models expect."""
 
     def __init__(
         self,
@@ -51,45 +51,46 @@ class PromptFormat:
         self._template = template
         self._split_control = split_control
         own = _default_system(template) if template and not raw else ""
-        self.is_chatml = template is None or _speaks_chatml(template, own)
+        self.is_chatml = template is None or _writes_chatml(template, own)
         self.default_system = own if default_system is None or raw else default_system
 
     def segments(self, messages: Sequence[Message], options: PromptOptions = PLAIN) -> list[Segment]:
-        """Return the prompt that asks for the next answer.
+        """Return the prompt for the next answer.
 
-        Raises: ModelError when the template refuses these messages, or there is none for tools.
+        Raises: ModelError when the template refuses these messages, or there is no template for tools.
         """
-        return list(joined(self._parts(messages, options)))
+        return list(merge_text(self._render(messages, options)))
 
-    def _parts(self, messages: Sequence[Message], options: PromptOptions) -> list[Segment]:
-        if self._raw:
-            return [Segment(message.content) for message in messages if message.content]
-        messages = self._with_system(messages)
-        if self._template is not None and not (self.is_chatml and options == PLAIN):
-            return self._filled(self._template, messages, options)
-        if options.tools:
-            raise ModelError("this checkpoint has no chat template, so nothing to write tools with")
-        return chatml.segments(messages)
-
-    def written(self, answer: Message, *, opened: bool) -> list[Segment]:
-        """Return what a model writes to give this answer; `opened` when the prompt opens the reasoning."""
+    def render_answer(self, answer: Message, *, reasoning_open: bool) -> list[Segment]:
+        """Return what a model writes to give an answer; `reasoning_open` if the prompt opens the tag."""
         if not answer.reasoning:
             return [Segment(answer.content)] if answer.content else []
-        parts = [*([] if opened else self._split_control(f"{OPEN}\n")), Segment(answer.reasoning)]
+        opening = [] if reasoning_open else self._split_control(f"{OPEN}\n")
+        parts = [*opening, Segment(answer.reasoning)]
         if answer.content:
             parts += [*self._split_control(f"\n{CLOSE}\n\n"), Segment(answer.content)]
         return parts
 
+    def _render(self, messages: Sequence[Message], options: PromptOptions) -> list[Segment]:
+        if self._raw:
+            return [Segment(message.content) for message in messages if message.content]
+        messages = self._with_system(messages)
+        if self._template is not None and not (self.is_chatml and options == PLAIN):
+            return self._render_template(self._template, messages, options)
+        if options.tools:
+            raise ModelError("this checkpoint has no chat template, so its prompts cannot describe tools")
+        return chatml.segments(messages)
+
     def _with_system(self, messages: Sequence[Message]) -> Sequence[Message]:
-        """Add the default system prompt where none is given; an empty one stands for none at all."""
+        """Add the default system prompt where there is none; remove an empty one, which stands for none."""
         if not messages or messages[0].role != "system":
             return [Message("system", self.default_system), *messages] if self.default_system else messages
         return messages if messages[0].content else messages[1:]
 
-    def _filled(
+    def _render_template(
         self, template: Template, messages: Sequence[Message], options: PromptOptions
     ) -> list[Segment]:
-        self._refuse_control(options)
+        self._reject_control_tokens(options)
         nonce = secrets.token_hex(8)
         contents = {f"{nonce}x{number}x": message.content for number, message in enumerate(messages)}
         holes = [{"role": m.role, "content": hole} for m, hole in zip(messages, contents, strict=True)]
@@ -98,56 +99,61 @@ class PromptFormat:
             parts += [Segment(contents[piece])] if piece in contents else self._split_control(piece)
         return parts
 
-    def _refuse_control(self, options: PromptOptions) -> None:
-        """Let no tool bring in a control token: its words stand where the template writes its own."""
+    def _reject_control_tokens(self, options: PromptOptions) -> None:
+        """Raise ModelError for a tool that holds a control token: the template writes tools unchanged."""
         for tool in options.tools:
-            spelled = json.dumps(tool.as_json(), ensure_ascii=False)
-            if found := next((part.text for part in self._split_control(spelled) if part.control), None):
+            text = json.dumps(tool.as_json(), ensure_ascii=False)
+            if found := next((part.text for part in self._split_control(text) if part.control), None):
                 raise ModelError(f"the tool {tool.name!r} holds a control token of this model: {found}")
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
-    """How a conversation is read: the prompt, and the answer it ends with, which is gone on with.
+class PreparedPrompt:
+    """A conversation as a model reads it: the prompt, and the partial answer that the model continues.
 
-    `begun` is that answer in segments; `opened` tells that the prompt opens the reasoning.
+    `reasoning_open` says that the prompt opens the reasoning; `partial_segments` is the partial answer as the
+    model would have written it.
     """
 
     segments: list[Segment]
     splitter: ReasoningSplitter
-    opened: bool = False
-    before: Message | None = None
-    begun: tuple[Segment, ...] = ()
+    reasoning_open: bool = False
+    partial_answer: Message | None = None
+    partial_segments: tuple[Segment, ...] = ()
 
 
-class Format(Protocol):
-    """How a checkpoint wants prompts written."""
+class SegmentRenderer(Protocol):
+    """Renders prompts and answers as a checkpoint expects them."""
 
     def segments(self, messages: Sequence[Message], options: PromptOptions = PLAIN) -> list[Segment]:
-        """Return the prompt that asks for the next answer."""
+        """Return the prompt for the next answer."""
 
-    def written(self, answer: Message, *, opened: bool) -> list[Segment]:
-        """Return what a model writes to give this answer."""
+    def render_answer(self, answer: Message, *, reasoning_open: bool) -> list[Segment]:
+        """Return the text that a model writes to give an answer."""
 
 
-def read(
-    form: Format, messages: Sequence[Message], options: PromptOptions = PLAIN, *, thinks: bool
-) -> Reading:
-    """Part a conversation into the prompt and the answer that has begun.
+def prepare_prompt(
+    renderer: SegmentRenderer,
+    messages: Sequence[Message],
+    options: PromptOptions = PLAIN,
+    *,
+    thinks: bool,
+) -> PreparedPrompt:
+    """Return the prompt of a conversation, and the partial answer that it ends with, if it does.
 
     Raises: ModelError when the template refuses these messages.
     """
-    before = messages[-1] if messages and messages[-1].role == "assistant" else None
-    segments = form.segments(messages[:-1] if before else messages, options)
+    partial = messages[-1] if messages and messages[-1].role == "assistant" else None
+    segments = renderer.segments(messages[:-1] if partial else messages, options)
     # The tag may be a control token, with the end of its line after it.
-    opened = "".join(segment.text for segment in segments[-2:]).rstrip().endswith(OPEN)
-    begun = form.written(before, opened=opened) if before else []
-    parting = splitter(before, thinks=thinks, opened=opened)
-    return Reading(segments, parting, opened, before, tuple(joined(begun)))
+    reasoning_open = "".join(segment.text for segment in segments[-2:]).rstrip().endswith(OPEN)
+    answer = renderer.render_answer(partial, reasoning_open=reasoning_open) if partial else []
+    splitter = make_splitter(partial, thinks=thinks, reasoning_open=reasoning_open)
+    return PreparedPrompt(segments, splitter, reasoning_open, partial, tuple(merge_text(answer)))
 
 
 def _default_system(template: Template) -> str:
-    """Return the system prompt a template puts before a conversation that has none."""
+    """Return the system prompt that a template adds to a conversation that has none."""
     nonce = secrets.token_hex(8)
     try:
         text = template([{"role": "user", "content": nonce}], PLAIN)
@@ -162,18 +168,18 @@ def _default_system(template: Template) -> str:
     return match[1] if match else ""
 
 
-def _speaks_chatml(template: Template, default_system: str) -> bool:
-    """Whether a template writes plain ChatML, with a system prompt and without one."""
+def _writes_chatml(template: Template, default_system: str) -> bool:
+    """Return whether a template writes plain ChatML, with a system prompt and without one."""
     system = [Message("system", "s")]
     default = [Message("system", default_system)] if default_system else []
-    return _renders(template, [*system, *_PROBE], [*system, *_PROBE]) and _renders(
+    return _writes_same(template, [*system, *_PROBE], [*system, *_PROBE]) and _writes_same(
         template, [*_PROBE], [*default, *_PROBE]
     )
 
 
-def _renders(template: Template, given: Sequence[Message], meant: Sequence[Message]) -> bool:
+def _writes_same(template: Template, given: Sequence[Message], expected: Sequence[Message]) -> bool:
     try:
         text = template([{"role": message.role, "content": message.content} for message in given], PLAIN)
     except ModelError:
         return False
-    return text == chatml.as_text(chatml.segments(meant))
+    return text == chatml.as_text(chatml.segments(expected))

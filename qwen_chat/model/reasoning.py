@@ -1,59 +1,65 @@
-"""Parts a stream of text into reasoning, between <think> and </think> at its start, and the answer."""
+"""Splits a stream of text into the reasoning between <think> and </think> at its start, and the answer."""
 
 from collections.abc import Iterator
 from typing import Literal
 
 from qwen_chat.message import Delta, Message
-from qwen_chat.model.held import overlap
 
 OPEN, CLOSE = "<think>", "</think>"
 
 
-def splitter(before: Message | None, *, thinks: bool, opened: bool) -> "ReasoningSplitter":
-    """Return what parts an answer begun with `before`; `opened` when the prompt opens the reasoning."""
-    if not thinks or (before is not None and before.content):
+def partial_match_length(text: str, mark: str) -> int:
+    """Return how many characters at the end of `text` could be the beginning of `mark`."""
+    return next((n for n in range(len(mark) - 1, 0, -1) if text.endswith(mark[:n])), 0)
+
+
+def make_splitter(
+    partial_answer: Message | None, *, thinks: bool, reasoning_open: bool
+) -> "ReasoningSplitter":
+    """Return a splitter for the rest of an answer; `reasoning_open` says that the prompt opens the tag."""
+    if not thinks or (partial_answer is not None and partial_answer.content):
         return ReasoningSplitter("answer")
-    if before is not None and before.reasoning:
-        return ReasoningSplitter("reasoning", reasoned=True)
-    return ReasoningSplitter("reasoning" if opened else "start")
+    if partial_answer is not None and partial_answer.reasoning:
+        return ReasoningSplitter("reasoning", has_reasoning=True)
+    return ReasoningSplitter("reasoning" if reasoning_open else "start")
 
 
 class ReasoningSplitter:
     """Takes text as it comes and gives (text, reasoning) pieces; a later `<think>` in prose stays text.
 
-    It begins in the state "reasoning" when the tag is opened already, in "answer" for a model that never
-    reasons; `reasoned` tells that some of the reasoning came before.
+    It starts in the state "reasoning" when the tag is open already, in "answer" for a model that never
+    reasons; `has_reasoning` says that some of the reasoning came earlier.
     """
 
     def __init__(
-        self, state: Literal["start", "reasoning", "answer"] = "start", *, reasoned: bool = False
+        self, state: Literal["start", "reasoning", "answer"] = "start", *, has_reasoning: bool = False
     ) -> None:
         self._state: Literal["start", "reasoning", "gap", "answer"] = state
         self._held = ""
-        self._reasoned = reasoned
+        self._has_reasoning = has_reasoning
 
     @property
-    def between(self) -> bool:
-        """Whether the reasoning is closed and the answer has yet to begin."""
+    def in_gap(self) -> bool:
+        """Whether the reasoning is closed and the answer has not begun."""
         return self._state == "gap"
 
-    def deltas(self, text: str) -> Iterator[Delta]:
-        """Yield what is certain so far, as an answer's deltas."""
+    def feed_deltas(self, text: str) -> Iterator[Delta]:
+        """Take text, and yield as deltas what is certain so far."""
         for piece, reasoning in self.feed(text):
             yield Delta(piece, reasoning)
 
-    def rest(self) -> Iterator[Delta]:
-        """Yield what was held back, as an answer's deltas."""
+    def flush_deltas(self) -> Iterator[Delta]:
+        """Yield what was held back, as deltas."""
         for piece, reasoning in self.flush():
             yield Delta(piece, reasoning)
 
     def feed(self, text: str) -> Iterator[tuple[str, str]]:
-        """Yield what is certain so far."""
+        """Take text, and yield what is certain so far."""
         self._held += text
         if self._state == "start":
             self._leave_start()
         if self._state == "reasoning":
-            yield from self._reason()
+            yield from self._read_reasoning()
         elif self._state == "gap":
             self._leave_gap()
         if self._state == "answer" and self._held:
@@ -66,6 +72,11 @@ class ReasoningSplitter:
         if held:
             yield ("", held) if self._state == "reasoning" else (held, "")
 
+    def split(self, text: str) -> tuple[str, str]:
+        """Return the answer and the reasoning of a whole text."""
+        pieces = [*self.feed(text), *self.flush()]
+        return "".join(answer for answer, _ in pieces), "".join(reasoning for _, reasoning in pieces)
+
     def _leave_start(self) -> None:
         begun = self._held.lstrip()
         if begun.startswith(OPEN):
@@ -73,25 +84,27 @@ class ReasoningSplitter:
         elif begun and not OPEN.startswith(begun):
             self._state = "answer"
 
-    def _reason(self) -> Iterator[tuple[str, str]]:
-        if not self._reasoned:
+    def _read_reasoning(self) -> Iterator[tuple[str, str]]:
+        if not self._has_reasoning:
             self._held = self._held.lstrip("\n")
-            self._reasoned = bool(self._held)
+            self._has_reasoning = bool(self._held)
         before, close, after = self._held.partition(CLOSE)
         if close:
             self._state, self._held = "gap", after
             self._leave_gap()
-            if before.rstrip("\n"):
-                yield "", before.rstrip("\n")
-            return
-        sure = len(before) - overlap(before, CLOSE)
-        # Line ends before the closing tag are part of the tag's own line.
-        sure = len(before[:sure].rstrip("\n"))
-        self._held = before[sure:]
-        if sure:
-            yield "", before[:sure]
+            certain = before.rstrip("\n")
+        else:
+            certain = _certain_reasoning(before)
+            self._held = before[len(certain) :]
+        if certain:
+            yield "", certain
 
     def _leave_gap(self) -> None:
         self._held = self._held.lstrip("\n")
         if self._held:
             self._state = "answer"
+
+
+def _certain_reasoning(text: str) -> str:
+    """Return the part of a text that cannot belong to the closing tag, or to the line ends before it."""
+    return text[: len(text) - partial_match_length(text, CLOSE)].rstrip("\n")

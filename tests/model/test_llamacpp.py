@@ -20,7 +20,7 @@ from qwen_chat.message import Delta, Message, Think
 from qwen_chat.model.base import PromptOptions
 from qwen_chat.model.catalog import embedded
 from qwen_chat.model.llamacpp import LlamaCppModel, LlamaCppOptions
-from qwen_chat.model.llamacpp.http import Door, LlamaHttp
+from qwen_chat.model.llamacpp.http_client import Endpoint, LlamaHttpClient
 from qwen_chat.sampling import SamplingParams
 
 SYSTEM = Message("system", embedded.SYSTEM_PROMPT)
@@ -221,10 +221,10 @@ def test_four_requests_at_once_do_not_mix(model: LlamaCppModel) -> None:
 
 
 def test_the_door_is_closed_to_others(model: LlamaCppModel) -> None:
-    door = Path(model._door.host)
-    assert door.is_socket()
-    assert door.parent.stat().st_mode & 0o777 == 0o700
-    stranger = LlamaHttp(model._open_server().listening_address, "a guess")
+    socket_path = Path(model._endpoint.host)
+    assert socket_path.is_socket()
+    assert socket_path.parent.stat().st_mode & 0o777 == 0o700
+    stranger = LlamaHttpClient(model._open_server().listening_address, "a guess")
     for ask in (stranger.props, lambda: stranger.tokenize("x"), lambda: stranger.apply_template([], {}, [])):
         with pytest.raises(ModelError, match="Invalid API Key"):
             ask()
@@ -242,10 +242,10 @@ def test_the_door_of_a_killed_process_is_removed(
     )
     subprocess.run([sys.executable, "-c", code, str(model_path)], check=False)
     assert len(list(tmp_path.glob("qwen-chat-engine-*"))) == 1
-    kept, opened = Door(), socket.socket(socket.AF_UNIX)
+    kept, opened = Endpoint(), socket.socket(socket.AF_UNIX)
     opened.bind(kept.host)
     opened.listen()
-    Door().close()
+    Endpoint().close()
     assert [str(path) for path in tmp_path.glob("qwen-chat-engine-*/*")] == [kept.host]
     opened.close()
     kept.close()

@@ -45,7 +45,7 @@ def test_a_model_that_never_reasons_is_taken_at_its_word() -> None:
 
 
 def test_reasoning_is_gone_on_with() -> None:
-    splitter = ReasoningSplitter("reasoning", reasoned=True)
+    splitter = ReasoningSplitter("reasoning", has_reasoning=True)
     assert split(["\nso", "\n</think>yes"], splitter) == ("\nso", "yes")
 
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from tokenizers import Tokenizer
 from tokenizers.decoders import DecodeStream
 
-from qwen_chat.model.held import overlap
+from qwen_chat.model.reasoning import partial_match_length
 
 _HALF = "\ufffd"
 
@@ -57,6 +57,6 @@ class TextStream:
         if found:
             self.stopped = True
             return text[: min(found)]
-        kept = max(overlap(text, stop) for stop in self._stop)
+        kept = max(partial_match_length(text, stop) for stop in self._stop)
         self._held = text[len(text) - kept :]
         return text[: len(text) - kept]

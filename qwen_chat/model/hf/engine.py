@@ -8,9 +8,9 @@ from threading import Event
 import torch
 from transformers import PreTrainedModel
 
-from qwen_chat.errors import ContextLengthError, ModelError, ModelLoadError
+from qwen_chat.errors import ContextLengthError, ModelError, ModelLoadError, model_errors
 from qwen_chat.message import Alternative, Delta, Message, Token
-from qwen_chat.model.alternatives import alternatives, up_to
+from qwen_chat.model.alternatives import build_alternatives, take_prefix
 from qwen_chat.model.base import (
     PLAIN,
     BatchingModel,
@@ -27,13 +27,13 @@ from qwen_chat.model.hf import batching
 from qwen_chat.model.hf import cache_kinds as caches
 from qwen_chat.model.hf.decode import Candidates, Decoder, ScalesPositions
 from qwen_chat.model.hf.fair_lock import FairLock
-from qwen_chat.model.hf.generation import Engine, Generation, likeliest
+from qwen_chat.model.hf.generation import Engine, Generation, as_answer_error, likeliest
 from qwen_chat.model.hf.loading import Loaded, load
 from qwen_chat.model.hf.options import TransformersOptions
 from qwen_chat.model.hf.prefix_cache import PrefixCache
 from qwen_chat.model.hf.prompt import Prompt
 from qwen_chat.model.hf.speculation import drafting, lookup
-from qwen_chat.model.prompt import Reading, local_capabilities, read
+from qwen_chat.model.prompt import PreparedPrompt, local_capabilities, prepare_prompt
 from qwen_chat.model.qwen1.prompt import stop_ids
 from qwen_chat.model.qwen1.tokenization import QWenTokenizer
 from qwen_chat.model.token_cache import TokenCache
@@ -63,7 +63,7 @@ class TransformersModel(LoadedModel):
         self.name = name
         self.checkpoint = info.folder
         options = options or TransformersOptions()
-        self._written = TokenCache()
+        self._token_cache = TokenCache()
         self.context_length = _context(info, options)
         self.default_params = defaults.default_params(info.generation)
         with ExitStack() as stack:
@@ -79,6 +79,7 @@ class TransformersModel(LoadedModel):
         self._thinks = self._prompt.thinks
         self.default_system = self._prompt.default_system
 
+    @model_errors(as_answer_error)
     def stream(
         self,
         messages: Sequence[Message],
@@ -91,17 +92,18 @@ class TransformersModel(LoadedModel):
 
         Raises: ContextLengthError, ModelError.
         """
-        asked = read(self._prompt, messages, options, thinks=self._thinks)
+        asked = prepare_prompt(self._prompt, messages, options, thinks=self._thinks)
         before = self._before(asked)
         params = params.over(self.default_params)
         generation = Generation(self._open_engine(), self._checked(asked, before), params, before)
-        return self._written.following(
+        return self._token_cache.record_stream(
             generation.stream(cancel or Event(), asked.splitter),
-            asked.before,
+            asked.partial_answer,
             asked.splitter,
             lambda: [*before, *generation.written()],
         )
 
+    @model_errors(as_answer_error)
     def answer(
         self, requests: Sequence[BatchRequest], *, cancel: Event | None = None
     ) -> list[CompletedAnswer | ModelError]:
@@ -117,16 +119,19 @@ class TransformersModel(LoadedModel):
             found |= batching.written(self._open_engine(), rows, cancel)
         return [found[number] for number in range(len(requests))]
 
+    @model_errors(as_answer_error)
     def encode(self, messages: Sequence[Message], options: PromptOptions = PLAIN) -> list[Token]:
         """Return exactly the tokens that `stream` would read."""
-        asked = read(self._prompt, messages, options, thinks=self._thinks)
+        asked = prepare_prompt(self._prompt, messages, options, thinks=self._thinks)
         return [*self._prompt.tokens(asked.segments), *map(self._prompt.piece, self._before(asked))]
 
+    @model_errors(as_answer_error)
     def count(self, messages: Sequence[Message]) -> int:
         """Return how many tokens `stream` would read; what was counted before costs nothing."""
-        asked = read(self._prompt, messages, thinks=self._thinks)
+        asked = prepare_prompt(self._prompt, messages, thinks=self._thinks)
         return len(self._prompt.ids(asked.segments)) + len(self._before(asked))
 
+    @model_errors(as_answer_error)
     def alternatives(
         self, messages: Sequence[Message], position: int, number: int, options: PromptOptions = PLAIN
     ) -> list[Alternative]:
@@ -134,15 +139,16 @@ class TransformersModel(LoadedModel):
 
         Raises: UsageError, ModelError.
         """
-        asked = read(self._prompt, messages, options, thinks=self._thinks)
-        kept = up_to(self._before(asked), position)
+        asked = prepare_prompt(self._prompt, messages, options, thinks=self._thinks)
+        kept = take_prefix(self._before(asked), position)
         prompt = [*self._prompt.ids(asked.segments), *kept]
         choices = [
             (self._prompt.piece(id), probability)
             for id, probability in likeliest(self._open_engine(), prompt, len(kept), number)
         ]
-        return alternatives(choices, [*map(self._prompt.piece, kept)], asked, self._written)
+        return build_alternatives(choices, [*map(self._prompt.piece, kept)], asked, self._token_cache)
 
+    @model_errors(as_answer_error)
     def close(self) -> None:
         """Give back memory."""
         self._engine = None
@@ -155,14 +161,14 @@ class TransformersModel(LoadedModel):
             raise ModelError(f"{self.name} is closed")
         return self._engine
 
-    def _before(self, asked: Reading) -> list[int]:
+    def _before(self, asked: PreparedPrompt) -> list[int]:
         """Return the ids of the answer that is gone on with."""
-        if asked.before is None:
+        if asked.partial_answer is None:
             return []
-        known = self._written.find(asked.before)
-        return self._prompt.ids(asked.begun) if known is None else known
+        known = self._token_cache.lookup(asked.partial_answer)
+        return self._prompt.ids(asked.partial_segments) if known is None else known
 
-    def _checked(self, asked: Reading, before: Sequence[int]) -> list[int]:
+    def _checked(self, asked: PreparedPrompt, before: Sequence[int]) -> list[int]:
         """Return the ids of a prompt that can be read."""
         prompt = [*self._prompt.ids(asked.segments), *before]
         if len(prompt) >= self.context_length:
@@ -172,7 +178,7 @@ class TransformersModel(LoadedModel):
         return prompt
 
     def _row(self, request: BatchRequest) -> batching.Row:
-        asked = read(self._prompt, request.messages, request.options, thinks=self._thinks)
+        asked = prepare_prompt(self._prompt, request.messages, request.options, thinks=self._thinks)
         prompt = self._checked(asked, self._before(asked))
         return batching.row(
             self._open_engine(), prompt, asked.splitter, request.params.over(self.default_params)

@@ -74,12 +74,12 @@ class Generation:
                     yield Delta(prefill=event)
                     continue
                 if text := self._received(event):
-                    yield from splitter.deltas(text)
+                    yield from splitter.feed_deltas(text)
                 if self._text.stopped:
                     break
             self._whole = len(self._ids) - self._text.pending
-            yield from splitter.deltas(self._text.flush())
-            yield from splitter.rest()
+            yield from splitter.feed_deltas(self._text.flush())
+            yield from splitter.flush_deltas()
             yield Delta(finish_reason=self._finish(interrupted=cancel.is_set()), usage=self._usage())
         finally:
             self._stream.stop()

@@ -16,7 +16,7 @@ from qwen_chat.message import Message, Token
 from qwen_chat.model import chatml
 from qwen_chat.model.base import PLAIN, PromptOptions
 from qwen_chat.model.chatml import IM_START, Segment
-from qwen_chat.model.prompt import PromptFormat, switches
+from qwen_chat.model.prompt import PromptFormat, thinking_variables
 from qwen_chat.model.qwen1 import prompt as qwen1
 from qwen_chat.model.qwen1.tokenization import QWenTokenizer
 from qwen_chat.model.reasoning import OPEN
@@ -65,9 +65,9 @@ class Prompt:
         given = messages and messages[0].role == "system"
         return chatml.segments(messages if given else [Message("system", qwen1.DEFAULT_SYSTEM), *messages])
 
-    def written(self, answer: Message, *, opened: bool) -> list[Segment]:
-        """Return what a model writes to give this answer; `opened` when the prompt opens the reasoning."""
-        return self._format.written(answer, opened=opened)
+    def render_answer(self, answer: Message, *, reasoning_open: bool) -> list[Segment]:
+        """Return what a model writes to give an answer; `reasoning_open` if the prompt opens the tag."""
+        return self._format.render_answer(answer, reasoning_open=reasoning_open)
 
     def ids(self, segments: Sequence[Segment]) -> list[int]:
         """Return the ids of a prompt; what was encoded lately is not encoded again."""
@@ -108,7 +108,11 @@ class Prompt:
         from jinja2 import TemplateError
 
         try:
-            options: dict[str, Any] = {"tokenize": False, "add_generation_prompt": True, **switches(told)}
+            options: dict[str, Any] = {
+                "tokenize": False,
+                "add_generation_prompt": True,
+                **thinking_variables(told),
+            }
             if told.tools:
                 options["tools"] = [tool.as_json() for tool in told.tools]
             text: Any = self._tokenizer.apply_chat_template(messages, **options)

@@ -1,4 +1,4 @@
-"""One answer of llama.cpp as a stream of deltas, whatever others ask of the same engine meanwhile."""
+"""One answer of llama.cpp as a stream of deltas; the engine may answer other requests at the same time."""
 
 from collections.abc import Callable, Generator, Iterator, Sequence
 from threading import Event
@@ -6,24 +6,24 @@ from typing import Any
 
 from qwen_chat.errors import ModelError
 from qwen_chat.message import Delta, FinishReason, Prefill, Usage
-from qwen_chat.model.llamacpp.run import Run
+from qwen_chat.model.llamacpp.engine_call import EngineCall
 from qwen_chat.model.llamacpp.server import Server
 from qwen_chat.model.llamacpp.shared_context import SharedContext
 from qwen_chat.model.queue import Ticket
 from qwen_chat.model.reasoning import ReasoningSplitter
 
-Pieces = Sequence[tuple[str, list[int]]]
+TextsWithIds = Sequence[tuple[str, list[int]]]
 """Texts as they came, each with the id of its last token."""
 
-_MOST_RUNS = 100
-"""For one answer: an engine that finds no room when all have is not asked for ever."""
+_MAX_CALLS = 100
+"""The most calls for one answer: the loop must end even if the engine never finds room."""
 
 
 class Completion:
     """A request and the stream of its answer; closing the stream ends the engine's work.
 
-    An answer that gives way to others goes on after them from its very tokens, which `exact_ids` tells; the
-    draws of its seed begin anew there.
+    An answer that was preempted continues after the others from its exact tokens, which `exact_ids` returns;
+    the random draws of its seed start again there.
     """
 
     def __init__(
@@ -31,80 +31,81 @@ class Completion:
         server: Server,
         request: dict[str, Any],
         context: SharedContext,
-        exact_ids: Callable[[Pieces], list[int]],
+        exact_ids: Callable[[TextsWithIds], list[int]],
     ) -> None:
         self._server, self._request = server, request
         self._context = context
         self._exact_ids = exact_ids
-        self.written: list[tuple[str, list[int]]] = []
-        self._spent = Usage(prompt_tokens=len(request["prompt"]))
-        """What the runs before the present one cost."""
+        self.texts: list[tuple[str, list[int]]] = []
+        """The text so far, with ids as in TextsWithIds."""
+        self._earlier_usage = Usage(prompt_tokens=len(request["prompt"]))
+        """The cost of the calls before the present one."""
 
     def stream(self, cancel: Event, splitter: ReasoningSplitter) -> Generator[Delta, None, None]:
-        """Yield the answer's deltas, reasoning parted off; and how many are answered before it goes on.
+        """Yield the answer's deltas, with the reasoning split off; while it waits, the requests before it.
 
         Raises: ContextLengthError, ModelError.
         """
-        with self._context.enter(self._spent.prompt_tokens) as place:
-            for _ in range(_MOST_RUNS):
-                for before in self._context.wait(place, cancel):
+        with self._context.enter(self._earlier_usage.prompt_tokens) as ticket:
+            for _ in range(_MAX_CALLS):
+                for before in self._context.wait(ticket, cancel):
                     yield Delta(waiting=before)
-                run = self._run(place)
-                yield from self._deltas(run, cancel, splitter)
+                call = self._next_call(ticket)
+                yield from self._deltas(call, cancel, splitter)
                 if cancel.is_set():
-                    yield from splitter.rest()
-                    yield Delta(finish_reason="interrupted", usage=self._with(run.cost()))
-                if cancel.is_set() or not run.gave_way:
+                    yield from splitter.flush_deltas()
+                    yield Delta(finish_reason="interrupted", usage=self._total_usage(call.usage()))
+                if cancel.is_set() or not call.preempted:
                     return
-                self._spent = self._with(run.cost())
+                self._earlier_usage = self._total_usage(call.usage())
         raise ModelError("llama.cpp found no room for this answer: try again, or with a larger --ctx-size")
 
-    def _run(self, place: Ticket) -> Run:
-        """Return the request for what is left to be written."""
-        before = len(self._request["prompt"]) + self._spent.completion_tokens
-        request = {**self._request, "prompt": [*self._request["prompt"], *self._exact_ids(self.written)]}
+    def _next_call(self, ticket: Ticket) -> EngineCall:
+        """Return the call for the rest of the answer."""
+        prompt_tokens = len(self._request["prompt"]) + self._earlier_usage.completion_tokens
+        request = {**self._request, "prompt": [*self._request["prompt"], *self._exact_ids(self.texts)]}
         if request["n_predict"] > 0:
-            request["n_predict"] -= self._spent.completion_tokens
+            request["n_predict"] -= self._earlier_usage.completion_tokens
 
-        def crowded(tokens: int) -> bool:
-            place.tokens = before + tokens
-            # After its last token nothing is left to go on with.
-            return tokens != request["n_predict"] and self._context.should_preempt(place)
+        def should_preempt(tokens: int) -> bool:
+            ticket.tokens = prompt_tokens + tokens
+            # After its last token there is nothing left to continue.
+            return tokens != request["n_predict"] and self._context.should_preempt(ticket)
 
-        return Run(self._server, request, crowded)
+        return EngineCall(self._server, request, should_preempt)
 
-    def _deltas(self, run: Run, cancel: Event, splitter: ReasoningSplitter) -> Iterator[Delta]:
-        for event in run.events(cancel):
+    def _deltas(self, call: EngineCall, cancel: Event, splitter: ReasoningSplitter) -> Iterator[Delta]:
+        for event in call.events(cancel):
             if (progress := event.get("prompt_progress")) is not None:
                 yield Delta(prefill=Prefill(progress["processed"], progress["total"]))
             choice = event["choices"][0]
             if text := choice["text"]:
-                self.written.append((text, event["__verbose"]["tokens"]))
-                yield from splitter.deltas(text)
+                self.texts.append((text, event["__verbose"]["tokens"]))
+                yield from splitter.feed_deltas(text)
             if choice["finish_reason"] is not None:
-                yield from splitter.rest()
-                usage = self._with(_usage(event["timings"]))
-                yield Delta(finish_reason=self._finish(choice["finish_reason"], usage), usage=usage)
+                yield from splitter.flush_deltas()
+                usage = self._total_usage(_read_usage(event["timings"]))
+                yield Delta(finish_reason=self._finish_reason(choice["finish_reason"], usage), usage=usage)
 
-    def _finish(self, reason: str, usage: Usage) -> FinishReason:
+    def _finish_reason(self, reason: str, usage: Usage) -> FinishReason:
         if reason != "length":
             return "stop"
         return "context" if usage.context_tokens >= self._context.size else "length"
 
-    def _with(self, run: Usage) -> Usage:
-        """Return the cost of the answer with a run's; what was read of the prompt, the first one tells."""
-        spent = self._spent
-        first = spent if spent.completion_tokens else run
+    def _total_usage(self, call: Usage) -> Usage:
+        """Return the cost of the answer including a call; the first call says what was read of the prompt."""
+        earlier = self._earlier_usage
+        first = earlier if earlier.completion_tokens else call
         return Usage(
             first.prompt_tokens,
             first.cached_tokens,
-            spent.completion_tokens + run.completion_tokens,
-            spent.prefill_seconds + run.prefill_seconds,
-            spent.decode_seconds + run.decode_seconds,
+            earlier.completion_tokens + call.completion_tokens,
+            earlier.prefill_seconds + call.prefill_seconds,
+            earlier.decode_seconds + call.decode_seconds,
         )
 
 
-def _usage(timings: dict[str, Any]) -> Usage:
+def _read_usage(timings: dict[str, Any]) -> Usage:
     return Usage(
         prompt_tokens=timings["cache_n"] + timings["prompt_n"],
         cached_tokens=timings["cache_n"],

@@ -1,4 +1,4 @@
-"""How a GGUF file is opened; known without the engine."""
+"""The options of a GGUF file; this module does not import the engine."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,15 +8,15 @@ from qwen_chat.model.catalog.survey import DEFAULT_CONTEXT
 from qwen_chat.model.formats.gguf import GgufInfo
 
 MIN_CONTEXT = 64
-"""With a single token of context, llama.cpp ends the process."""
+"""The smallest context: with a single token, llama.cpp ends the process."""
 
 
 @dataclass(frozen=True, slots=True)
 class LlamaCppOptions:
-    """How a GGUF file is opened.
+    """The options to open a GGUF file with.
 
-    `ctx_size` 0 is the model's full context, None a moderate one; `cache_ram` is in MiB; `ignore_end` writes
-    on past end tokens.
+    `ctx_size` 0 is the model's full context, None a moderate one; `cache_ram` is in MiB; `ignore_end`
+    continues after end tokens.
     """
 
     ctx_size: int | None = None
@@ -33,7 +33,7 @@ class LlamaCppOptions:
     def context(self, info: GgufInfo) -> int:
         """Return the tokens of context to open a file with.
 
-        Raises: ModelLoadError for less than is possible, or more than the model was made for.
+        Raises: ModelLoadError for a context that is too small, or larger than the model was trained for.
         """
         trained = info.context_length or DEFAULT_CONTEXT
         if self.ctx_size is None:
@@ -51,17 +51,17 @@ class LlamaCppOptions:
     def adapters(self) -> list[tuple[Path, float]]:
         """Return the files of the LoRA adapters, each with its scale.
 
-        Raises: ModelLoadError for one that is not there.
+        Raises: ModelLoadError for a file that does not exist.
         """
-        adapters = [_adapter(text) for text in self.lora]
+        adapters = [_parse_adapter(text) for text in self.lora]
         for text, (path, _) in zip(self.lora, adapters, strict=True):
             if not path.is_file():
                 raise ModelLoadError(f"--lora {text}: no such file")
         return adapters
 
 
-def _adapter(text: str) -> tuple[Path, float]:
-    """Read PATH or PATH:SCALE."""
+def _parse_adapter(text: str) -> tuple[Path, float]:
+    """Return the path and the scale of an adapter, written as PATH or PATH:SCALE."""
     path, colon, scale = text.rpartition(":")
     if not colon or Path(text).exists():
         return Path(text), 1.0

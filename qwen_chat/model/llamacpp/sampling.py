@@ -14,22 +14,22 @@ _PARAMETERS = {
     "presence_penalty": "presence_penalty",
     "frequency_penalty": "frequency_penalty",
 }
-"""Our names -> llama.cpp's, where both mean the same."""
+"""Our names and llama.cpp's for the same parameters."""
 
 
-def checkpoint_params(served: Mapping[str, Any]) -> SamplingParams:
-    """Return the sampling that llama.cpp took from the checkpoint, or its own defaults."""
-    values = {ours: round(served[theirs], 6) for ours, theirs in _PARAMETERS.items()}
+def checkpoint_params(server_params: Mapping[str, Any]) -> SamplingParams:
+    """Return the sampling parameters that llama.cpp read from the checkpoint, or its own defaults."""
+    values = {ours: round(server_params[theirs], 6) for ours, theirs in _PARAMETERS.items()}
     return SamplingParams.from_mapping(values)
 
 
-def request_of(params: SamplingParams, context_length: int) -> dict[str, Any]:
-    """Return what a request for an answer says of sampling."""
+def sampling_request(params: SamplingParams, context_length: int) -> dict[str, Any]:
+    """Return the part of a request that sets sampling."""
     request = {
         theirs: value for ours, theirs in _PARAMETERS.items() if (value := getattr(params, ours)) is not None
     }
     if params.repetition_penalty not in (None, 1.0):
-        # Like Qwen's own code, penalize repeating anything in the context, not the last 64 tokens alone.
+        # Like Qwen's own code, penalize repetition of the whole context, not of the last 64 tokens only.
         request["repeat_last_n"] = context_length
     request["n_predict"] = params.max_new_tokens or -1
     request["stop"] = list(params.stop or ())

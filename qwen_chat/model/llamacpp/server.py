@@ -1,4 +1,4 @@
-"""A GGUF file opened by llama.cpp's server, in this process."""
+"""Opens a GGUF file with llama.cpp's server in this process."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -6,12 +6,12 @@ from typing import Any, Protocol
 
 from qwen_chat.errors import ModelLoadError, as_load_error, model_errors
 from qwen_chat.model.formats.gguf import GgufInfo, part_paths
-from qwen_chat.model.llamacpp.http import Door
+from qwen_chat.model.llamacpp.http_client import Endpoint
 from qwen_chat.model.llamacpp.options import LlamaCppOptions
-from qwen_chat.model.llamacpp.template import openable
+from qwen_chat.model.llamacpp.template import patch_template
 
 _LARGE_BYTES = 1 << 29
-"""Files above this size are brought into memory before the engine opens them."""
+"""Files larger than this are read into memory before the engine opens them."""
 
 _MEND = (
     " Too little memory, or a model newer than this llama.cpp: try --ctx-size 2048, "
@@ -20,23 +20,23 @@ _MEND = (
 
 _CPU_BATCHES = ((1 << 29, 64), (1 << 31, 32))
 _SMALLEST_CPU_BATCH = 16
-"""Prompt tokens read at once, by the size of the file: nothing stops llama.cpp in between.
+"""Prompt tokens per batch, by the size of the file; llama.cpp cannot be stopped within a batch.
 
-On a CPU that takes a quarter to a half of a second; smaller batches would read a tenth slower or worse.
+On a CPU one batch takes a quarter to half a second; smaller batches would be a tenth slower, or worse.
 """
 
 
 class Server(Protocol):
-    """What is used of xllamacpp.Server."""
+    """The part of xllamacpp.Server that is used here."""
 
     listening_address: str
 
     def handle_completions(self, request: dict[str, Any], callback: Callable[[Any], bool], /) -> None:
-        """Answer a request, event by event, until the callback returns True; blocks."""
+        """Answer a request event by event until it ends or the callback returns True; blocks."""
 
 
-def open_server(path: Path, info: GgufInfo, options: LlamaCppOptions, door: Door) -> Server:
-    """Open a file, and return the server that answers from it and listens at the door.
+def open_server(path: Path, info: GgufInfo, options: LlamaCppOptions, endpoint: Endpoint) -> Server:
+    """Open a file, and return the server that answers from it and listens at the endpoint.
 
     Raises: ModelLoadError.
     """
@@ -44,9 +44,9 @@ def open_server(path: Path, info: GgufInfo, options: LlamaCppOptions, door: Door
         _read_ahead(path)
     try:
         with model_errors(lambda error: _load_error(path, info, error)):
-            return _server(path, info, options, door)
+            return _server(path, info, options, endpoint)
     except BaseException:
-        door.close()
+        endpoint.close()
         raise
 
 
@@ -55,14 +55,14 @@ def _load_error(path: Path, info: GgufInfo, error: BaseException) -> ModelLoadEr
 
 
 def _read_ahead(path: Path) -> None:
-    """Bring the files into memory: llama.cpp holds Python's lock while it waits for a disk, files do not."""
+    """Read the files into memory: llama.cpp holds Python's lock while it waits for a disk; this does not."""
     for part in part_paths(path):
         with part.open("rb", buffering=0) as file:
             while file.read(1 << 24):
                 pass
 
 
-def _server(path: Path, info: GgufInfo, options: LlamaCppOptions, door: Door) -> Server:
+def _server(path: Path, info: GgufInfo, options: LlamaCppOptions, endpoint: Endpoint) -> Server:
     import xllamacpp
 
     has_gpu = not options.cpu_only and any(
@@ -71,15 +71,15 @@ def _server(path: Path, info: GgufInfo, options: LlamaCppOptions, door: Door) ->
     )
     params = xllamacpp.CommonParams()
     params.model.path = str(path)
-    if (template := openable(info.chat_template)) is not None:
+    if (template := patch_template(info.chat_template)) is not None:
         params.chat_template = template
     params.n_ctx = options.context(info)
     params.n_parallel = options.parallel
-    # All answers share one context: each may have the whole of it while the others are short.
+    # All answers share one context: one may use all of it while the others are short.
     params.kv_unified = True
     params.cpuparams.n_threads = options.threads or -1
     params.n_gpu_layers = 0 if options.cpu_only else -1 if options.gpu_layers is None else options.gpu_layers
-    # Fitting to the memory of a GPU opens the model twice.
+    # To fit the layers to a GPU's memory, llama.cpp opens the model twice.
     params.fit_params = has_gpu and options.gpu_layers is None
     params.no_kv_offload = options.cpu_only
     params.n_batch = params.n_batch if has_gpu else max(_cpu_batch(info.file_bytes), options.parallel)
@@ -89,8 +89,8 @@ def _server(path: Path, info: GgufInfo, options: LlamaCppOptions, door: Door) ->
     params.warmup = False
     params.ui = False
     params.n_threads_http = 2
-    params.hostnames = [door.host]
-    params.api_keys = [door.key]
+    params.hostnames = [endpoint.host]
+    params.api_keys = [endpoint.key]
     params.verbosity = -1
     server: Server = xllamacpp.Server(params)
     return server

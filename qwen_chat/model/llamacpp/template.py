@@ -1,22 +1,22 @@
-"""Whether a model reasons first, left to its chat template where nobody chose: llama.cpp always chooses."""
+"""Leaves reasoning to the chat template where nobody chose; llama.cpp alone would always choose."""
 
 from typing import Any
 
 from qwen_chat.model.base import PromptOptions
-from qwen_chat.model.prompt import switches
+from qwen_chat.model.prompt import thinking_variables
 
 _UNCHOSEN = "qwen_chat_unchosen"
 _PROLOGUE = (
     f"{{%- if {_UNCHOSEN} is defined %}}{{%- set enable_thinking = {_UNCHOSEN}_by_anyone %}}{{%- endif %}}"
 )
-"""Gives the switch the value of a name that has none, so that it counts as undefined."""
+"""Sets the switch to the value of an undefined name, so that it counts as undefined."""
 
 
-def openable(template: str | None) -> str | None:
-    """Return a checkpoint's template as llama.cpp is to have it, or None where it may take it as it is."""
+def patch_template(template: str | None) -> str | None:
+    """Return the template to give llama.cpp, or None where it may use the checkpoint's own unchanged."""
     return _PROLOGUE + template if template and "enable_thinking" in template else None
 
 
-def told(options: PromptOptions) -> dict[str, Any]:
-    """Return what the template is told besides the messages."""
-    return switches(options) or {_UNCHOSEN: True}
+def template_variables(options: PromptOptions) -> dict[str, Any]:
+    """Return what the template is given besides messages and tools."""
+    return thinking_variables(options) or {_UNCHOSEN: True}

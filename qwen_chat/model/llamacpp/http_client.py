@@ -1,8 +1,8 @@
-"""llama.cpp's HTTP interface in this process, where it tokenizes and renders templates.
+"""A client of llama.cpp's HTTP interface in this process, which tokenizes and renders templates.
 
-It is on a Unix socket in a folder of our own: no other user can reach it, and it works on a machine whose
-network is down, loopback included. Where there are none, as on Windows, it is on a loopback port. Either
-way it asks for a random key.
+The server listens on a Unix socket in a private folder: no other user can reach it, and it works on a machine
+whose network is down, loopback included. Where there are no such sockets, as on Windows, it listens on a
+loopback port. Both require a random key.
 """
 
 import http.client
@@ -23,15 +23,15 @@ from qwen_chat.errors import ModelError
 _PREFIX, _SOCKET = "qwen-chat-engine-", "llama.sock"
 
 _TIMEOUT_SECONDS = 30.0
-"""A hostile chat template may loop for ever; the chat must not."""
+"""A hostile chat template may loop for ever; a request to it must not."""
 
 
-class Door:
-    """Where llama.cpp is to listen: `host` for its options, and the `key` to ask for."""
+class Endpoint:
+    """The address that llama.cpp listens at: `host` for its options, and the `key` that requests need."""
 
     def __init__(self) -> None:
         self.key = secrets.token_hex(32)
-        self._folder = _own_folder() if hasattr(socket, "AF_UNIX") else None
+        self._folder = _private_folder() if hasattr(socket, "AF_UNIX") else None
         self.host = str(Path(self._folder.name) / _SOCKET) if self._folder else "127.0.0.1"
 
     def close(self) -> None:
@@ -40,7 +40,7 @@ class Door:
             self._folder.cleanup()
 
 
-class LlamaHttp:
+class LlamaHttpClient:
     """A client of llama.cpp's server in this process.
 
     Raises: ModelError from every method, when the server refuses or does not answer.
@@ -53,26 +53,26 @@ class LlamaHttp:
         self._connection: http.client.HTTPConnection | None = None
 
     def props(self) -> dict[str, Any]:
-        """Return what the server tells of itself: template, context, default sampling."""
+        """Return the properties of the server: template, context, default sampling."""
         return self._call("GET", "/props")
 
     def tokenize(self, text: str, *, control: bool = False, start: bool = False) -> list[int]:
-        """Return the ids of `text`; `control` reads control tokens, `start` adds what begins a prompt."""
+        """Return the ids of `text`; `control` parses control tokens, `start` adds the start of a prompt."""
         body = {"content": text, "parse_special": control, "add_special": start}
         return list(self._call("POST", "/tokenize", body)["tokens"])
 
     def pieces(self, ids: list[int]) -> list[bytes]:
         """Return the bytes of each token."""
         answer = self._call("POST", "/tokenize", {"content": ids, "with_pieces": True})
-        return [_piece(token["piece"]) for token in answer["tokens"]]
+        return [_decode_piece(token["piece"]) for token in answer["tokens"]]
 
     def apply_template(
-        self, messages: list[dict[str, str]], switches: Mapping[str, bool], tools: list[dict[str, Any]]
+        self, messages: list[dict[str, str]], variables: Mapping[str, bool], tools: list[dict[str, Any]]
     ) -> str:
-        """Return the prompt that the checkpoint's own chat template makes."""
+        """Return the prompt that the checkpoint's own chat template renders."""
         request = {
             "messages": messages,
-            "chat_template_kwargs": switches,
+            "chat_template_kwargs": variables,
             **({"tools": tools} if tools else {}),
         }
         return str(self._call("POST", "/apply-template", request)["prompt"])
@@ -80,7 +80,7 @@ class LlamaHttp:
     def close(self) -> None:
         """Close the connection."""
         with self._lock:
-            self._drop()
+            self._disconnect()
 
     def _call(self, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
         data = None if body is None else json.dumps(body)
@@ -88,7 +88,7 @@ class LlamaHttp:
             try:
                 status, text = self._exchange(method, path, data)
             except (OSError, http.client.HTTPException) as error:
-                self._drop()
+                self._disconnect()
                 raise ModelError(f"llama.cpp does not answer {path}: {error}") from None
         answer: dict[str, Any] = json.loads(text) if text.startswith(b"{") else {}
         if status != http.client.OK:
@@ -104,20 +104,20 @@ class LlamaHttp:
                 response = self._connection.getresponse()
                 return response.status, response.read()
             except (ConnectionError, http.client.RemoteDisconnected):
-                # The server closes a connection that was idle; a fresh one is not an error.
-                self._drop()
+                # The server closes an idle connection: one new connection is tried.
+                self._disconnect()
                 if attempt == 2:
                     raise
         raise AssertionError("unreachable")
 
-    def _drop(self) -> None:
+    def _disconnect(self) -> None:
         if self._connection is not None:
             self._connection.close()
             self._connection = None
 
 
-def _own_folder() -> TemporaryDirectory[str]:
-    """Make a folder that nobody else can enter; those of killed processes are removed."""
+def _private_folder() -> TemporaryDirectory[str]:
+    """Make a folder that no other user can enter, and remove the folders of killed processes."""
     folder = TemporaryDirectory(prefix=_PREFIX)
     for path in Path(folder.name).parent.glob(f"{_PREFIX}*/{_SOCKET}"):
         with suppress(OSError), socket.socket(socket.AF_UNIX) as probe:
@@ -146,5 +146,5 @@ def _connect(address: str) -> http.client.HTTPConnection:
     return http.client.HTTPConnection(parts.netloc, timeout=_TIMEOUT_SECONDS)
 
 
-def _piece(piece: str | list[int]) -> bytes:
+def _decode_piece(piece: str | list[int]) -> bytes:
     return piece.encode() if isinstance(piece, str) else bytes(piece)

@@ -1,0 +1,83 @@
+"""llama.cpp's tokenizer over its HTTP interface, with what it tokenized lately kept in memory."""
+
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+
+from qwen_chat.message import Token
+from qwen_chat.model.chatml import Segment
+from qwen_chat.model.llamacpp.completion import TextsWithIds
+from qwen_chat.model.llamacpp.http_client import LlamaHttpClient
+
+_CACHED_SEGMENTS = 4096
+
+
+class LlamaTokenizer:
+    """Tokenizes prompt segments; `start_ids` are the tokens that every prompt of the checkpoint begins with.
+
+    Raises: ModelError from every method when the server does not answer.
+    """
+
+    def __init__(self, http: LlamaHttpClient) -> None:
+        self._http = http
+        self._ids = lru_cache(_CACHED_SEGMENTS)(self._tokenize)
+        self.is_control = lru_cache(_CACHED_SEGMENTS)(self._is_control)
+        self.start_ids = http.tokenize("", start=True)
+
+    def segment_ids(self, segments: Iterable[Segment]) -> list[int]:
+        """Return the ids of segments."""
+        return [id for segment in segments for id in self._ids(segment)]
+
+    def segment_tokens(self, segments: Iterable[Segment]) -> list[Token]:
+        """Return the tokens of segments with their bytes."""
+        return [
+            token
+            for segment in segments
+            for token in self.as_tokens(self._ids(segment), control=segment.control)
+        ]
+
+    def as_tokens(self, ids: list[int], *, control: bool = False) -> list[Token]:
+        """Return ids as tokens with their bytes."""
+        return [Token(id, piece, control) for id, piece in self._pieces(ids)]
+
+    def exact_ids(self, texts: TextsWithIds) -> list[int]:
+        """Return the ids of an answer.
+
+        For a character that is made of several tokens, the engine reports only the last one.
+        """
+        last = [ids[-1] if ids else 0 for _, ids in texts]
+        pieces = dict(self._pieces(last))
+        return [
+            id
+            for (text, ids), end in zip(texts, last, strict=True)
+            for id in (ids if pieces[end] == text.encode() else self._ids(Segment(text)))
+        ]
+
+    def split_control(self, text: str) -> list[Segment]:
+        """Split what a template wrote into control tokens and text."""
+        segments = [
+            Segment(piece.decode(errors="replace"), control=self.is_control(id))
+            for id, piece in self._pieces(self._http.tokenize(text, control=True))
+        ]
+        # Text is taken from the original: a token may hold half a character.
+        return _split_at(text, [segment for segment in segments if segment.control])
+
+    def _tokenize(self, segment: Segment) -> list[int]:
+        return self._http.tokenize(segment.text, control=segment.control)
+
+    def _is_control(self, id: int) -> bool:
+        """Return whether a token is more than its text: its name, tokenized as text, gives other tokens."""
+        ((_, piece),) = self._pieces([id])
+        plain = self._http.tokenize(piece.decode(errors="replace"))
+        return len(plain) > 1 and plain != [id]
+
+    def _pieces(self, ids: list[int]) -> Iterable[tuple[int, bytes]]:
+        return zip(ids, self._http.pieces(ids), strict=True) if ids else ()
+
+
+def _split_at(text: str, controls: Sequence[Segment]) -> list[Segment]:
+    """Return the control tokens of a text in their order, and the text between them."""
+    parts: list[Segment] = []
+    for control in controls:
+        before, _, text = text.partition(control.text)
+        parts += [Segment(before), control] if before else [control]
+    return [*parts, Segment(text)] if text else parts
