@@ -14,9 +14,16 @@ QwenChatError
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from qwen_chat import i18n
+
 
 class QwenChatError(Exception):
     """Root of the tree: front ends show its text as it is and go on, or exit with code 2."""
+
+    @property
+    def text(self) -> str:
+        """The message; an i18n.Text, with its code and arguments, where it was raised with one."""
+        return self.args[0] if self.args and isinstance(self.args[0], str) else str(self)
 
 
 class UsageError(QwenChatError):
@@ -47,7 +54,7 @@ class MissingExtraError(ModelLoadError):
     """An optional package is not installed."""
 
     def __init__(self, feature: str, extra: str) -> None:
-        super().__init__(f"{feature} needs an extra: pip install 'qwen-chat-apps[{extra}]'")
+        super().__init__(i18n.Text("extra.missing", feature=feature, extra=extra))
 
 
 class ContextLengthError(ModelError):
@@ -55,18 +62,14 @@ class ContextLengthError(ModelError):
 
     def __init__(self, prompt_tokens: int | None, context_length: int | None) -> None:
         if prompt_tokens is None or context_length is None:
-            super().__init__("the prompt does not fit the context of the model: shorten the message")
+            super().__init__(i18n.Text("model.prompt_does_not_fit"))
         else:
-            super().__init__(
-                f"the prompt has {prompt_tokens:,} tokens, the context holds {context_length:,}: "
-                "shorten the message, or start with a larger --ctx-size"
-            )
+            super().__init__(i18n.Text("model.prompt_too_long", prompt=prompt_tokens, context=context_length))
         self.prompt_tokens = prompt_tokens
         self.context_length = context_length
 
 
 _MAX_TEXT = 300
-_OUT_OF_MEMORY = "out of memory: begin a new chat, or start with a smaller --ctx-size or a smaller model"
 _SELF_EXPLAINING = (QwenChatError, OSError, RuntimeError, ImportError)
 """Exceptions whose text is a sentence; of others, such as a KeyError, the type must be named, too."""
 
@@ -74,19 +77,21 @@ _MEMORY_TEXTS = ("out of memory", "allocate memory", "failed to allocate", "unab
 
 
 def as_model_error(
-    error: BaseException, fault: str = "the model failed", *, mend: str = "", out_of_memory: str = ""
+    error: BaseException, fault: str = "", *, mend: str = "", out_of_memory: str = ""
 ) -> ModelError:
     """Return any exception of an engine as a ModelError of one line; a ModelError stays itself.
 
-    The line is `fault`, what the exception says, and `mend`; or `out_of_memory` if memory ran out. This is
-    the only place where exceptions of other libraries become ours.
+    The line is `fault`, or that the model failed, what the exception says, and `mend`; or `out_of_memory` if
+    memory ran out. This is the only place where exceptions of other libraries become ours.
     """
     if isinstance(error, ModelError):
         return error
     if is_out_of_memory(error):
-        return ModelError(out_of_memory or _OUT_OF_MEMORY)
-    text = _describe(error)
-    return ModelError(text if isinstance(error, QwenChatError) else f"{fault}: {text}{mend}")
+        return ModelError(out_of_memory or i18n.Text("model.out_of_memory"))
+    if isinstance(error, QwenChatError):
+        return ModelError(error.text)
+    text = f"{_describe(error)}{mend}"
+    return ModelError(f"{fault}: {text}" if fault else i18n.Text("model.failed", reason=text))
 
 
 def as_load_error(
@@ -96,7 +101,7 @@ def as_load_error(
     if isinstance(error, ModelLoadError):
         return error
     out_of_memory = out_of_memory or f"{fault}: out of memory; try a smaller --ctx-size, or a smaller model"
-    return ModelLoadError(str(as_model_error(error, fault, mend=mend, out_of_memory=out_of_memory)))
+    return ModelLoadError(as_model_error(error, fault, mend=mend, out_of_memory=out_of_memory).text)
 
 
 @contextmanager

@@ -5,6 +5,7 @@ import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
+from qwen_chat import i18n
 from qwen_chat.errors import UsageError
 from qwen_chat.message import Attachment, FinishReason, Message, Usage
 from qwen_chat.text import plural
@@ -171,7 +172,7 @@ class History:
             if node.message.role == "user":
                 self.head = node.id
                 return node
-        raise UsageError("nothing to answer again: ask something first")
+        raise UsageError(i18n.Text("answer.nothing_to_retry"))
 
     def edit(self, node_id: str, text: str, attachments: Iterable[Attachment] = ()) -> Node:
         """Add another version of a message, in a new branch, and move the head to it.

@@ -12,6 +12,7 @@ from places import ROOT
 PACKAGE = ROOT / "qwen_chat"
 
 LAYERS = (
+    ("i18n",),
     ("__init__", "errors", "message", "observer", "text"),
     ("sampling", "files"),
     ("history", "roles"),

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Literal
 
+from qwen_chat import i18n
 from qwen_chat.errors import UsageError
 from qwen_chat.message import Token
 from qwen_chat.session.session import ChatSession
@@ -109,8 +110,9 @@ def find(name: str) -> Command:
     if (entry := _BY_NAME.get(name.lower())) is not None:
         return entry
     close = get_close_matches(name.lower(), _BY_NAME, n=1, cutoff=0.5)
-    hint = f"did you mean /{close[0]}? " if close else ""
-    raise UsageError(f"unknown command /{name}: {hint}/help lists them, //{name} sends it as a message")
+    if not close:
+        raise UsageError(i18n.Text("command.unknown", name=name))
+    raise UsageError(i18n.Text("command.unknown_with_closest", name=name, closest=close[0]))
 
 
 def whole_number(text: str) -> int:

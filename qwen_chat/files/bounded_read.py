@@ -5,6 +5,7 @@ import os
 import stat
 from pathlib import Path
 
+from qwen_chat import i18n
 from qwen_chat.errors import UsageError
 
 MAX_TEXT_BYTES = 8 * 2**20
@@ -50,7 +51,7 @@ def read_bytes(path: Path, limit: int, mend: str, *, name: str = "") -> bytes:
         raise too_large(name or path, limit, mend) from None
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
-        raise UsageError(f"cannot read {name or path}: {reason}") from None
+        raise UsageError(i18n.Text("file.unreadable", name=name or str(path), reason=str(reason))) from None
 
 
 def read_text(path: Path) -> str:
@@ -58,7 +59,7 @@ def read_text(path: Path) -> str:
 
     Raises: UsageError for a file that is missing, not regular, too large for any context, or not UTF-8.
     """
-    return decode_text(read_bytes(path, MAX_TEXT_BYTES, _TEXT_MEND), str(path))
+    return decode_text(read_bytes(path, MAX_TEXT_BYTES, i18n.Text("file.mend_give_part")), str(path))
 
 
 def decode_text(data: bytes, name: str) -> str:
@@ -67,10 +68,10 @@ def decode_text(data: bytes, name: str) -> str:
     Raises: UsageError when it has more than MAX_TEXT_BYTES, is not UTF-8, or holds NUL bytes.
     """
     if len(data) > MAX_TEXT_BYTES:
-        raise too_large(name, MAX_TEXT_BYTES, _TEXT_MEND)
+        raise too_large(name, MAX_TEXT_BYTES, i18n.Text("file.mend_give_part"))
     text = decode_utf8(data, name)
     if "\0" in text:
-        raise UsageError(f"{name} is not text: it holds NUL bytes")
+        raise UsageError(i18n.Text("file.has_nul", name=name))
     return text
 
 
@@ -82,18 +83,13 @@ def decode_utf8(data: bytes, name: str) -> str:
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise UsageError(
-            f"{name} is not UTF-8 text (byte {error.start}): convert it, for example with iconv"
-        ) from None
+        raise UsageError(i18n.Text("file.not_utf8", name=name, byte=str(error.start))) from None
 
 
 def too_large(name: Path | str, limit: int, mend: str) -> UsageError:
     """Return the error for a file with more than `limit` bytes."""
-    return UsageError(f"{name} is larger than {_format_limit(limit)}: {mend}")
+    return UsageError(i18n.Text("file.too_large", name=str(name), limit=_format_limit(limit), mend=mend))
 
 
 def _format_limit(limit: int) -> str:
     return f"{limit // 2**20} MiB" if limit % 2**20 == 0 else f"{limit:,} bytes"
-
-
-_TEXT_MEND = "no context holds it, give a part of it"

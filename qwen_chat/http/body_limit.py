@@ -6,6 +6,9 @@ from starlette.datastructures import Headers
 from starlette.responses import JSONResponse
 from starlette.types import Message, Receive, Send
 
+from qwen_chat import i18n
+from qwen_chat.http.error_body import error_body
+
 _DRAINED = 2**28
 _DRAIN_SECONDS = 60.0
 """A browser reads why its request is refused only after it has sent the whole body."""
@@ -53,8 +56,8 @@ class LimitedBody:
             self._size += len(message.get("body", b""))
             more = message.get("more_body", False)
         if not self._answered:
-            fault = f"too large: at most {_format_size(self._limit)} can be sent at once"
-            await JSONResponse({"error": fault}, 413)({"type": "http"}, self._receive, self._send)
+            fault = i18n.Text("request.too_large", size=_format_size(self._limit))
+            await JSONResponse(error_body(fault), 413)({"type": "http"}, self._receive, self._send)
 
 
 def _format_size(size: int) -> str:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from qwen_chat import i18n
 from qwen_chat.errors import UsageError
 from qwen_chat.export import FORMATS, from_document
 from qwen_chat.files.bounded_read import read_bytes
@@ -69,11 +70,15 @@ def _found(name: str, data: bytes, moment: float) -> Found:
         except ValueError as error:
             found.faults.append(f"{_named(number, value, len(values))}{error}")
     if not found.chats:
-        more = f", and {len(found.faults) - 1} more like it" if len(found.faults) > 1 else ""
-        raise UsageError(
-            f"no chat in {name}: {found.faults[0] if found.faults else 'the list is empty'}{more}"
-        )
+        raise UsageError(_no_chat(name, found.faults))
     return found
+
+
+def _no_chat(name: str, faults: list[str]) -> i18n.Text:
+    reason = faults[0] if faults else i18n.Text("import.empty_list")
+    if len(faults) < 2:
+        return i18n.Text("import.no_chat", name=name, reason=reason)
+    return i18n.Text("import.no_chat_and_more", name=name, reason=reason, more=len(faults) - 1)
 
 
 def imported_lines(added: list[History], read: int, opens: str) -> list[str]:

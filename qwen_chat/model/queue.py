@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from threading import Condition, Event
 
+from qwen_chat import i18n
 from qwen_chat.errors import ModelError
 
 _POLL_SECONDS = 0.05
@@ -39,9 +40,7 @@ class AdmissionQueue(ABC):
         with self._changed:
             waiting = sum(self._requests_before(other) > 0 for other in self._tickets)
             if waiting >= self._max_waiting:
-                raise ModelError(
-                    f"the model is busy and {self._max_waiting} wait already: try again in a while"
-                )
+                raise ModelError(i18n.Text("model.busy", longest=self._max_waiting))
             self._tickets.append(ticket)
         try:
             yield ticket

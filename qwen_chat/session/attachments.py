@@ -6,12 +6,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
+from qwen_chat import i18n
 from qwen_chat.errors import RefusedError, UsageError
 from qwen_chat.files.bounded_read import decode_text, read_text
 from qwen_chat.files.fenced import fence_file, full_text
 from qwen_chat.message import Attachment, Message
 from qwen_chat.model.base import ChatModel, supports_tokens
-from qwen_chat.text import plural
 
 BEFORE_MENTION = r"(?<![A-Za-z0-9_@./+-])"
 """Keeps the @ of an e-mail address from beginning a mention."""
@@ -28,7 +28,7 @@ def attach_bytes(name: str, data: bytes) -> Attachment:
     try:
         return _attach_text(name, decode_text(data, name))
     except UsageError as error:
-        raise RefusedError(str(error)) from None
+        raise RefusedError(error.text) from None
 
 
 def attach_path(name: str) -> Attachment:
@@ -38,16 +38,16 @@ def attach_path(name: str) -> Attachment:
     """
     path = Path(name).expanduser()
     if path.is_dir():
-        raise RefusedError(f"{name} is a folder: name a file in it")
+        raise RefusedError(i18n.Text("file.is_folder", name=name))
     try:
         return _attach_text(name, read_text(path))
     except UsageError as error:
-        raise RefusedError(str(error)) from None
+        raise RefusedError(error.text) from None
 
 
 def _attach_text(name: str, text: str) -> Attachment:
     if not text.strip():
-        raise RefusedError(f"{name} is empty")
+        raise RefusedError(i18n.Text("file.empty", name=name))
     return Attachment(" ".join(name.split()), text.replace("\r\n", "\n"))
 
 
@@ -107,7 +107,7 @@ def describe_sizes(files: Iterable[Attachment], model: ChatModel) -> list[str]:
 
     Waits for a model that is loading.
     """
-    return [f"{file.name}: {plural(file.lines, 'line')}{_format_tokens(file, model)}" for file in files]
+    return [_describe_size(file, model) for file in files]
 
 
 def check_size(message: Message, system: Message | None, model: ChatModel) -> None:
@@ -121,14 +121,11 @@ def check_size(message: Message, system: Message | None, model: ChatModel) -> No
     tokens, limit = model.count(messages), model.context_length
     if limit is not None and tokens >= limit:
         names = ", ".join(file.name for file in message.attachments)
-        raise RefusedError(
-            f"{names}: the message would have {tokens:,} tokens, the context holds {limit:,}: "
-            "give a part of it, or start with a larger --ctx-size"
-        )
+        raise RefusedError(i18n.Text("file.exceeds_context", names=names, tokens=tokens, context=limit))
 
 
-def _format_tokens(file: Attachment, model: ChatModel) -> str:
+def _describe_size(file: Attachment, model: ChatModel) -> i18n.Text:
     if not supports_tokens(model):
-        return ""
+        return i18n.Text("file.lines", name=file.name, count=file.lines)
     alone, empty = (model.count([Message("user", text)]) for text in (fence_file(file), ""))
-    return f", {alone - empty:,} tokens"
+    return i18n.Text("file.lines_and_tokens", name=file.name, count=file.lines, tokens=alone - empty)

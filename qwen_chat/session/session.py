@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from qwen_chat import i18n
 from qwen_chat.errors import UsageError
 from qwen_chat.files.fenced import full_text, join_files
 from qwen_chat.history import Answer, History, Node, title_from
@@ -113,7 +114,7 @@ class ChatSession(TurnRunner):
         with self.idle():
             node = self.history.last_answer()
             if node.answer and node.answer.finish_reason == "stop":
-                raise UsageError("the last answer is complete: only one that was cut off can be gone on with")
+                raise UsageError(i18n.Text("answer.complete"))
             return self._continue_answer(node)
 
     def take_alternative(self, chosen: Alternative, *, ends: bool) -> Turn | None:
@@ -244,8 +245,8 @@ class ChatSession(TurnRunner):
 
 def _check_text(text: str, *, may_be_empty: bool = False) -> None:
     if not text.strip() and not may_be_empty:
-        raise UsageError("the message is empty")
+        raise UsageError(i18n.Text("message.empty"))
     try:
         text.encode()
     except UnicodeEncodeError:
-        raise UsageError("the text is not valid Unicode: it holds half of a surrogate pair") from None
+        raise UsageError(i18n.Text("message.not_unicode")) from None

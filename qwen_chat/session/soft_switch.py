@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 
+from qwen_chat import i18n
 from qwen_chat.files.fenced import full_text
 from qwen_chat.history import Node
 from qwen_chat.message import Think
@@ -22,6 +23,7 @@ def soft_switch_notice(path: Sequence[Node], think: Think) -> list[str]:
     if wanted is None:
         return []
     if think == "off":
-        return ["/think and /no_think in a message have no effect while /think off is set"]
-    said = "/no_think" if wanted == "off" else "/think"
-    return [f"reasoning is {wanted} from here on: your message says {said}"]
+        return [i18n.Text("notice.soft_switch_ignored")]
+    if wanted == "off":
+        return [i18n.Text("notice.soft_switch_off")]
+    return [i18n.Text("notice.soft_switch_on")]

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from threading import Event
 
+from qwen_chat import i18n
 from qwen_chat.errors import ContextLengthError
 from qwen_chat.files.fenced import full_text
 from qwen_chat.history import Node
@@ -14,7 +15,6 @@ from qwen_chat.roles import Role
 from qwen_chat.sampling import SamplingParams
 from qwen_chat.session.context_window import ContextWindow
 from qwen_chat.session.soft_switch import soft_switch_notice
-from qwen_chat.text import plural
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,4 +93,4 @@ def _notices(request: TurnRequest, model: ChatModel, left_out: int) -> tuple[str
 
 def left_out_notice(turns: int) -> str:
     """Return what a person is told when the model stops reading the oldest turns."""
-    return f"the context is full: the model no longer reads the oldest {plural(turns, 'turn')}"
+    return i18n.Text("notice.context_full", count=turns)

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from threading import RLock
 
+from qwen_chat import i18n
 from qwen_chat.errors import ContextLengthError, SessionBusyError
 from qwen_chat.history import Answer, History, Node
 from qwen_chat.message import Message, Think
@@ -85,7 +86,7 @@ class TurnRunner:
         """
         with self.changing():
             if self.running is not None:
-                raise SessionBusyError("an answer is still being written: wait for it, or stop it")
+                raise SessionBusyError(i18n.Text("session.busy"))
             yield
 
     @contextmanager
@@ -151,10 +152,10 @@ class TurnRunner:
                 self._take_back_question(turn, node)
             self._journal.keep(self.history, node)
             if (fault := self._journal.fault) is not None:
-                turn.notices.append(f"not saved yet, will try again: {fault}")
+                turn.notices.append(i18n.Text("notice.not_saved_yet", reason=fault.text))
 
     def _take_back_question(self, turn: Turn, answer: Node) -> None:
         # A question that never fits the context would make every later one fail, too.
         question = self.history[answer.parent or ""]
         self.history.move(question.parent)
-        turn.notices.append("the message is kept, but not in the chat: shorten it and send it again")
+        turn.notices.append(i18n.Text("notice.message_kept"))

@@ -5,6 +5,7 @@ from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from threading import RLock
 
+from qwen_chat import i18n
 from qwen_chat.errors import UsageError
 from qwen_chat.history import History
 from qwen_chat.model.base import ChatModel
@@ -85,7 +86,7 @@ class Person:
             with suppress(UsageError):
                 history = self.store.load(id)
         if history is None or history.id != id:
-            raise UsageError("this conversation is gone: it was not saved, or was deleted")
+            raise UsageError(i18n.Text("conversation.gone"))
         return history
 
     def delete(self, id: str) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from threading import RLock
 
+from qwen_chat import i18n
 from qwen_chat.errors import StoreError, UsageError
 from qwen_chat.files.paths import private_file
 from qwen_chat.storage.schema import MIGRATIONS, add_functions
@@ -111,21 +112,24 @@ class Database:
         try:
             yield
         except (sqlite3.Error, UnicodeDecodeError) as error:
-            raise StoreError(f"cannot use {self.path}: {_explain(error)}") from None
+            raise StoreError(_fault(self.path, error)) from None
         except UnicodeEncodeError:
             raise UsageError("the text is not valid Unicode") from None
 
 
-def _explain(error: sqlite3.Error | UnicodeDecodeError) -> str:
+def _fault(path: Path, error: sqlite3.Error | UnicodeDecodeError) -> i18n.Text:
     # SQLite quotes a damaged schema, which may be any bytes.
-    text = "malformed" if isinstance(error, UnicodeDecodeError) else " ".join(str(error).split())
+    reason = "malformed" if isinstance(error, UnicodeDecodeError) else " ".join(str(error).split())
+    return i18n.Text("store.unusable", path=str(path), reason=reason, mend=_mend(reason))
+
+
+def _mend(reason: str) -> i18n.Text:
     mends = {
-        "locked": "another program holds it; close that one",
-        "full": "make room on the disk",
-        "not a database": "it is damaged; move it away, a new one will be made",
-        "malformed": "it is damaged; move it away, a new one will be made",
-        "readonly": "make it writable, or start with --no-history",
-        "unable to open": "make its folder writable, or start with --no-history",
+        "locked": i18n.Text("store.mend_locked"),
+        "full": i18n.Text("store.mend_full"),
+        "not a database": i18n.Text("store.mend_damaged"),
+        "malformed": i18n.Text("store.mend_damaged"),
+        "readonly": i18n.Text("store.mend_read_only"),
+        "unable to open": i18n.Text("store.mend_cannot_open"),
     }
-    mend = next((mend for sign, mend in mends.items() if sign in text), "or start with --no-history")
-    return f"{text}: {mend}"
+    return next((mend for sign, mend in mends.items() if sign in reason), i18n.Text("store.mend_other"))

@@ -1,5 +1,6 @@
 """What a person does to a conversation on the page, by the ids of messages that the page knows."""
 
+from qwen_chat import i18n
 from qwen_chat.errors import UsageError
 from qwen_chat.files.fenced import split_files
 from qwen_chat.history import History
@@ -12,7 +13,7 @@ def retry(session: ChatSession, message: str) -> None:
     place = _place(history, message)
     question = next((node for node in history.path()[:place][::-1] if node.message.role == "user"), None)
     if question is None:
-        raise UsageError("nothing to answer again: ask something first")
+        raise UsageError(i18n.Text("answer.nothing_to_retry"))
     session.regenerate(question.id)
 
 
@@ -34,7 +35,7 @@ def show(session: ChatSession, message: str) -> None:
     """Bring the branch into view that a message stands in, to its newest end."""
     history = session.history
     if message not in history:
-        raise UsageError("this message is gone: reload the page")
+        raise UsageError(i18n.Text("message.gone"))
     while children := history.children(message):
         message = children[-1].id
     session.switch(message)
@@ -45,4 +46,4 @@ def _place(history: History, message: str) -> int:
     for number, node in enumerate(history.path(), 1):
         if node.id == message:
             return number
-    raise UsageError("this message is in another branch now: the page shows the new one")
+    raise UsageError(i18n.Text("message.in_another_branch"))

@@ -13,6 +13,7 @@ from fastapi.responses import JSONResponse
 from fastapi.staticfiles import StaticFiles
 from starlette.middleware import Middleware
 
+from qwen_chat import i18n
 from qwen_chat.http.hosts import Hosts
 from qwen_chat.session.users import People
 from qwen_chat.web.login import Login, Open
@@ -37,6 +38,7 @@ def build_app(people: People, hosts: Hosts, door: Login | Open, opened: Event, r
     Routes(people, _person).join(app)
     door.join(app)
     app.add_exception_handler(Exception, _failed)
+    app.add_api_route("/page/catalog/{language}.json", _catalog, methods=["GET"])
     app.mount("/page", StaticFiles(directory=_STATIC))
     _mount_gradio(app, build_page(people), opened)
     return Walls(app, hosts, door, root_path)
@@ -63,6 +65,11 @@ def _mount_gradio(app: FastAPI, page: gradio.Blocks, opened: Event) -> None:
         show_error=False,
         max_file_size=MAX_BYTES,
     )
+
+
+def _catalog(language: i18n.Language) -> dict[str, i18n.Form]:
+    """Return the texts of the page in a language."""
+    return i18n.texts(language)
 
 
 def _person(request: Request) -> str:

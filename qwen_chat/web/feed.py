@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 
+from qwen_chat import i18n
 from qwen_chat.errors import StoreError
 from qwen_chat.history import History, Node
 from qwen_chat.session.session import ChatSession
@@ -104,8 +105,8 @@ class Feed:
             return
         self._told = turn
         self._last.pop("live", None)
-        if notices := [*turn.notices, *([str(turn.error)] if turn.error else [])]:
-            frame["notices"] = notices
+        if notices := [*turn.notices, *([turn.error.text] if turn.error else [])]:
+            frame["notices"] = [i18n.as_json(notice) for notice in notices]
 
 
 def _fingerprint(session: ChatSession) -> str:

@@ -20,6 +20,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from starlette.datastructures import Headers
 from starlette.requests import cookie_parser
 
+from qwen_chat import i18n
 from qwen_chat.http.accounts import Accounts
 from qwen_chat.http.throttle import Throttle
 from qwen_chat.observer import Observable
@@ -31,25 +32,6 @@ _HASHED_AT_ONCE = 2
 _OPEN = ("/login", "/page/styles/login.css", "/health")
 _AFTER = "chat"
 _LONGEST_ID = 64
-
-_ENGLISH = {
-    "language": "en",
-    "title": "Log in",
-    "name": "Name",
-    "password": "Password",
-    "enter": "Log in",
-    "wrong": "That name and password do not belong together.",
-    "wait": "Too many tries: wait $seconds seconds.",
-}
-_CHINESE = {
-    "language": "zh",
-    "title": "登录",
-    "name": "用户名",
-    "password": "密码",
-    "enter": "登录",
-    "wrong": "用户名或密码不正确。",
-    "wait": "尝试次数过多：请等待 $seconds 秒。",
-}
 
 
 @dataclass(slots=True)
@@ -186,13 +168,14 @@ class Login:
     def _shown(
         self, request: Request, form: dict[str, str], status: int = 200, wait: float = 0.0
     ) -> Response:
-        words = _CHINESE if _reads_chinese(request) else _ENGLISH
+        language: i18n.Language = "zh" if _reads_chinese(request) else "en"
         seconds = math.ceil(wait)
-        fault = {401: words["wrong"], 429: Template(words["wait"]).substitute(seconds=seconds)}.get(status)
+        faults = {401: i18n.Text("login.wrong"), 429: i18n.Text("login.wait", count=seconds)}
+        fault = i18n.translate(faults.get(status, ""), language)
         typed = form.get("name", "")
         focus = ("focus_password", "focus_name") if typed else ("focus_name", "focus_password")
         page = self._page.substitute(
-            words,
+            _texts(language),
             fault=f'<p role="alert">{fault}</p>' if fault else "",
             after=escape(form.get("after", "")),
             typed=escape(typed),
@@ -200,6 +183,16 @@ class Login:
         )
         headers = {"Retry-After": str(seconds)} if wait else {}
         return HTMLResponse(page, status, headers)
+
+
+def _texts(language: i18n.Language) -> dict[str, str]:
+    texts = {
+        "title": i18n.Text("login.title"),
+        "name": i18n.Text("login.name"),
+        "password": i18n.Text("login.password"),
+        "enter": i18n.Text("login.enter"),
+    }
+    return {"language": language, **{name: i18n.translate(text, language) for name, text in texts.items()}}
 
 
 def _join(app: FastAPI, *, asks: bool) -> None:

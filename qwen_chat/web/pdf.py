@@ -7,6 +7,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from threading import BoundedSemaphore
 
+from qwen_chat import i18n
 from qwen_chat.errors import MissingExtraError, RefusedError
 from qwen_chat.files.bounded_read import MAX_TEXT_BYTES
 from qwen_chat.web import pdf_reader
@@ -16,15 +17,6 @@ MAX_BYTES = 10 * 1024 * 1024
 _SECONDS = 60.0
 _AT_ONCE = 2
 _TURNS = BoundedSemaphore(_AT_ONCE)
-_FAULTS = {
-    "locked": "is locked with a password: save it without one",
-    "pages": f"has {{count:,}} pages, at most {pdf_reader.MAX_PAGES:,} are read: split it",
-    "no pages": "has no pages, or is damaged: save it again",
-    "scanned": "holds no text, its pages are pictures: run text recognition (OCR) over it first",
-    "long": f"has more than {MAX_TEXT_BYTES // 2**20} MiB of text: split it",
-    "swollen": "unpacks to far more than its size: save it again from the program it came from",
-    "damaged": "is damaged, or not a whole PDF: save it again",
-}
 
 
 def text(name: str, data: bytes) -> str:
@@ -33,21 +25,34 @@ def text(name: str, data: bytes) -> str:
     Raises: RefusedError in one line, naming the file, the reason and the mend.
     """
     if len(data) > MAX_BYTES:
-        raise RefusedError(f"{name} is larger than {MAX_BYTES // 2**20} MiB: split it, or save it smaller")
+        raise RefusedError(i18n.Text("pdf.too_large", name=name, size=MAX_BYTES // 2**20))
     if find_spec("pypdf") is None:
-        raise RefusedError(f"{name}: {MissingExtraError('Reading PDF', 'web')}")
+        missing = MissingExtraError(i18n.Text("extra.reading_pdf"), "web")
+        raise RefusedError(i18n.Text("pdf.reader_missing", name=name, reason=missing.text))
     if not _TURNS.acquire(timeout=_SECONDS):
-        raise RefusedError(f"{name} has to wait for other PDFs that are being read: try again soon")
+        raise RefusedError(i18n.Text("pdf.reader_busy", name=name))
     try:
         found = _read(data)
     except subprocess.TimeoutExpired:
-        raise RefusedError(f"{name} takes longer than {_SECONDS:.0f} s to read: split it") from None
+        raise RefusedError(i18n.Text("pdf.too_slow", name=name, seconds=int(_SECONDS))) from None
     finally:
         _TURNS.release()
     if "text" in found:
         return str(found["text"])
-    fault = _FAULTS.get(str(found.get("fault")), _FAULTS["damaged"])
-    raise RefusedError(f"{name} {fault.format(count=found.get('count', 0))}")
+    raise RefusedError(_fault(name, found))
+
+
+def _fault(name: str, found: pdf_reader.Found) -> i18n.Text:
+    pages = int(found.get("count", 0))
+    faults = {
+        "locked": i18n.Text("pdf.locked", name=name),
+        "pages": i18n.Text("pdf.too_many_pages", name=name, pages=pages, most=pdf_reader.MAX_PAGES),
+        "no pages": i18n.Text("pdf.no_pages", name=name),
+        "scanned": i18n.Text("pdf.scanned", name=name),
+        "long": i18n.Text("pdf.too_much_text", name=name, size=MAX_TEXT_BYTES // 2**20),
+        "swollen": i18n.Text("pdf.swollen", name=name),
+    }
+    return faults.get(str(found.get("fault")), i18n.Text("pdf.damaged", name=name))
 
 
 def _read(data: bytes) -> pdf_reader.Found:

@@ -28,6 +28,9 @@ _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 Found = dict[str, str | int]
 
+FAULTS = ("locked", "pages", "no pages", "scanned", "long", "swollen", "damaged")
+"""Why the text of a PDF cannot be read."""
+
 
 def read(data: bytes, longest: int) -> Found:
     """Return {"text": ...}, or {"fault": ...} with a word for what is the matter; `longest` is in bytes."""

@@ -13,10 +13,12 @@ from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, PlainTextResponse, StreamingResponse
 
+from qwen_chat import i18n
 from qwen_chat.errors import QwenChatError, SessionBusyError, StoreError, UsageError
 from qwen_chat.export import WRITERS
 from qwen_chat.export.output_file import file_name
 from qwen_chat.files.fenced import full_text
+from qwen_chat.http.error_body import error_body
 from qwen_chat.importers import parse_chats
 from qwen_chat.message import Message
 from qwen_chat.model.base import ChatModel
@@ -109,7 +111,7 @@ class Routes:
         """Add the conversations of a file to the saved ones; what is there already is left alone."""
         store = self._person(request).store
         if store is None:
-            raise UsageError("nothing is saved here: start without --no-history")
+            raise UsageError(i18n.Text("conversation.nothing_saved"))
         found = await to_thread.run_sync(parse_chats, name, await request.body())
         added = await to_thread.run_sync(store.add_all, found.chats)
         self._person(request).changes.notify()
@@ -146,7 +148,7 @@ class Routes:
         """Return a message byte by byte as it was typed or written."""
         history = self._session(request, id).history
         if message not in history:
-            raise UsageError("this message is gone: reload the page")
+            raise UsageError(i18n.Text("message.gone"))
         return PlainTextResponse(full_text(history[message].message))
 
     def export(self, request: Request, id: str, kind: str = "md") -> Response:
@@ -212,7 +214,7 @@ class Routes:
         """Keep a conversation at the top of the list, or no longer."""
         store = self._person(request).store
         if store is None:
-            raise UsageError("nothing is saved here: start without --no-history")
+            raise UsageError(i18n.Text("conversation.nothing_saved"))
         store.pin(self._session(request, id).history.id, body.pinned)
         self._person(request).changes.notify()
 
@@ -231,7 +233,8 @@ class Routes:
 
 def _read(name: str, data: bytes, model: ChatModel) -> dict[str, Any]:
     found = files.read(name, data)
-    return {"name": found.name, "text": found.text, "size": describe_sizes([found], model)[0]}
+    size = describe_sizes([found], model)[0]
+    return {"name": found.name, "text": found.text, "size": i18n.as_json(size)}
 
 
 def _found(chat: finding.Found) -> dict[str, Any]:
@@ -248,7 +251,8 @@ def _found(chat: finding.Found) -> dict[str, Any]:
 
 async def _told(request: Request, error: Exception) -> JSONResponse:  # noqa: ARG001 - FastAPI gives both
     status = 409 if isinstance(error, SessionBusyError) else 503 if isinstance(error, StoreError) else 400
-    return JSONResponse({"error": str(error)}, status)
+    text = error.text if isinstance(error, QwenChatError) else str(error)
+    return JSONResponse(error_body(text), status)
 
 
 async def _refused(request: Request, error: Exception) -> JSONResponse:  # noqa: ARG001
@@ -257,6 +261,6 @@ async def _refused(request: Request, error: Exception) -> JSONResponse:  # noqa:
     first: dict[str, Any] = error.errors()[0] if isinstance(error, RequestValidationError) else unknown
     if first["type"] == "string_too_long":
         most = first["ctx"]["max_length"]
-        return JSONResponse({"error": f"too long: at most {most:,} characters can be sent at once"}, 413)
+        return JSONResponse(error_body(i18n.Text("message.too_long", longest=most)), 413)
     place = ".".join(str(part) for part in first["loc"][1:] if not isinstance(part, int))
-    return JSONResponse({"error": f"the request cannot be understood: {place[:100]}: {first['type']}"}, 400)
+    return JSONResponse(error_body(f"the request cannot be understood: {place[:100]}: {first['type']}"), 400)

@@ -2,6 +2,7 @@
 
 from pathlib import PurePath
 
+from qwen_chat import i18n
 from qwen_chat.errors import RefusedError
 from qwen_chat.files.bounded_read import MAX_TEXT_BYTES
 from qwen_chat.message import Attachment
@@ -14,15 +15,7 @@ MAX_BYTES = max(pdf.MAX_BYTES, MAX_TEXT_BYTES)
 """Of any file that may be sent here."""
 
 _NAME_LENGTH = 200
-_OTHERS = {
-    b"PK\x03\x04": "an archive or an Office document: save it as text or PDF",
-    b"\xd0\xcf\x11\xe0": "an old Office document: save it as text or PDF",
-    b"\x89PNG": "a picture: only its text could be read, and it has none",
-    b"\xff\xd8\xff": "a picture: only its text could be read, and it has none",
-    b"GIF8": "a picture: only its text could be read, and it has none",
-    b"\x1f\x8b": "compressed: unpack it first",
-    b"\x7fELF": "a program, not text",
-}
+_PICTURES = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8")
 _UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 
 
@@ -34,8 +27,7 @@ def read(name: str, data: bytes) -> Attachment:
     found = _read(_shown(name), data)
     if len(found.text) > MAX_MESSAGE:
         raise RefusedError(
-            f"{found.name} has {len(found.text):,} characters, a message holds {MAX_MESSAGE:,}: "
-            "give a part of it"
+            i18n.Text("file.too_many_characters", name=found.name, count=len(found.text), longest=MAX_MESSAGE)
         )
     return found
 
@@ -43,14 +35,25 @@ def read(name: str, data: bytes) -> Attachment:
 def _read(name: str, data: bytes) -> Attachment:
     if _is_pdf(name, data):
         return Attachment(name, pdf.text(name, data))
-    kind = next((kind for start, kind in _OTHERS.items() if data.startswith(start)), None)
-    if kind is not None:
-        raise RefusedError(f"{name} is {kind}")
-    if PurePath(name).suffix.lower() == ".pdf" and data:
-        raise RefusedError(f"{name} is no PDF, or a damaged one: save it again")
-    if data.startswith(_UTF_16):
-        raise RefusedError(f"{name} is text in UTF-16: save it as UTF-8")
+    fault = _binary_fault(name, data)
+    if fault is not None:
+        raise RefusedError(fault)
     return attach_bytes(name, data)
+
+
+def _binary_fault(name: str, data: bytes) -> i18n.Text | None:
+    """Return why a file that is no text is refused, by how it begins."""
+    faults = {
+        b"PK\x03\x04": i18n.Text("file.archive", name=name),
+        b"\xd0\xcf\x11\xe0": i18n.Text("file.old_office", name=name),
+        **dict.fromkeys(_PICTURES, i18n.Text("file.picture", name=name)),
+        b"\x1f\x8b": i18n.Text("file.compressed", name=name),
+        b"\x7fELF": i18n.Text("file.program", name=name),
+        **dict.fromkeys(_UTF_16, i18n.Text("file.utf16", name=name)),
+    }
+    if PurePath(name).suffix.lower() == ".pdf" and data:
+        faults[b""] = i18n.Text("pdf.not_pdf", name=name)
+    return next((fault for start, fault in faults.items() if data.startswith(start)), None)
 
 
 def _is_pdf(name: str, data: bytes) -> bool:

@@ -5,6 +5,7 @@ from functools import lru_cache
 from html import escape
 from typing import Any
 
+from qwen_chat import i18n
 from qwen_chat.history import History, Node
 from qwen_chat.message import Attachment
 from qwen_chat.model.state import Failed, Ready
@@ -103,9 +104,9 @@ def ready(session: ChatSession) -> bool:
 
 def _model_view(session: ChatSession) -> JSON:
     model = session.model
-    fault = model.state.error if isinstance(model.state, Failed) else ""
+    fault = i18n.as_json(model.state.error.text) if isinstance(model.state, Failed) else None
     notice = model.notice if ready(session) else ""
-    return {"name": model.name, "ready": ready(session), "fault": str(fault), "notice": notice}
+    return {"name": model.name, "ready": ready(session), "fault": fault, "notice": notice}
 
 
 def _loaded_view(session: ChatSession) -> JSON:

@@ -8,6 +8,7 @@ from threading import Event
 import pytest
 from scripted import ScriptedModel
 
+from qwen_chat import i18n
 from qwen_chat.errors import ModelError
 from qwen_chat.roles import load_role
 from qwen_chat.session.session import ChatSession
@@ -108,10 +109,10 @@ def test_what_went_wrong_is_said_once(store: Store) -> None:
     feed = Feed(session)
     turn = session.send("hello")
     turn.wait()
-    assert feed.next()["notices"] == ["the engine is gone"]
+    assert feed.next()["notices"] == [i18n.as_json("the engine is gone")]
     assert "notices" not in feed.next()
     # Who comes later is told, too; who comes when all is well, is not.
-    assert Feed(session).next()["notices"] == ["the engine is gone"]
+    assert Feed(session).next()["notices"] == [i18n.as_json("the engine is gone")]
     session.model = ScriptedModel("well")
     session.regenerate().wait()
     assert "notices" not in Feed(session).next()

@@ -225,7 +225,7 @@ def test_any_damage_to_a_pdf_is_text_or_a_known_fault(seed: bytes, drawing: st.D
             case "add":
                 data[at:at] = drawing.draw(st.binary(max_size=20))
     found = pdf_reader.read(bytes(data), 10_000)
-    assert isinstance(found.get("text"), str) or found.get("fault") in pdf._FAULTS
+    assert isinstance(found.get("text"), str) or found.get("fault") in pdf_reader.FAULTS
 
 
 def test_damaged_pdfs_through_the_whole_way() -> None:

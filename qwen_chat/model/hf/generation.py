@@ -7,6 +7,7 @@ from threading import Event
 
 from tokenizers import Tokenizer
 
+from qwen_chat import i18n
 from qwen_chat.errors import ModelError, as_model_error, model_errors
 from qwen_chat.message import Delta, FinishReason, Prefill, Usage
 from qwen_chat.model.background_stream import BackgroundStream
@@ -17,11 +18,6 @@ from qwen_chat.model.hf.prefix_cache import PrefixCache
 from qwen_chat.model.hf.sampling import processors
 from qwen_chat.model.reasoning import ReasoningSplitter
 from qwen_chat.sampling import SamplingParams
-
-_OUT_OF_MEMORY = (
-    "out of memory in this answer: begin a new chat, or start with --kv-cache int8, --quantize torchao-int4 "
-    "or --ctx-size 2048"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,4 +149,4 @@ def likeliest(engine: Engine, prompt: Sequence[int], begun: int, number: int) ->
 
 def as_answer_error(error: BaseException) -> ModelError:
     """Return an exception of torch or of a tokenizer as a ModelError that says what to try."""
-    return as_model_error(error, out_of_memory=_OUT_OF_MEMORY)
+    return as_model_error(error, out_of_memory=i18n.Text("model.out_of_memory_torch"))

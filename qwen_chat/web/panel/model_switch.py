@@ -6,6 +6,7 @@ from io import StringIO
 from pathlib import Path
 from threading import Lock, Thread
 
+from qwen_chat import i18n
 from qwen_chat.errors import ModelError, SessionBusyError
 from qwen_chat.model.base import ChatModel, wait_until_loaded
 from qwen_chat.model.catalog.cache import StoredModel
@@ -53,7 +54,7 @@ class Models:
         if loading:
             raise SessionBusyError(f"{loading} is still loading: wait for it")
         if any(session.running is not None for session in self._person.sessions):
-            raise SessionBusyError("an answer is still being written: wait for it, or stop it")
+            raise SessionBusyError(i18n.Text("session.busy"))
 
     def _settings(self, stored: StoredModel) -> Settings:
         """Return the settings that the server was started with, without what belongs to one checkpoint."""

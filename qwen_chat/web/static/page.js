@@ -18,9 +18,8 @@ import { Sidebar } from "./lib/sidebar.js";
 import { Stream } from "./chat/stream.js";
 import { SystemPrompt } from "./chat/system-prompt.js";
 import { attempt, tell } from "./lib/toasts.js";
-import { told } from "./lib/translate.js";
 import { Welcome } from "./chat/welcome.js";
-import { say } from "./lib/words.js";
+import { translate, translateText } from "./lib/translate.js";
 
 /** @typedef {import("./lib/types.js").Frame} Frame */
 /** @typedef {import("./lib/types.js").ChatView} ChatView */
@@ -34,8 +33,8 @@ export class Page {
     this.chat = null;
     /** @type {Stream | null} */
     this.stream = null;
-    this.left = new Sidebar(anchors.left, say("conversations"), () => this.header.list);
-    this.right = new Sidebar(anchors.right, say("settings"), () => this.header.settings);
+    this.left = new Sidebar(anchors.left, translate("page.conversations"), () => this.header.list);
+    this.right = new Sidebar(anchors.right, translate("page.settings"), () => this.header.settings);
     this.right.addHead();
     this.header = new Header(anchors.head, {
       rename: (text) => this.#do("rename", { text }),
@@ -128,7 +127,7 @@ export class Page {
     if (frame.chat) this.#show(frame.chat);
     if (this.chat && (frame.order || frame.chat)) this.#welcome(this.chat);
     if (frame.order) this.composer.settle();
-    for (const notice of frame.notices ?? []) tell(told(notice));
+    for (const notice of frame.notices ?? []) tell(translateText(notice));
     if (frame.answering) this.chats.markAnswering(frame.answering);
     if (frame.list !== undefined && frame.list !== this.listed) {
       this.listed = frame.list;
@@ -201,7 +200,7 @@ export class Page {
 
   /** @param {string} message */
   async #takeOut(message) {
-    if (await confirmed(say("takeTitle"), say("takeText"), say("take"))) await this.#do("take-out", { message });
+    if (await confirmed(translate("chat.delete_title"), translate("chat.delete_text"), translate("chat.delete"))) await this.#do("take-out", { message });
   }
 
   #listen() {

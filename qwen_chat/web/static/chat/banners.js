@@ -2,8 +2,7 @@
 
 import { element } from "../lib/dom.js";
 import { icon } from "../lib/icons.js";
-import { told } from "../lib/translate.js";
-import { say } from "../lib/words.js";
+import { translate, translateText } from "../lib/translate.js";
 
 /** A connection that comes back at once is not worth a word. */
 const QUIET_FOR = 1200;
@@ -14,22 +13,22 @@ export class Notes {
     this.timer = 0;
     this.leftOut = element("p", { class: "note", role: "status", hidden: true });
     this.fault = element("p", { class: "note fault", role: "alert", hidden: true });
-    this.connection = element("p", { class: "note quiet", role: "status", hidden: true }, say("lost"));
+    this.connection = element("p", { class: "note quiet", role: "status", hidden: true }, translate("connection.lost"));
     this.reason = element("p", { dir: "auto" });
-    const anew = element("button", { type: "button", class: "solid" }, say("newChat"));
+    const anew = element("button", { type: "button", class: "solid" }, translate("list.new_chat"));
     anew.addEventListener("click", begin);
-    const words = element("div", {}, element("h2", {}, say("gone")), this.reason, element("p", {}, say("goneHint")));
+    const words = element("div", {}, element("h2", {}, translate("connection.gone")), this.reason, element("p", {}, translate("connection.gone_hint")));
     this.absent = element("div", { class: "halt gone", role: "alert", hidden: true }, words, anew);
-    this.out = element("div", { class: "halt out", role: "alert", hidden: true }, element("div", {}, element("h2", {}, say("loggedOut")), element("p", {}, say("loggedOutHint"))));
-    this.enter = element("a", { class: "solid" }, say("logIn"));
+    this.out = element("div", { class: "halt out", role: "alert", hidden: true }, element("div", {}, element("h2", {}, translate("connection.logged_out")), element("p", {}, translate("connection.logged_out_hint"))));
+    this.enter = element("a", { class: "solid" }, translate("connection.log_in"));
     this.out.append(this.enter);
     anchor.append(element("div", { class: "notes" }, this.leftOut, this.fault, this.connection, this.absent, this.out));
   }
 
   /** @param {import("../lib/types.js").ChatView} chat */
   show(chat) {
-    put(this.leftOut, chat.left_out ? say("leftOut", chat.left_out) : "");
-    put(this.fault, told(chat.model.fault));
+    put(this.leftOut, chat.left_out ? translate("header.context_full", { count: chat.left_out }) : "");
+    put(this.fault, chat.model.fault ? translateText(chat.model.fault) : "");
   }
 
   lost() {

@@ -4,7 +4,7 @@ import { element } from "../lib/dom.js";
 import { icon } from "../lib/icons.js";
 import { warn } from "../lib/toasts.js";
 import { tool } from "../lib/buttons.js";
-import { say } from "../lib/words.js";
+import { translate } from "../lib/translate.js";
 
 const COPIED_SECONDS = 1.5;
 
@@ -34,8 +34,8 @@ function dressCode(block) {
     element(
       "div",
       { class: "code-tools" },
-      tool("copy", say("copyCode"), (button) => copy(codeOf(block), button)),
-      tool("download", say("downloadCode"), () => download(block)),
+      tool("copy", translate("chat.copy_code"), (button) => copy(codeOf(block), button)),
+      tool("download", translate("chat.download_code"), () => download(block)),
     ),
   );
 }
@@ -59,7 +59,7 @@ export async function copy(text, button) {
     await navigator.clipboard.writeText(text);
   } catch {
     if (!copiedByHand(text)) {
-      warn(say("notCopied"));
+      warn(translate("page.not_copied"));
       return;
     }
   }
@@ -67,7 +67,7 @@ export async function copy(text, button) {
   const before = [...button.childNodes];
   button.replaceChildren(icon("check"));
   button.classList.add("copied");
-  button.setAttribute("aria-label", say("copied"));
+  button.setAttribute("aria-label", translate("page.copied"));
   setTimeout(() => {
     button.replaceChildren(...before);
     button.classList.remove("copied");

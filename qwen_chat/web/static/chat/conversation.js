@@ -6,7 +6,7 @@ import { element } from "../lib/dom.js";
 import { Message } from "./message.js";
 import { Scroll } from "./scroll.js";
 import { announce, attempt } from "../lib/toasts.js";
-import { say } from "../lib/words.js";
+import { translate } from "../lib/translate.js";
 
 /** @typedef {import("../lib/types.js").Frame} Frame */
 /** @typedef {import("../lib/types.js").MessageView} MessageView */
@@ -24,8 +24,8 @@ export class Conversation {
     /** @type {Promise<number> | null} */
     this.fetching = null;
     this.above = element("div", { class: "above" });
-    this.earlier = element("button", { type: "button", class: "earlier", hidden: true }, say("earlier"));
-    this.list = element("div", { class: "messages", role: "log", "aria-live": "polite", "aria-label": say("conversation") });
+    this.earlier = element("button", { type: "button", class: "earlier", hidden: true }, translate("chat.earlier"));
+    this.list = element("div", { class: "messages", role: "log", "aria-live": "polite", "aria-label": translate("page.conversation") });
     this.inner = element("div", { class: "measure" }, this.above, this.earlier, this.list);
     this.box = element("div", { class: "scroll", tabindex: "-1" }, this.inner);
     this.scroll = new Scroll(this.box, this.inner);
@@ -125,7 +125,7 @@ export class Conversation {
     // While an answer grows it is not read out piece by piece.
     this.list.setAttribute("aria-busy", String(busy));
     this.list.classList.toggle("busy", busy);
-    if (was && !busy) announce(say(this.#inView().at(-1)?.view.finish === "interrupted" ? "stopped" : "done"));
+    if (was && !busy) announce(translate(this.#inView().at(-1)?.view.finish === "interrupted" ? "chat.stopped" : "chat.done"));
   }
 
   #earlierIfSeen() {

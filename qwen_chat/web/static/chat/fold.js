@@ -1,7 +1,7 @@
 /** A long text, folded until someone wants all of it. */
 
 import { element } from "../lib/dom.js";
-import { say } from "../lib/words.js";
+import { translate } from "../lib/translate.js";
 
 const FOLDED_HEIGHT = 360;
 /** What is hardly longer is not worth a fold. */
@@ -34,7 +34,7 @@ export class Fold {
   /** @param {boolean} folded */
   #put(folded) {
     this.text.classList.toggle("folded", folded);
-    this.button.textContent = say(folded ? "showAll" : "showLess");
+    this.button.textContent = translate(folded ? "chat.show_all" : "chat.show_less");
     this.button.setAttribute("aria-expanded", String(!folded));
   }
 }

@@ -8,7 +8,7 @@ import { count } from "../lib/format.js";
 import { rewritten } from "../lib/inline-rename.js";
 import { attempt } from "../lib/toasts.js";
 import { tool } from "../lib/buttons.js";
-import { say } from "../lib/words.js";
+import { translate, translateText } from "../lib/translate.js";
 
 /** @typedef {import("../lib/types.js").ChatView} ChatView */
 
@@ -24,21 +24,21 @@ export class Header {
   /** @param {HTMLElement} anchor @param {HeaderDeeds} deeds */
   constructor(anchor, deeds) {
     this.deeds = deeds;
-    this.title = element("button", { type: "button", class: "title", dir: "auto", title: say("rename") });
+    this.title = element("button", { type: "button", class: "title", dir: "auto", title: translate("list.rename") });
     this.facts = element("p", { class: "about" });
     this.gauge = element("div", { class: "gauge", role: "meter", "aria-valuemin": 0, tabindex: 0, hidden: true }, element("span", {}), element("i", {}, element("b", {})));
-    this.exporting = tool("download", say("export"), (button) => this.chat && openMenu(button, exportItems(this.chat.id)));
+    this.exporting = tool("download", translate("list.export"), (button) => this.chat && openMenu(button, exportItems(this.chat.id)));
     this.exporting.id = "export";
     this.exporting.setAttribute("aria-haspopup", "menu");
     this.title.addEventListener("click", () => void this.#rename());
-    this.list = tool("sidebar", say("showList"), deeds.toggleList, "of-list");
-    this.settings = tool("sliders", say("showSettings"), deeds.toggleSettings, "of-settings");
+    this.list = tool("sidebar", translate("header.show_list"), deeds.toggleList, "of-list");
+    this.settings = tool("sliders", translate("page.settings"), deeds.toggleSettings, "of-settings");
     anchor.append(
       element(
         "header",
         { class: "head" },
         this.list,
-        tool("plus", say("newChatKeys"), deeds.begin, "of-new"),
+        tool("plus", translate("header.new_chat"), deeds.begin, "of-new"),
         element("div", { class: "names" }, element("h1", {}, this.title), this.facts),
         this.gauge,
         this.exporting,
@@ -52,8 +52,8 @@ export class Header {
   /** @param {ChatView} chat */
   show(chat) {
     this.chat = chat;
-    this.title.textContent = chat.title || say("newChat");
-    document.title = chat.title ? `${chat.title} · ${say("name")}` : say("name");
+    this.title.textContent = chat.title || translate("list.new_chat");
+    document.title = chat.title ? `${chat.title} · ${translate("page.name")}` : translate("page.name");
     this.#showFacts(chat);
     this.#showGauge(chat.context);
     this.exporting.disabled = !chat.title;
@@ -63,12 +63,12 @@ export class Header {
   #showFacts(chat) {
     const { model } = chat;
     const state = stateOf(model);
-    const remark = { fault: say("modelFailed"), loading: say("loadingModel"), ready: "" }[state];
-    const name = element("span", { class: `model ${state}`, title: model.fault || model.notice || model.name }, model.name, remark && ` ${remark}`);
+    const remark = { fault: translate("header.model_failed"), loading: translate("header.loading_model"), ready: "" }[state];
+    const name = element("span", { class: `model ${state}`, title: (model.fault && translateText(model.fault)) || model.notice || model.name }, model.name, remark && ` ${remark}`);
     this.facts.replaceChildren(name);
     if (chat.role) this.facts.append(element("span", { class: "badge", dir: "auto" }, chat.role.title));
-    if (chat.incognito) this.facts.append(element("span", { class: "badge", title: say("incognitoHint") }, icon("hidden"), say("incognito")));
-    else if (!chat.saved) this.facts.append(element("span", { class: "badge" }, say("unsaved")));
+    if (chat.incognito) this.facts.append(element("span", { class: "badge", title: translate("header.incognito_hint") }, icon("hidden"), translate("header.incognito")));
+    else if (!chat.saved) this.facts.append(element("span", { class: "badge" }, translate("header.unsaved")));
   }
 
   /** @param {[number, number]} context */
@@ -76,7 +76,7 @@ export class Header {
     this.gauge.hidden = all === 0;
     if (!all) return;
     const [numbers, track] = /** @type {[HTMLElement, HTMLElement]} */ ([...this.gauge.children]);
-    const label = say("context", used, all);
+    const label = translate("header.context", { used, all });
     numbers.textContent = `${count(used)} / ${count(all)}`;
     /** @type {HTMLElement} */ (track.firstElementChild).style.width = `${Math.min(100, (100 * used) / all)}%`;
     this.gauge.classList.toggle("full", used > 0.85 * all);

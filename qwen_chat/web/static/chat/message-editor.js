@@ -2,7 +2,7 @@
 
 import { element, fit } from "../lib/dom.js";
 import { warn } from "../lib/toasts.js";
-import { say } from "../lib/words.js";
+import { translate } from "../lib/translate.js";
 
 /**
  * Let a text be changed at the top of a message, and return when it was saved or left as it was.
@@ -15,10 +15,10 @@ import { say } from "../lib/words.js";
  */
 export function edited(node, raw, yes, save) {
   const before = document.activeElement;
-  const area = element("textarea", { class: "field", rows: 1, "aria-label": say("editText"), dir: "auto" });
-  const cancel = element("button", { type: "button", class: "plain" }, say("cancel"));
+  const area = element("textarea", { class: "field", rows: 1, "aria-label": translate("chat.edit_text"), dir: "auto" });
+  const cancel = element("button", { type: "button", class: "plain" }, translate("page.cancel"));
   const submit = element("button", { type: "submit", class: "solid" }, yes);
-  const hint = element("span", { class: "hint" }, say("saveHint"));
+  const hint = element("span", { class: "hint" }, translate("chat.edit_hint"));
   const form = element("form", { class: "editor" }, area, element("div", { class: "choices" }, hint, cancel, submit));
   area.value = raw;
   node.prepend(form);

@@ -6,11 +6,11 @@ import { element } from "../lib/dom.js";
 import { edited } from "./message-editor.js";
 import { Fold } from "./fold.js";
 import { draw, Growing } from "./incremental-html.js";
-import { count, moment } from "../lib/format.js";
+import { amount, moment } from "../lib/format.js";
 import { sentFiles } from "./sent-files.js";
 import { attempt } from "../lib/toasts.js";
 import { labelled, tool } from "../lib/buttons.js";
-import { say, words } from "../lib/words.js";
+import { translate } from "../lib/translate.js";
 
 /** @typedef {import("../lib/types.js").MessageView} MessageView */
 /** @typedef {import("../lib/types.js").Live} Live */
@@ -25,6 +25,15 @@ import { say, words } from "../lib/words.js";
  * @property {(message: string) => Promise<void>} show
  */
 
+/** What an answer says that did not end by itself. */
+const CUTS = /** @type {const} */ ({
+  length: "chat.cut_length",
+  context: "chat.cut_context",
+  interrupted: "chat.cut_stopped",
+  error: "chat.cut_failed",
+});
+
+/** How an answer ended that can be continued. */
 const CUT = new Set(["length", "context", "interrupted"]);
 
 export class Message {
@@ -36,7 +45,7 @@ export class Message {
     this.text = element("div", { class: this.isAnswer ? "written" : "typed", dir: "auto" });
     this.under = element("div", { class: "under" });
     this.node = element("article", { class: `message ${kind(view.role)}`, id: `message-${view.id}` });
-    this.node.append(element("h2", { class: "unseen" }, say(nameOf(view.role))), this.text, this.under);
+    this.node.append(element("h2", { class: "unseen" }, translate(nameOf(view.role))), this.text, this.under);
     this.fold = new Fold(this.text);
     this.growing = new Growing(this.text);
     // What was said does not change: another text is another message.
@@ -73,7 +82,7 @@ export class Message {
       this.thoughtGrowing?.restart();
     }
     if (live.thought) this.#thoughts().take(live.thought);
-    this.#nameThought(live.status === "thinking" ? say("thinking") : say("thought", 0));
+    this.#nameThought(live.status === "thinking" ? translate("chat.thinking") : translate("chat.thought"));
     if (live.answer) this.growing.take(live.answer);
     this.live = live;
     this.#showStatus();
@@ -85,14 +94,14 @@ export class Message {
     if (raw === undefined || this.node.classList.contains("editing")) return;
     const save = (/** @type {string} */ text) => this.deeds.edit(this.view.id, text);
     this.node.classList.add("editing");
-    await edited(this.node, raw, this.isAnswer ? say("save") : say("send"), save);
+    await edited(this.node, raw, this.isAnswer ? translate("page.save") : translate("composer.send"), save);
     this.node.classList.remove("editing");
   }
 
   /** @param {MessageView} view */
   #showText(view) {
     if (view.thought && view.thought !== this.drawnThought) this.#thoughts().finish(view.thought);
-    if (view.thought) this.#nameThought(say("thought", view.thought_seconds));
+    if (view.thought) this.#nameThought(thoughtLabel(view.thought_seconds));
     if (view.html !== this.drawn || !view.html) {
       if (this.isAnswer) this.growing.finish(view.html);
       else draw(this.text, view.html);
@@ -101,7 +110,7 @@ export class Message {
     this.drawnThought = view.thought;
     const isEmpty = !view.html && !view.thought && !view.files.length;
     this.text.classList.toggle("empty", isEmpty);
-    if (isEmpty) this.text.textContent = say("empty");
+    if (isEmpty) this.text.textContent = translate("chat.empty");
     this.text.hidden = !view.html && view.files.length > 0;
     if (!this.isAnswer) this.fold.settle();
   }
@@ -139,10 +148,10 @@ export class Message {
   #facts() {
     const { tokens, speed, seconds, finish, model, created } = this.view;
     const facts = [
-      tokens > 0 && say("tokens", tokens),
-      speed > 0 && say("speed", speed),
-      seconds > 0 && say("seconds", seconds),
-      words.finish[finish],
+      tokens > 0 && translate("chat.tokens", { count: tokens }),
+      speed > 0 && translate("chat.speed", { speed: amount(speed) }),
+      seconds > 0 && translate("chat.seconds", { seconds: amount(seconds) }),
+      finish && finish !== "stop" && translate(CUTS[finish]),
     ].filter(Boolean);
     return element("p", { class: "facts", title: [model, moment(created)].filter(Boolean).join(" · ") }, facts.join(" · "));
   }
@@ -151,15 +160,15 @@ export class Message {
     const { view, deeds } = this;
     const tools = element("div", { class: "tools" });
     if (view.siblings.length > 1) tools.append(this.#versions());
-    tools.append(tool("copy", say("copy"), (button) => void this.#copy(button)), tool("pencil", say("edit"), () => void this.edit(), "changes"));
-    if (this.isAnswer) tools.append(tool("retry", say("retry"), () => void attempt(deeds.retry(view.id)), "changes again"));
-    tools.append(tool("trash", say("take"), () => void attempt(deeds.takeOut(view.id)), "changes"));
+    tools.append(tool("copy", translate("page.copy"), (button) => void this.#copy(button)), tool("pencil", translate("chat.edit"), () => void this.edit(), "changes"));
+    if (this.isAnswer) tools.append(tool("retry", translate("chat.retry"), () => void attempt(deeds.retry(view.id)), "changes again"));
+    tools.append(tool("trash", translate("chat.delete"), () => void attempt(deeds.takeOut(view.id)), "changes"));
     if (view.last && CUT.has(view.finish)) tools.append(this.#goOn());
     return tools;
   }
 
   #goOn() {
-    return labelled("forward", say("goOn"), () => void attempt(this.deeds.goOn()), "changes");
+    return labelled("forward", translate("chat.continue"), () => void attempt(this.deeds.goOn()), "changes");
   }
 
   #versions() {
@@ -170,8 +179,8 @@ export class Message {
       button.disabled = !to;
       return button;
     };
-    const place = element("span", { "aria-label": say("versionLong", at + 1, siblings.length) }, say("version", count(at + 1), count(siblings.length)));
-    return element("div", { class: "versions", role: "group" }, arrow("left", say("previous"), siblings[at - 1]), place, arrow("right", say("next"), siblings[at + 1]));
+    const place = element("span", { "aria-label": translate("chat.version_long", { at: at + 1, of: siblings.length }) }, translate("chat.version", { at: at + 1, of: siblings.length }));
+    return element("div", { class: "versions", role: "group" }, arrow("left", translate("chat.previous_version"), siblings[at - 1]), place, arrow("right", translate("chat.next_version"), siblings[at + 1]));
   }
 
   /** @param {HTMLButtonElement} button */
@@ -186,27 +195,31 @@ function kind(role) {
   return role === "assistant" || role === "user" ? role : "other";
 }
 
-/** @param {string} role @returns {"answer" | "you" | "other"} */
+/** @param {string} role */
 function nameOf(role) {
-  if (role === "assistant") return "answer";
-  return role === "user" ? "you" : "other";
+  if (role === "assistant") return "chat.answer";
+  return role === "user" ? "chat.you" : "chat.note";
 }
 
 /** Say what is done for an answer just now. @param {Live | null} live */
 function statusOf(live) {
-  const { status } = words;
-  if (!live) return status.starting;
+  if (!live) return translate("status.starting");
   const [done, all] = live.read;
   switch (live.status) {
     case "waiting":
-      return done > 0 ? status.waiting(done) : status.starting;
+      return done > 0 ? translate("status.waiting", { count: done }) : translate("status.starting");
     case "reading":
-      return status.reading(done, all);
+      return translate("status.reading", { read: done, all });
     case "thinking":
-      return status.thinking(live.pieces);
+      return translate("status.thinking", { count: live.pieces });
     case "writing":
-      return status.writing(live.pieces);
+      return translate("status.writing", { count: live.pieces });
     default:
-      return status.loading;
+      return translate("status.loading");
   }
+}
+
+/** @param {number} seconds 0 where it is not known */
+function thoughtLabel(seconds) {
+  return seconds ? translate("chat.thought_for", { seconds: amount(seconds) }) : translate("chat.thought");
 }

@@ -2,7 +2,7 @@
 
 import { element } from "../lib/dom.js";
 import { icon } from "../lib/icons.js";
-import { say } from "../lib/words.js";
+import { translate } from "../lib/translate.js";
 
 const NEAR = 32;
 const MARKED_SECONDS = 2.5;
@@ -15,7 +15,7 @@ export class Scroll {
     this.top = 0;
     /** Whether what counts is at the end; where nothing was said yet it is at the top. */
     this.ends = true;
-    this.button = element("button", { type: "button", class: "to-end", title: say("toEnd"), "aria-label": say("toEnd"), hidden: true }, icon("down"));
+    this.button = element("button", { type: "button", class: "to-end", title: translate("chat.to_end"), "aria-label": translate("chat.to_end"), hidden: true }, icon("down"));
     this.button.addEventListener("click", () => this.toEnd());
     // Who unfolds something wants to read it, not what is below.
     inner.addEventListener("click", (event) => {

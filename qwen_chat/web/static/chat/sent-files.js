@@ -2,18 +2,18 @@
 
 import { element } from "../lib/dom.js";
 import { icon } from "../lib/icons.js";
-import { say } from "../lib/words.js";
+import { translate } from "../lib/translate.js";
 
 /** @typedef {import("../lib/types.js").SentFile} SentFile */
 
 /** @param {SentFile[]} files */
 export function sentFiles(files) {
-  return element("ul", { class: "files", "aria-label": say("attached") }, ...files.map((file) => element("li", {}, chip(file))));
+  return element("ul", { class: "files", "aria-label": translate("composer.attached") }, ...files.map((file) => element("li", {}, chip(file))));
 }
 
 /** @param {SentFile} file */
 function chip({ name, text, lines }) {
-  const summary = element("summary", {}, icon("file"), element("span", { class: "name", dir: "auto" }, name), element("span", {}, say("lines", lines)));
+  const summary = element("summary", {}, icon("file"), element("span", { class: "name", dir: "auto" }, name), element("span", {}, translate("chat.lines", { count: lines })));
   const shown = element("pre", { tabindex: "0", dir: "auto", role: "region", "aria-label": name }, text);
   return element("details", { class: "file" }, summary, shown);
 }

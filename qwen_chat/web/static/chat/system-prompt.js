@@ -2,7 +2,7 @@
 
 import { element, fit } from "../lib/dom.js";
 import { tell, warn } from "../lib/toasts.js";
-import { say } from "../lib/words.js";
+import { translate } from "../lib/translate.js";
 
 export class SystemPrompt {
   /** @param {HTMLElement} anchor @param {{save: (text: string) => Promise<void>, answers: () => number}} deeds */
@@ -10,12 +10,12 @@ export class SystemPrompt {
     this.deeds = deeds;
     this.text = "";
     this.first = element("span", { class: "first", dir: "auto" });
-    this.area = element("textarea", { class: "field", rows: 2, "aria-label": say("systemPrompt"), dir: "auto" });
+    this.area = element("textarea", { class: "field", rows: 2, "aria-label": translate("system_prompt.name"), dir: "auto" });
     this.hint = element("p", { class: "hint" });
-    this.submit = element("button", { type: "submit", class: "solid" }, say("save"));
-    this.cancel = element("button", { type: "button", class: "plain" }, say("cancel"));
+    this.submit = element("button", { type: "submit", class: "solid" }, translate("page.save"));
+    this.cancel = element("button", { type: "button", class: "plain" }, translate("page.cancel"));
     const form = element("form", {}, this.area, element("div", { class: "choices" }, this.hint, this.cancel, this.submit));
-    this.details = element("details", { class: "system" }, element("summary", {}, say("systemPrompt"), this.first), form);
+    this.details = element("details", { class: "system" }, element("summary", {}, translate("system_prompt.name"), this.first), form);
     anchor.append(this.details);
     this.details.addEventListener("toggle", () => this.#fresh());
     this.area.addEventListener("input", () => this.#changed());
@@ -27,7 +27,7 @@ export class SystemPrompt {
   show(text) {
     const untouched = this.area.value === this.text;
     this.text = text;
-    this.first.textContent = text.trim().split("\n", 1)[0] || say("none");
+    this.first.textContent = text.trim().split("\n", 1)[0] || translate("system_prompt.none");
     if (untouched) this.#reset();
   }
 
@@ -37,7 +37,7 @@ export class SystemPrompt {
   }
 
   #fresh() {
-    this.hint.textContent = say("systemHint", this.deeds.answers());
+    this.hint.textContent = translate("system_prompt.hint", { count: this.deeds.answers() });
     if (this.details.open) fit(this.area);
   }
 
@@ -55,7 +55,8 @@ export class SystemPrompt {
       await this.deeds.save(text);
       this.text = text;
       this.#changed();
-      tell(say("systemSaved", this.deeds.answers()));
+      const answers = this.deeds.answers();
+      tell(answers ? translate("system_prompt.changed", { answer: answers + 1 }) : translate("system_prompt.set"));
     } catch (fault) {
       warn(fault);
     }

@@ -6,18 +6,31 @@ import { icon } from "../lib/icons.js";
 import { language } from "../lib/locale.js";
 import { attempt, warn } from "../lib/toasts.js";
 import { labelled } from "../lib/buttons.js";
-import { say, words } from "../lib/words.js";
+import { translate } from "../lib/translate.js";
 
 /** @typedef {import("../lib/types.js").Role} Role */
 /** @typedef {import("../lib/types.js").ChatView} ChatView */
 
-const USES = /** @type {const} */ (["role play", "language style", "task setting", "behaviour setting", "other"]);
+const USES = /** @type {const} */ ({
+  "role play": "welcome.role_play",
+  "language style": "welcome.language_style",
+  "task setting": "welcome.task_setting",
+  "behaviour setting": "welcome.behaviour_setting",
+  other: "welcome.other",
+});
+
+const STARTERS = /** @type {const} */ ([
+  "welcome.starter_explain",
+  "welcome.starter_write",
+  "welcome.starter_table",
+  "welcome.starter_learn",
+]);
 
 export class Welcome {
   /** @param {HTMLElement} anchor @param {{fill: (text: string) => void, begin: (role: string) => void}} deeds */
   constructor(anchor, deeds) {
     this.deeds = deeds;
-    this.node = element("section", { class: "welcome", "aria-label": say("hello"), hidden: true });
+    this.node = element("section", { class: "welcome", "aria-label": translate("welcome.hello"), hidden: true });
     this.drawn = "";
     anchor.append(this.node);
   }
@@ -33,12 +46,12 @@ export class Welcome {
 
   /** @param {ChatView} chat */
   #draw(chat) {
-    const examples = chat.role ? chat.examples : words.starters;
+    const examples = chat.role ? chat.examples : STARTERS.map((code) => translate(code));
     const gallery = element("div", { class: "gallery" });
     this.node.replaceChildren();
-    if (!chat.role) this.node.append(element("h2", { class: "hello" }, say("hello")));
+    if (!chat.role) this.node.append(element("h2", { class: "hello" }, translate("welcome.hello")));
     this.node.append(this.#examples(examples));
-    if (chat.role) this.node.append(labelled("other", say("anotherRole"), (button) => this.#unfold(button, gallery), "another"));
+    if (chat.role) this.node.append(labelled("other", translate("welcome.another_role"), (button) => this.#unfold(button, gallery), "another"));
     this.node.append(gallery);
     if (!chat.role) void this.#fill(gallery);
   }
@@ -50,7 +63,7 @@ export class Welcome {
       button.addEventListener("click", () => this.deeds.fill(text));
       return element("li", {}, button);
     });
-    return element("ul", { class: "examples", "aria-label": say("examples") }, ...buttons);
+    return element("ul", { class: "examples", "aria-label": translate("welcome.examples") }, ...buttons);
   }
 
   /** @param {HTMLElement} button @param {HTMLElement} gallery */
@@ -67,18 +80,18 @@ export class Welcome {
     const roles = /** @type {Role[]} */ (found.roles);
     const near = roles.filter((role) => !role.language || role.language === language);
     const far = roles.filter((role) => role.language && role.language !== language);
-    gallery.replaceChildren(element("h2", { class: "quiet" }, say("roles")), ...this.#groups(near));
+    gallery.replaceChildren(element("h2", { class: "quiet" }, translate("welcome.roles")), ...this.#groups(near));
     if (far.length) {
-      gallery.append(element("details", {}, element("summary", {}, say("otherRoles")), ...this.#groups(far)));
+      gallery.append(element("details", {}, element("summary", {}, translate("welcome.other_roles")), ...this.#groups(far)));
     }
   }
 
   /** @param {Role[]} roles */
   #groups(roles) {
-    return USES.flatMap((use) => {
-      const these = roles.filter((role) => (USES.includes(/** @type {any} */ (role.use)) ? role.use : "other") === use);
+    return Object.entries(USES).flatMap(([use, title]) => {
+      const these = roles.filter((role) => (Object.hasOwn(USES, role.use) ? role.use : "other") === use);
       if (!these.length) return [];
-      const heading = element("h3", {}, icon(use), words.uses[use]);
+      const heading = element("h3", {}, icon(use), translate(title));
       return element("section", {}, heading, element("ul", { class: "cards" }, ...these.map((role) => this.#card(role))));
     });
   }

@@ -4,9 +4,8 @@ import { postFile } from "../lib/api.js";
 import { element } from "../lib/dom.js";
 import { icon } from "../lib/icons.js";
 import { warn } from "../lib/toasts.js";
-import { told } from "../lib/translate.js";
 import { tool } from "../lib/buttons.js";
-import { say } from "../lib/words.js";
+import { translate, translateText } from "../lib/translate.js";
 
 /** @typedef {import("../lib/types.js").ReadFile} ReadFile */
 
@@ -20,7 +19,7 @@ export class Attachments {
     this.changed = changed;
     /** @type {Map<HTMLElement, ReadFile | null>} null while a file is read */
     this.chips = new Map();
-    this.node = element("ul", { class: "chips", "aria-label": say("attached"), hidden: true });
+    this.node = element("ul", { class: "chips", "aria-label": translate("composer.attached"), hidden: true });
   }
 
   /** The files that are read. @returns {{name: string, text: string}[]} */
@@ -36,9 +35,9 @@ export class Attachments {
   /** @param {Iterable<File>} files */
   add(files) {
     for (const file of files) {
-      if (file.size > MOST_MIB * 2 ** 20) warn(say("fileTooLarge", file.name, MOST_MIB));
+      if (file.size > MOST_MIB * 2 ** 20) warn(translate("composer.file_too_large", { name: file.name, size: MOST_MIB }));
       else if (this.chips.size < MOST_FILES) void this.#read(file);
-      else warn(say("tooMany", MOST_FILES));
+      else warn(translate("composer.too_many_files", { most: MOST_FILES }));
     }
   }
 
@@ -50,8 +49,8 @@ export class Attachments {
 
   /** @param {File} file */
   async #read(file) {
-    const label = element("span", { dir: "auto" }, say("readingFile", file.name));
-    const remove = tool("close", say("detach", file.name), () => this.#remove(chip));
+    const label = element("span", { dir: "auto" }, translate("composer.reading_file", { name: file.name }));
+    const remove = tool("close", translate("composer.remove_file", { name: file.name }), () => this.#remove(chip));
     const chip = element("li", { class: "chip reading" }, icon("file"), label, remove);
     this.chips.set(chip, null);
     this.node.append(chip);
@@ -61,7 +60,7 @@ export class Attachments {
       const read = await postFile("file", file);
       if (!this.chips.has(chip)) return;
       this.chips.set(chip, read);
-      label.textContent = told(read.size);
+      label.textContent = translateText(read.size);
       chip.classList.remove("reading");
       this.changed();
     } catch (fault) {

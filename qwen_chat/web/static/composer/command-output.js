@@ -2,13 +2,13 @@
 
 import { element } from "../lib/dom.js";
 import { tool } from "../lib/buttons.js";
-import { say } from "../lib/words.js";
+import { translate } from "../lib/translate.js";
 
 export class Output {
   /** @param {HTMLElement} anchor */
   constructor(anchor) {
-    this.text = element("pre", { tabindex: "0", dir: "auto", "aria-label": say("output") });
-    this.node = element("div", { class: "output", role: "status", hidden: true }, this.text, tool("close", say("close"), () => this.hide()));
+    this.text = element("pre", { tabindex: "0", dir: "auto", "aria-label": translate("page.command_output") });
+    this.node = element("div", { class: "output", role: "status", hidden: true }, this.text, tool("close", translate("page.close"), () => this.hide()));
     anchor.prepend(this.node);
   }
 

@@ -8,7 +8,7 @@ import { icon } from "../lib/icons.js";
 import { ThinkChoice } from "./thinking-choice.js";
 import { warn } from "../lib/toasts.js";
 import { tool } from "../lib/buttons.js";
-import { say } from "../lib/words.js";
+import { translate } from "../lib/translate.js";
 
 /** @typedef {import("../lib/types.js").ChatView} ChatView */
 /** @typedef {{name: string, text: string}} FileText */
@@ -43,12 +43,12 @@ export class Composer {
     this.waiting = [];
     this.timer = 0;
     this.attachments = new Attachments(() => this.#showButton());
-    this.area = element("textarea", { rows: 1, placeholder: say("ask"), "aria-label": say("message"), dir: "auto", enterkeyhint: "send" });
+    this.area = element("textarea", { rows: 1, placeholder: translate("composer.placeholder"), "aria-label": translate("composer.message"), dir: "auto", enterkeyhint: "send" });
     this.picker = element("input", { type: "file", multiple: true, hidden: true, tabindex: "-1" });
     this.button = element("button", { type: "submit", class: "send" });
     this.think = new ThinkChoice(deeds.think);
-    this.row = element("div", { class: "row" }, tool("clip", say("attach"), () => this.picker.click()), this.think.node, element("span", { class: "keys-hint" }, say("keysHint")), this.button);
-    this.form = element("form", { class: "composer", "aria-label": say("message"), "data-drop": say("dropHere") }, this.attachments.node, this.area, this.row, this.picker);
+    this.row = element("div", { class: "row" }, tool("clip", translate("composer.attach"), () => this.picker.click()), this.think.node, element("span", { class: "keys-hint" }, translate("composer.keys_hint")), this.button);
+    this.form = element("form", { class: "composer", "aria-label": translate("composer.message"), "data-drop": translate("composer.drop_here") }, this.attachments.node, this.area, this.row, this.picker);
     anchor.append(this.form);
     this.#listen();
     this.#showButton();
@@ -164,7 +164,7 @@ export class Composer {
     const text = this.area.value;
     if (this.isEmpty || this.attachments.isReading || !text.trim()) return;
     if (text.length > MOST_LETTERS) {
-      warn(say("tooLong", MOST_LETTERS));
+      warn(translate("composer.too_long", { longest: MOST_LETTERS }));
       return;
     }
     this.sending = this.#deliver(text);
@@ -217,11 +217,11 @@ export class Composer {
 
   #showButton() {
     const stops = this.isBusy;
-    const label = say(stops ? "stopKeys" : "sendKeys");
+    const label = translate(stops ? "composer.stop_keys" : "composer.send_keys");
     this.button.disabled = !stops && (!this.area.value.trim() || this.attachments.isReading);
     if (this.button.title === label) return;
     this.button.classList.toggle("stops", stops);
     this.button.title = label;
-    this.button.replaceChildren(icon(stops ? "stop" : "up"), element("span", { class: "unseen" }, say(stops ? "stop" : "send")));
+    this.button.replaceChildren(icon(stops ? "stop" : "up"), element("span", { class: "unseen" }, translate(stops ? "composer.stop" : "composer.send")));
   }
 }

@@ -2,7 +2,7 @@
 
 import { element } from "../lib/dom.js";
 import { warn } from "../lib/toasts.js";
-import { say } from "../lib/words.js";
+import { translate } from "../lib/translate.js";
 
 /** @typedef {import("../lib/types.js").ChatView} ChatView */
 
@@ -10,9 +10,9 @@ export class ThinkChoice {
   /** @param {(think: string) => Promise<void>} choose */
   constructor(choose) {
     this.chosen = "auto";
-    const choices = { auto: say("thinkAuto"), on: say("thinkOn"), off: say("thinkOff") };
+    const choices = { auto: translate("composer.think_auto"), on: translate("composer.think_on"), off: translate("composer.think_off") };
     const options = Object.entries(choices).map(([value, label]) => element("option", { value }, label));
-    this.node = element("select", { class: "think", "aria-label": say("think"), hidden: true }, ...options);
+    this.node = element("select", { class: "think", "aria-label": translate("composer.think"), hidden: true }, ...options);
     this.node.addEventListener("change", () => {
       choose(this.node.value).catch((fault) => {
         warn(fault);

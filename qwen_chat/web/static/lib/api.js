@@ -1,7 +1,6 @@
 /** What the page asks of the server; every address is relative, as the page may stand anywhere. */
 
-import { told } from "./translate.js";
-import { say } from "./words.js";
+import { translate, translateText } from "./translate.js";
 
 /** The status of what is asked by someone who is not logged in, or no longer. */
 export const LOGGED_OUT = 401;
@@ -27,7 +26,7 @@ async function fetched(path, options) {
   try {
     response = await fetch(path, options);
   } catch {
-    throw new Fault(say("offline"), 0);
+    throw new Fault(translate("connection.offline"), 0);
   }
   if (!response.ok) throw new Fault(await reason(response), response.status);
   return response;
@@ -35,11 +34,12 @@ async function fetched(path, options) {
 
 /** @param {Response} response */
 async function reason(response) {
-  if (response.status === LOGGED_OUT) return say("loggedOut");
+  if (response.status === LOGGED_OUT) return translate("connection.logged_out");
   try {
-    return told(String((await response.json()).error));
+    const { error, code, arguments: values } = await response.json();
+    return translateText({ text: String(error), code, arguments: values });
   } catch {
-    return response.status === 413 ? say("tooLarge") : say("failed", response.status);
+    return response.status === 413 ? translate("connection.too_large") : translate("connection.failed", { status: String(response.status) });
   }
 }
 

@@ -1,7 +1,7 @@
 /** Questions and sheets that stand before the page. */
 
 import { element } from "./dom.js";
-import { say, words } from "./words.js";
+import { translate } from "./translate.js";
 
 /** Ask whether to do something that cannot simply be taken back. @param {string} title @param {string} text @param {string} yes @returns {Promise<boolean>} */
 export function confirmed(title, text, yes) {
@@ -13,25 +13,40 @@ export function confirmed(title, text, yes) {
     element(
       "div",
       { class: "choices" },
-      element("button", { value: "", class: "plain" }, say("cancel")),
+      element("button", { value: "", class: "plain" }, translate("page.cancel")),
       element("button", { value: "yes", class: "grave", autofocus: true }, yes),
     ),
   );
   return shown(answer, title).then((value) => value === "yes");
 }
 
+const SHORTCUTS = /** @type {const} */ ({
+  Enter: "shortcuts.send",
+  "Shift-Enter": "shortcuts.line_break",
+  Esc: "shortcuts.stop",
+  "↑": "shortcuts.edit_last",
+  "Ctrl-Enter": "shortcuts.save",
+  "Ctrl-K": "shortcuts.search",
+  "Ctrl-B": "shortcuts.list",
+  "Ctrl-Shift-O": "shortcuts.new_chat",
+  "?": "shortcuts.help",
+});
+
 /** Show what keys do. */
 export function showShortcuts() {
   if (document.querySelector("dialog[open]")) return;
-  const rows = words.keys.flatMap(([keys, does]) => [element("dt", {}, ...caps(keys)), element("dd", {}, does)]);
+  const rows = Object.entries(SHORTCUTS).flatMap(([keys, code]) => [
+    element("dt", {}, ...caps(keys)),
+    element("dd", {}, translate(code)),
+  ]);
   const sheet = element(
     "form",
     { method: "dialog", class: "shortcuts" },
-    element("h2", {}, say("shortcuts")),
+    element("h2", {}, translate("shortcuts.title")),
     element("dl", {}, ...rows),
-    element("div", { class: "choices" }, element("button", { class: "plain", autofocus: true }, say("close"))),
+    element("div", { class: "choices" }, element("button", { class: "plain", autofocus: true }, translate("page.close"))),
   );
-  void shown(sheet, say("shortcuts"));
+  void shown(sheet, translate("shortcuts.title"));
 }
 
 /** @param {string} keys */

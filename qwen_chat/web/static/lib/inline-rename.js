@@ -1,7 +1,7 @@
 /** One line, written anew in the place where it stands. */
 
 import { element } from "./dom.js";
-import { say } from "./words.js";
+import { translate } from "./translate.js";
 
 /**
  * Put a field in an element's place, and return what was written, or "" when it was left as it was.
@@ -11,7 +11,7 @@ import { say } from "./words.js";
  * @returns {Promise<string>}
  */
 export function rewritten(shown, text) {
-  const field = element("input", { class: "field", "aria-label": say("title"), maxlength: 200, dir: "auto" });
+  const field = element("input", { class: "field", "aria-label": translate("list.title"), maxlength: 200, dir: "auto" });
   field.value = text;
   shown.hidden = true;
   shown.after(field);

@@ -3,7 +3,7 @@
 import { element } from "./dom.js";
 import { keep, kept } from "./storage.js";
 import { tool } from "./buttons.js";
-import { say } from "./words.js";
+import { translate } from "./translate.js";
 
 const narrow = matchMedia("(max-width: 60rem)");
 
@@ -24,7 +24,7 @@ export class Sidebar {
   /** Say at its top what it is, beside a button that closes it. */
   addHead() {
     const { ariaLabel } = this.node;
-    const head = element("div", { class: "side-head" }, element("h2", {}, ariaLabel), tool("close", say("close"), () => this.close()));
+    const head = element("div", { class: "side-head" }, element("h2", {}, ariaLabel), tool("close", translate("page.close"), () => this.close()));
     this.node.querySelector(".sidebar-content")?.prepend(head);
   }
 

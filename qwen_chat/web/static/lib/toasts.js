@@ -3,7 +3,7 @@
 import { element } from "./dom.js";
 import { icon } from "./icons.js";
 import { tool } from "./buttons.js";
-import { say } from "./words.js";
+import { translate } from "./translate.js";
 
 const NOTICE_SECONDS = 8;
 const MOST_SHOWN = 4;
@@ -46,7 +46,7 @@ export async function attempt(work) {
 /** @param {HTMLElement} region @param {string} sign @param {string} text @param {number} seconds 0 is until closed */
 function show(region, sign, text, seconds) {
   for (const each of region.children) if (each.querySelector("p")?.textContent === text) each.remove();
-  const close = tool("close", say("close"), () => toast.remove());
+  const close = tool("close", translate("page.close"), () => toast.remove());
   const toast = element("div", { class: `toast ${sign}` }, icon(sign), element("p", { dir: "auto" }, text), close);
   region.append(toast);
   while (region.children.length > MOST_SHOWN) region.firstElementChild?.remove();

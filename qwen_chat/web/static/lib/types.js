@@ -3,6 +3,11 @@
  *
  * @typedef {{name: string, text: string, lines: number}} SentFile
  *
+ * @typedef {object} CatalogText a text of the catalogue in English, with what puts it into another language
+ * @property {string} text
+ * @property {string} code "" for a text that is not from the catalogue
+ * @property {Record<string, string | number | CatalogText>} arguments
+ *
  * @typedef {object} MessageView
  * @property {string} id
  * @property {string} role
@@ -23,7 +28,7 @@
  * @typedef {object} ModelView
  * @property {string} name
  * @property {boolean} ready
- * @property {string} fault
+ * @property {CatalogText | null} fault
  * @property {string} notice
  *
  * @typedef {object} ChatView
@@ -56,7 +61,7 @@
  * @property {string[]} [order]
  * @property {Record<string, MessageView>} [messages]
  * @property {Live} [live]
- * @property {string[]} [notices]
+ * @property {CatalogText[]} [notices]
  * @property {number} [list]
  * @property {string[]} [answering] conversations in which an answer is being written
  *
@@ -77,6 +82,6 @@
  * @property {string} [excerpt] with the words that were found in «»
  * @property {string} [message]
  *
- * @typedef {{name: string, text: string, size: string}} ReadFile
+ * @typedef {{name: string, text: string, size: CatalogText}} ReadFile
  */
 export {};

@@ -2,7 +2,7 @@
 
 import { keep, kept } from "../lib/storage.js";
 import { openMenu } from "../lib/menu.js";
-import { say } from "../lib/words.js";
+import { translate } from "../lib/translate.js";
 
 /** Let the appearance be chosen at a button. @param {HTMLElement} button */
 export function chooseAppearance(button) {
@@ -16,8 +16,8 @@ export function chooseAppearance(button) {
     },
   });
   openMenu(button, [
-    choice("", "auto", say("system")),
-    choice("light", "sun", say("light")),
-    choice("dark", "moon", say("dark")),
+    choice("", "auto", translate("sidebar.system")),
+    choice("light", "sun", translate("sidebar.light")),
+    choice("dark", "moon", translate("sidebar.dark")),
   ]);
 }

@@ -5,7 +5,7 @@ import { markAnswering, row } from "./chat-row.js";
 import { element } from "../lib/dom.js";
 import { attempt, tell, warn } from "../lib/toasts.js";
 import { labelled, tool } from "../lib/buttons.js";
-import { say } from "../lib/words.js";
+import { translate } from "../lib/translate.js";
 
 /** @typedef {import("../lib/types.js").ListedChat} ListedChat */
 
@@ -28,7 +28,7 @@ export class Chats {
     this.answering = [];
     this.asked = 0;
     this.timer = 0;
-    this.search = element("input", { type: "search", class: "field", placeholder: say("search"), "aria-label": say("searchKeys"), title: say("searchKeys"), maxlength: 200 });
+    this.search = element("input", { type: "search", class: "field", placeholder: translate("list.search"), "aria-label": translate("list.search_keys"), title: translate("list.search_keys"), maxlength: 200 });
     this.list = element("div", { class: "chats" });
     this.picker = element("input", { type: "file", multiple: true, accept: ".json,.jsonl,.md,.txt,.zip", hidden: true });
     anchor.append(this.#top(), this.search, this.list);
@@ -43,9 +43,9 @@ export class Chats {
     return element(
       "div",
       { class: "list-top" },
-      labelled("plus", say("newChat"), () => begin({}), "new"),
-      tool("hidden", say("newIncognito"), () => begin({ incognito: true })),
-      tool("upload", say("importFile"), () => this.picker.click()),
+      labelled("plus", translate("list.new_chat"), () => begin({}), "new"),
+      tool("hidden", translate("list.new_incognito"), () => begin({ incognito: true })),
+      tool("upload", translate("list.import"), () => this.picker.click()),
       this.picker,
     );
   }
@@ -88,7 +88,7 @@ export class Chats {
         return element("section", {}, heading, element("ul", {}, ...group.map((chat) => row(chat, deeds))));
       }),
     );
-    if (!chats.length) this.list.append(element("p", { class: "hint" }, say(found ? "nothingFound" : "noChats")));
+    if (!chats.length) this.list.append(element("p", { class: "hint" }, translate(found ? "list.nothing_found" : "list.no_chats")));
     this.mark(this.current);
     for (const link of this.#links()) markAnswering(link, this.answering.includes(link.dataset.chat ?? ""));
     if (focused) this.list.querySelector(`a[data-chat="${CSS.escape(focused)}"]`)?.dispatchEvent(new Event("refocus"));
@@ -97,7 +97,7 @@ export class Chats {
   /** @param {ListedChat} chat */
   async #removed(chat) {
     await post(`chat/${chat.id}/delete`);
-    tell(say("removed"));
+    tell(translate("list.deleted"));
     this.deeds.deleted(chat.id);
     await this.refresh();
   }
@@ -138,7 +138,7 @@ export class Chats {
     for (const file of this.picker.files ?? []) {
       const result = await attempt(postFile("import", file));
       if (!result) continue;
-      tell([say("imported", result.added.length), result.known && say("known", result.known)].filter(Boolean).join(" "));
+      tell([translate("list.imported", { count: result.added.length }), result.known && translate("list.already_there", { count: result.known })].filter(Boolean).join(" "));
       result.faults.forEach(warn);
       last = result.added.at(-1) ?? last;
     }
@@ -153,10 +153,10 @@ function grouped(chats) {
   const midnight = new Date().setHours(0, 0, 0, 0);
   /** @type {[string, (chat: ListedChat) => boolean][]} */
   const kinds = [
-    [say("pinned"), (chat) => Boolean(chat.pinned)],
-    [say("today"), (chat) => chat.updated * 1000 >= midnight],
-    [say("week"), (chat) => chat.updated * 1000 >= midnight - 6 * DAY],
-    [say("older"), () => true],
+    [translate("list.pinned"), (chat) => Boolean(chat.pinned)],
+    [translate("list.today"), (chat) => chat.updated * 1000 >= midnight],
+    [translate("list.week"), (chat) => chat.updated * 1000 >= midnight - 6 * DAY],
+    [translate("list.older"), () => true],
   ];
   const of = (/** @type {ListedChat} */ chat) => kinds.findIndex(([, takes]) => takes(chat));
   return kinds

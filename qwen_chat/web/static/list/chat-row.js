@@ -10,7 +10,7 @@ import { moment } from "../lib/format.js";
 import { rewritten } from "../lib/inline-rename.js";
 import { attempt } from "../lib/toasts.js";
 import { tool } from "../lib/buttons.js";
-import { say } from "../lib/words.js";
+import { translate } from "../lib/translate.js";
 
 /** @typedef {import("../lib/types.js").ListedChat} ListedChat */
 
@@ -23,7 +23,7 @@ import { say } from "../lib/words.js";
 
 /** @param {ListedChat} chat @param {RowDeeds} deeds */
 export function row(chat, deeds) {
-  const title = chat.title || say("untitled");
+  const title = chat.title || translate("list.untitled");
   const link = element("a", { class: "chat", href: `?chat=${encodeURIComponent(chat.id)}`, "data-chat": chat.id, title: moment(chat.updated) });
   link.append(element("span", { class: "name", dir: "auto" }, title));
   if (chat.pinned) link.append(icon("pin"));
@@ -35,7 +35,7 @@ export function row(chat, deeds) {
     event.preventDefault();
     deeds.open(chat.id, chat.message);
   });
-  const more = tool("more", say("moreFor", title), (button) => openMenu(button, items(chat, link, deeds)));
+  const more = tool("more", translate("list.more_for", { title }), (button) => openMenu(button, items(chat, link, deeds)));
   more.id = `more-${chat.id}`;
   more.setAttribute("aria-haspopup", "menu");
   return element("li", {}, link, more);
@@ -45,7 +45,7 @@ export function row(chat, deeds) {
 export function markAnswering(link, answers) {
   const mark = link.querySelector(".answering");
   if (!answers) mark?.remove();
-  else if (!mark) link.querySelector(".name")?.after(element("span", { class: "answering", role: "img", "aria-label": say("answering"), title: say("answering") }));
+  else if (!mark) link.querySelector(".name")?.after(element("span", { class: "answering", role: "img", "aria-label": translate("list.answering"), title: translate("list.answering") }));
 }
 
 /** @param {ListedChat} chat @param {HTMLElement} link @param {RowDeeds} deeds @returns {import("../lib/menu.js").Item[]} */
@@ -60,14 +60,14 @@ function items(chat, link, deeds) {
     deeds.changed();
   };
   const remove = async () => {
-    const text = say("removeChatText", chat.title || say("untitled"));
-    if (await confirmed(say("removeChat"), text, say("remove"))) await deeds.remove(chat);
+    const text = translate("list.delete_text", { title: chat.title || translate("list.untitled") });
+    if (await confirmed(translate("list.delete_title"), text, translate("list.delete"))) await deeds.remove(chat);
   };
   return [
-    { label: say("rename"), icon: "pencil", act: () => void attempt(rename()) },
-    { label: say(chat.pinned ? "unpin" : "pin"), icon: "pin", act: () => void attempt(pin()) },
+    { label: translate("list.rename"), icon: "pencil", act: () => void attempt(rename()) },
+    { label: translate(chat.pinned ? "list.unpin" : "list.pin"), icon: "pin", act: () => void attempt(pin()) },
     ...exportItems(chat.id),
-    { label: say("remove"), icon: "trash", grave: true, act: () => void attempt(remove()) },
+    { label: translate("list.delete"), icon: "trash", grave: true, act: () => void attempt(remove()) },
   ];
 }
 

@@ -1,11 +1,18 @@
-/** A conversation as a file to keep. */
+/** The entries of a menu that export a conversation. */
 
-import { words } from "../lib/words.js";
+import { translate } from "../lib/translate.js";
+
+const KINDS = /** @type {const} */ ({
+  md: "list.export_md",
+  html: "list.export_html",
+  json: "list.export_json",
+  qwen: "list.export_qwen",
+});
 
 /** @param {string} chat @returns {import("../lib/menu.js").Item[]} */
 export function exportItems(chat) {
-  return /** @type {("md" | "html" | "json" | "qwen")[]} */ (["md", "html", "json", "qwen"]).map((kind) => ({
-    label: words.exportAs[kind],
+  return Object.entries(KINDS).map(([kind, label]) => ({
+    label: translate(label),
     icon: "download",
     download: `chat/${chat}/export?kind=${kind}`,
   }));

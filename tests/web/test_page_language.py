@@ -1,6 +1,5 @@
-"""What the server says is in Chinese on the Chinese page, and what has no Chinese words stays as it is."""
+"""The page in Chinese: its own texts and the server's come from one catalogue; all else stays as it is."""
 
-import ast
 import re
 from collections.abc import Iterator
 from dataclasses import replace
@@ -12,23 +11,22 @@ from playwright.sync_api import Browser, expect
 from scripted import ScriptedModel
 from windows import Window, window
 
-import qwen_chat
+from qwen_chat import i18n
 from qwen_chat.commands.table import find
 from qwen_chat.errors import QwenChatError
+from qwen_chat.i18n.catalog import argument_names, catalog
 from qwen_chat.message import Attachment
 from qwen_chat.model.llamacpp import LlamaCppModel
 from qwen_chat.sampling import SamplingParams
 from qwen_chat.session import attachments
-from qwen_chat.session.turn_request import left_out_notice
 from qwen_chat.settings import Settings
-from qwen_chat.web import pdf
-from qwen_chat.web import uploads as files
+from qwen_chat.web import pdf, pdf_reader, uploads
 
 SHORT = Settings(sampling=SamplingParams(max_new_tokens=8, temperature=0.0))
 CHINESE = re.compile(r"[\u4e00-\u9fff]")
-IMPORTED = """async texts => {
-    const { told } = await import('/page/lib/translate.js');
-    return texts.map(told);
+RENDERED = """async texts => {
+    const { translateText } = await import('/page/lib/translate.js');
+    return texts.map(translateText);
 }"""
 REFUSED = [
     ("x.docx", b"PK\x03\x04"),
@@ -45,7 +43,7 @@ REFUSED = [
 
 @pytest.fixture(scope="module")
 def page(model: LlamaCppModel, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    with served(tmp_path_factory.mktemp("told"), model, settings=SHORT) as opened:
+    with served(tmp_path_factory.mktemp("language"), model, settings=SHORT) as opened:
         yield opened
 
 
@@ -55,70 +53,55 @@ def here(browser: Browser, page: Served) -> Iterator[Window]:
         yield opened.open()
 
 
-# The words
+# The texts
 
 
-def table() -> list[str]:
-    """The English of what has Chinese words."""
-    path = Path(qwen_chat.__file__).parent / "web/static/lib/server-chinese.js"
-    return re.findall(r'^  "([^"]+)":', path.read_text(encoding="utf-8"), re.MULTILINE)
-
-
-def literals() -> set[str]:
-    """Every text in the program, with {} for what is put into it."""
-    texts = set()
-    for file in Path(qwen_chat.__file__).parent.rglob("*.py"):
-        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.JoinedStr):
-                parts = (str(each.value) if isinstance(each, ast.Constant) else "{}" for each in node.values)
-                texts.add(re.sub(r"(\{\})+", "{}", "".join(parts)))
-            elif isinstance(node, ast.Constant):
-                texts.add(str(node.value))
+def every_text(count: int) -> list[i18n.Text]:
+    """Return each text of the catalogue, with arguments."""
+    texts = []
+    for code, forms in catalog().items():
+        arguments: dict[str, i18n.Argument] = dict.fromkeys(argument_names(forms["en"]), "{count} 猫 <b>")
+        texts.append(i18n.Text(code, **{**arguments, "count": count, "at": 12_345}))
     return texts
 
 
-def put_together() -> list[str]:
-    """What is said in words that stand in several places."""
+def texts_of_files_and_commands(model: LlamaCppModel) -> list[str]:
+    """Return what is said of files that are refused or taken, and of commands that are not there."""
     said = []
     for name, data in REFUSED:
         with pytest.raises(QwenChatError) as refused:
-            files.read(name, data)
-        said.append(str(refused.value))
+            uploads.read(name, data)
+        said.append(refused.value.text)
     for name in ("hlep", "zzz"):
         with pytest.raises(QwenChatError) as refused:
             find(name)
-        said.append(str(refused.value))
-    said += [f"x.pdf {fault.format(count=5000)}" for fault in pdf._FAULTS.values()]
-    said += [left_out_notice(turns) for turns in (1, 2)]
-    return said
+        said.append(refused.value.text)
+    said += [pdf._fault("x.pdf", {"fault": kind, "count": 5000}) for kind in pdf_reader.FAULTS]
+    files = [Attachment("a.txt", "one\n"), Attachment("b.txt", "one\ntwo\n")]
+    return [
+        *said,
+        *attachments.describe_sizes(files, model),
+        *attachments.describe_sizes(files, ScriptedModel()),
+    ]
 
 
-def sizes(model: LlamaCppModel) -> list[str]:
-    found = [Attachment("a.txt", "one\n"), Attachment("b.txt", "one\ntwo\n")]
-    scripted = ScriptedModel()
-    return [*attachments.describe_sizes(found, model), *attachments.describe_sizes(found, scripted)]
-
-
-def test_every_entry_is_what_the_server_says(model: LlamaCppModel) -> None:
-    known, said = literals(), [*put_together(), *sizes(model)]
-    stale = []
-    for entry in table():
-        pattern = ".+".join(map(re.escape, re.split(r"\{\d\}", entry)))
-        spoken = any(re.fullmatch(pattern, text) for text in said)
-        if not spoken and re.sub(r"\{\d\}", "{}", entry) not in known:
-            stale.append(entry)
-    assert len(table()) > 30
-    assert stale == []
+@pytest.mark.parametrize("count", [0, 1, 1234])
+def test_the_page_shows_every_text_as_the_server_would(here: Window, count: int) -> None:
+    texts = every_text(count)
+    shown = here.page.evaluate(RENDERED, [i18n.as_json(text) for text in texts])
+    assert shown == [i18n.translate(text, "zh") for text in texts]
 
 
 def test_all_that_is_said_of_files_and_commands_is_chinese(here: Window, model: LlamaCppModel) -> None:
-    said = [*put_together(), *sizes(model)]
-    told = here.page.evaluate(IMPORTED, said)
-    assert [text for text in told if not CHINESE.search(text)] == []
-    assert here.page.evaluate(IMPORTED, ["port 80 is taken", "cannot use x: the message is empty"]) == [
-        "port 80 is taken",
-        "无法使用 x：消息是空的",
-    ]
+    said = texts_of_files_and_commands(model)
+    shown = here.page.evaluate(RENDERED, [i18n.as_json(text) for text in said])
+    assert [text for text in shown if not CHINESE.search(text)] == []
+
+
+def test_one_fault_within_another_and_one_of_another_origin(here: Window) -> None:
+    nested = i18n.Text("notice.not_saved_yet", reason=i18n.Text("message.empty"))
+    shown = here.page.evaluate(RENDERED, [i18n.as_json(nested), i18n.as_json("port 80 is taken")])
+    assert shown == ["尚未保存，将会重试：消息是空的", "port 80 is taken"]
 
 
 # On the page
@@ -155,7 +138,7 @@ def test_a_message_that_does_not_fit_the_context(here: Window) -> None:
     here.ask("word " * 20_000)
     notices = here.page.locator(".toast.info")
     expect(
-        notices.filter(has_text=re.compile(r"输入有 [\d,]+ 个词元，上下文只能容纳 8,192 个"))
+        notices.filter(has_text=re.compile(r"提示词有 [\d,]+ 个词元，上下文只能容纳 8,192 个"))
     ).to_be_visible()
     expect(notices.filter(has_text="消息已保留，但不在对话中")).to_be_visible()
 
