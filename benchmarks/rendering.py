@@ -12,8 +12,8 @@ from rich.markdown import Markdown
 
 from benchmarks.measure import Result, compared, in_turn
 from qwen_chat.terminal.output import live_region as tail
-from qwen_chat.terminal.output.live_region import Tail
-from qwen_chat.terminal.output.render import Rendered
+from qwen_chat.terminal.output.live_region import LiveRegion
+from qwen_chat.terminal.output.markdown_writer import MarkdownWriter
 
 PIECE = """## A heading
 
@@ -58,8 +58,8 @@ def _tokens(length: int) -> Iterator[str]:
     return (text[at : at + TOKEN] for at in range(0, length, TOKEN))
 
 
-def _answer() -> Rendered:
-    return Rendered(Tail(StringIO(), lambda: os.terminal_size((80, 24))))
+def _answer() -> MarkdownWriter:
+    return MarkdownWriter(LiveRegion(StringIO(), lambda: os.terminal_size((80, 24))))
 
 
 def _ours(length: int) -> float:

@@ -23,7 +23,7 @@ from qwen_chat.roles import load_role
 from qwen_chat.settings import Settings
 
 if TYPE_CHECKING:
-    from qwen_chat.terminal.output.progress import Bar
+    from qwen_chat.terminal.output.progress import ProgressBar
 
 _SYNC_SECONDS = 1.0
 
@@ -76,14 +76,18 @@ def _model(chosen: Settings, stack: ExitStack) -> ChatModel:
     return model
 
 
-def _bar(total: int | None, chosen: Settings, tally: "_Tally") -> "Bar":
-    from qwen_chat.terminal.output.progress import Bar
+def _bar(total: int | None, chosen: Settings, tally: "_Tally") -> "ProgressBar":
+    from qwen_chat.terminal.output.progress import ProgressBar
 
-    return Bar(total, tally.all_lines, shown=not (chosen.quiet or chosen.plain))
+    return ProgressBar(total, tally.all_lines, enabled=not (chosen.quiet or chosen.plain))
 
 
 def _write(
-    results: Generator[core.Result, None, None], out: IO[bytes], cancel: Event, bar: "Bar", tally: "_Tally"
+    results: Generator[core.Result, None, None],
+    out: IO[bytes],
+    cancel: Event,
+    bar: "ProgressBar",
+    tally: "_Tally",
 ) -> bool:
     """Write the answers as they come; False when a person stopped them."""
     with closing(results):  # before the model goes whose threads may still be at work

@@ -49,7 +49,7 @@ def chat(
         if question is not None:
             from qwen_chat.terminal import oneshot
 
-            return oneshot.answer(session, question, as_json=as_json, quiet=chosen.quiet)
+            return oneshot.answer_question(session, question, as_json=as_json, quiet=chosen.quiet)
         return _talk(session, model, embedded=located.embedded)
 
 
@@ -104,15 +104,15 @@ def _go_on(session: ChatSession, history: History) -> None:
 
 
 def _talk(session: ChatSession, model: ChatModel, *, embedded: bool) -> int:
-    from qwen_chat.terminal.input.reader import Reader
-    from qwen_chat.terminal.repl import Repl, banner
+    from qwen_chat.terminal.input.reader import PromptReader
+    from qwen_chat.terminal.repl import Repl, format_banner
 
     chosen = session.settings
-    reader = Reader(session, model)
+    reader = PromptReader(session, model)
     plain = chosen.plain or chosen.screen_reader
     with closing(SharedPage(session, model)) as page:
         repl = Repl(session, reader, page.open, plain=plain, quiet=chosen.quiet)
-        return repl.run(greeting=banner(session, embedded=embedded))
+        return repl.run(greeting=format_banner(session, embedded=embedded))
 
 
 def _close(session: ChatSession) -> None:

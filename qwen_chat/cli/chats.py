@@ -150,7 +150,7 @@ def _write(data: bytes) -> int:
         sys.stdout.buffer.write(data)
         sys.stdout.buffer.flush()
     except BrokenPipeError:  # nobody reads on, as in `qwen-chat chats show 1 | head`
-        from qwen_chat.terminal.oneshot import abandon_stdout
+        from qwen_chat.terminal.output.stdout import discard_stdout
 
-        abandon_stdout()
+        discard_stdout()
     return 0

@@ -80,9 +80,9 @@ def _told(error: click.ClickException) -> str:
 
 
 def _give_up_output(error: OSError) -> int:
-    from qwen_chat.terminal import oneshot
+    from qwen_chat.terminal.output.stdout import discard_stdout
 
-    oneshot.abandon_stdout()
+    discard_stdout()
     return _fail(f"cannot read or write ({error.strerror or error}): is the disk full, or the terminal gone?")
 
 

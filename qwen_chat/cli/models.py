@@ -11,7 +11,7 @@ import click
 from qwen_chat.model.catalog import embedded
 from qwen_chat.model.catalog.inventory import LocalModel, list_models
 from qwen_chat.model.catalog.machine import MachineMemory, read_machine_memory
-from qwen_chat.terminal.output.model_table import lines
+from qwen_chat.terminal.output.model_table import format_model_table
 from qwen_chat.text import format_size
 
 
@@ -25,7 +25,7 @@ def models(folders: tuple[Path, ...], *, as_json: bool) -> int:
         for entry in list_models(folders):
             sys.stdout.write(f"{json.dumps(_record(entry, machine))}\n")
         return 0
-    for line in (*lines(list(list_models(folders)), machine), *_notes()):
+    for line in (*format_model_table(list(list_models(folders)), machine), *_notes()):
         sys.stdout.write(f"{line}\n")
     return 0
 

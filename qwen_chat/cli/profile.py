@@ -52,9 +52,9 @@ def profile(
     )
     located = locate(chosen.checkpoint_path, sys.stderr, hub=chosen.hub, revision=chosen.revision)
     if plot is not None:
-        from qwen_chat.terminal.output.speed_plot import check
+        from qwen_chat.terminal.output.speed_plot import check_plot_path
 
-        check(Path(plot))
+        check_plot_path(Path(plot))
     rows: list[profiling.Measured] = []
     _keep(rows, output)  # what cannot be written is told before hours of measuring
     try:
@@ -82,17 +82,17 @@ def _keep(rows: list[profiling.Measured], output: str | None) -> None:
 
 
 def _show(rows: list[profiling.Measured], title: str, plot: str | None) -> None:
-    from qwen_chat.terminal.output.speed_table import show
+    from qwen_chat.terminal.output.speed_table import print_speed_table
 
     if not rows:
         return
-    show(rows)
+    print_speed_table(rows)
     if plot is None:
         return
-    from qwen_chat.terminal.output.speed_plot import draw
+    from qwen_chat.terminal.output.speed_plot import draw_speed_plot
 
     try:
-        draw(rows, title, Path(plot))
+        draw_speed_plot(rows, title, Path(plot))
     except OSError as error:
         raise UsageError(f"cannot write {plot}: {error.strerror or error}") from None
 

@@ -93,9 +93,9 @@ def test(names: tuple[str, ...], *, as_json: bool, **flags: Any) -> int:  # noqa
     except KeyboardInterrupt:
         stopped = True
     if not as_json and verdicts:
-        from qwen_chat.terminal.output.role_table import show as show_table
+        from qwen_chat.terminal.output.role_table import print_role_table
 
-        show_table(verdicts, plain=chosen.plain)
+        print_role_table(verdicts, plain=chosen.plain)
     if stopped:
         sys.stderr.write(f"stopped after {len(verdicts)} of {total}\n")
         return 130

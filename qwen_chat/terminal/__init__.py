@@ -1,1 +1,1 @@
-"""The terminal: a loop to talk in, and one answer for pipes."""
+"""The terminal front end: a chat loop, and one answer for pipes."""

@@ -1,4 +1,4 @@
-"""Ctrl-C while an answer is written: it stops the answer, not the program."""
+"""Ctrl-C during an answer stops the answer, not the program."""
 
 import signal
 from collections.abc import Iterator
@@ -10,15 +10,15 @@ from qwen_chat.session.turn import Turn
 
 
 @contextmanager
-def stopping(turn: Turn) -> Iterator[Event]:
-    """Let Ctrl-C stop a turn instead of raising; the event tells whether it was pressed."""
+def stop_on_interrupt(turn: Turn) -> Iterator[Event]:
+    """Make Ctrl-C stop the turn instead of raising; the event is set once Ctrl-C was pressed."""
     pressed = Event()
 
     def stop(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - a signal handler's signature
         pressed.set()
         turn.stop()
 
-    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:  # as nohup asks for
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:  # as under nohup
         yield pressed
         return
     before = signal.signal(signal.SIGINT, stop)

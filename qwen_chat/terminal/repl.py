@@ -1,4 +1,7 @@
-"""The loop: read a line, run a command or a turn, show what comes of it; no error ends it."""
+"""The read-eval-print loop: it reads a line, runs a command or a turn, and shows the result.
+
+No error ends the loop, except when the model cannot be loaded.
+"""
 
 import sys
 import time
@@ -13,24 +16,25 @@ from qwen_chat.files.fenced import full_text
 from qwen_chat.model.state import Loading
 from qwen_chat.session.session import ChatSession
 from qwen_chat.session.turn import Turn
-from qwen_chat.terminal.input.reader import LeftError, Reader
-from qwen_chat.terminal.input.typeahead import quiet_terminal
-from qwen_chat.terminal.output.stream import Look, show
-from qwen_chat.terminal.output.timings import costs, note_speed
-from qwen_chat.terminal.output.tokens import draw
+from qwen_chat.terminal.input.reader import PromptCancelledError, PromptReader
+from qwen_chat.terminal.input.typeahead import suppress_echo
+from qwen_chat.terminal.output.stream import DisplayStyle, show_turn
+from qwen_chat.terminal.output.tokens import draw_tokens
+from qwen_chat.terminal.output.verbose import format_cost
+from qwen_chat.terminal.speed_log import record_speed
 from qwen_chat.text import strip_controls
 
-_TWICE_SECONDS = 2.0
-INTERRUPTED = 130
+_DOUBLE_INTERRUPT_SECONDS = 2.0
+_EXIT_INTERRUPTED = 130
 
 
 class Repl:
-    """A conversation in a terminal; `open_page` shows it in a browser, too, and returns where."""
+    """A chat in the terminal; `open_page` opens it in a browser, too, and returns the address."""
 
     def __init__(
         self,
         session: ChatSession,
-        reader: Reader,
+        reader: PromptReader,
         open_page: Callable[[], str],
         *,
         plain: bool,
@@ -39,108 +43,115 @@ class Repl:
         self._session = session
         self._reader = reader
         self._open_page = open_page
-        self._seen: Turn | None = None
-        self._begun_elsewhere: Turn | None = None
-        self._reading = False
+        self._shown_turn: Turn | None = None
+        self._page_turn: Turn | None = None
+        """A turn that was started on the page while the prompt was on the screen."""
+        self._at_prompt = False
         self._quiet = quiet
         self._console = Console(highlight=False, markup=False, no_color=plain or None)
         self._plain = plain
         self._draft = ""
-        self._editing: int | None = None
+        self._edited_message: int | None = None
 
     def run(self, *, greeting: str) -> int:
-        """Talk until the person leaves, and return the exit code.
+        """Run the chat until the person leaves, and return the exit code.
 
-        Raises: ModelLoadError when there is nothing to talk to.
+        Raises: ModelLoadError when the model cannot be loaded.
         """
-        self._say(greeting, quiet=True)
-        if standing := commands.standing(self._session):
-            self._console.print(Text(strip_controls(standing)))
-        with quiet_terminal(), self._session.changes.subscribe(self._look_elsewhere):
-            return self._talk()
+        if not self._quiet:
+            self._print_notice(greeting)
+        if summary := commands.standing(self._session):
+            self._console.print(Text(strip_controls(summary)))
+        with suppress_echo(), self._session.changes.subscribe(self._cancel_prompt_for_page):
+            return self._loop()
 
-    def _talk(self) -> int:
-        last_interrupt = -_TWICE_SECONDS
+    def _loop(self) -> int:
+        last_interrupt = -_DOUBLE_INTERRUPT_SECONDS
         while True:
             try:
-                line = self._read()
+                line = self._read_line()
             except EOFError:
                 return 0
-            except LeftError as left:
-                self._draft = left.typed
-                self._follow()
+            except PromptCancelledError as cancelled:
+                self._draft = cancelled.typed
+                self._show_page_turn()
                 continue
             except KeyboardInterrupt:
-                if time.monotonic() - last_interrupt < _TWICE_SECONDS:
-                    return INTERRUPTED
+                if time.monotonic() - last_interrupt < _DOUBLE_INTERRUPT_SECONDS:
+                    return _EXIT_INTERRUPTED
                 last_interrupt = time.monotonic()
-                self._editing = None
-                self._say("Ctrl-C once more, or Ctrl-D, leaves")
+                self._edited_message = None
+                self._print_notice("press Ctrl-C again, or Ctrl-D, to leave")
                 continue
             if not line.strip():
-                self._editing = None
-            elif self._take(line):
+                self._edited_message = None
+            elif self._handle_line(line):
                 return 0
 
-    def _read(self) -> str:
+    def _read_line(self) -> str:
         draft, self._draft = self._draft, ""
-        self._reading = True
+        self._at_prompt = True
         try:
-            self._look_elsewhere()
+            self._cancel_prompt_for_page()
             return self._reader.read(draft)
         finally:
-            self._reading = False
+            self._at_prompt = False
 
-    def _look_elsewhere(self) -> None:
-        """Leave the prompt when a turn was begun on the page."""
+    def _cancel_prompt_for_page(self) -> None:
+        """Cancel the prompt when a turn was started on the page."""
         turn = self._session.running
-        if self._reading and turn is not None and turn is not self._seen:
-            self._begun_elsewhere = turn
-            self._reader.leave()
+        if self._at_prompt and turn is not None and turn is not self._shown_turn:
+            self._page_turn = turn
+            self._reader.cancel()
 
-    def _follow(self) -> None:
-        """Show a turn that was begun on the page, and what it answers."""
-        turn, self._begun_elsewhere = self._begun_elsewhere, None
-        if turn is None or turn is self._seen:
+    def _show_page_turn(self) -> None:
+        """Show a turn that was started on the page, with its question."""
+        turn, self._page_turn = self._page_turn, None
+        if turn is None or turn is self._shown_turn:
             return
         question = self._session.history.question_of(turn.message_id)
         if question and not turn.message_before.content:
             self._console.print(Text(strip_controls(f">>> {full_text(question.message)}"), "bold"))
         try:
-            self._watch(turn)
+            self._show_turn(turn)
         except ModelLoadError:
             raise
         except QwenChatError as error:
-            self._fault(error)
+            self._print_error(error)
 
-    def _take(self, line: str) -> bool:
-        """Do what a line asks for, and return whether to leave."""
-        editing, self._editing = self._editing, None
+    def _handle_line(self, line: str) -> bool:
+        """Run a command or send a message, and return whether to leave."""
+        edited, self._edited_message = self._edited_message, None
         try:
-            if editing is not None:
-                return self._apply(commands.run(self._session, "edit", f"{editing} {line}"))
-            if (command := commands.parse(line)) is not None:
-                return self._apply(commands.run(self._session, *command))
-            self._send(line)
+            return self._run_line(line, edited)
         except ModelLoadError:
             raise
         except RefusedError as error:
-            self._fault(error)
-            self._keep_draft(line, editing)
+            self._print_error(error)
+            self._keep_draft(line, edited)
         except QwenChatError as error:
-            self._fault(error)
+            self._print_error(error)
         except KeyboardInterrupt:
-            self._say("interrupted")
-            self._keep_draft(line, editing)
-        except Exception as error:  # noqa: BLE001 - a fault of ours must not end a person's chat
-            self._fault(QwenChatError(f"a fault in qwen-chat: {type(error).__name__}: {error}"))
+            self._print_notice("interrupted")
+            self._keep_draft(line, edited)
+        except Exception as error:  # noqa: BLE001 - a bug in a command must not end the chat
+            self._print_error(QwenChatError(f"a fault in qwen-chat: {type(error).__name__}: {error}"))
         return False
 
-    def _apply(self, outcome: commands.Outcome) -> bool:
+    def _run_line(self, line: str, edited: int | None) -> bool:
+        if edited is not None:
+            return self._show_result(commands.run(self._session, "edit", f"{edited} {line}"))
+        if (command := commands.parse(line)) is not None:
+            return self._show_result(commands.run(self._session, *command))
+        self._send_message(line)
+        return False
+
+    def _show_result(self, outcome: commands.Outcome) -> bool:
+        """Show the result of a command, and return whether to leave."""
         if outcome.picking is not None and self._can_pick():
             return self._pick(outcome.picking)
         if outcome.tokens is not None:
-            draw(outcome.tokens, self._console, plain=self._plain or not self._console.is_terminal)
+            draw_tokens(outcome.tokens, self._console, plain=self._plain or not self._console.is_terminal)
         if outcome.action == "compose":
             self._keep_draft(outcome.text, outcome.number or None)
         elif outcome.text:
@@ -148,24 +159,24 @@ class Repl:
         if outcome.action == "clear screen":
             self._console.clear()
         if outcome.action == "open page":
-            self._say(f"this chat is also at {self._open_page()}")
+            self._print_notice(f"this chat is also at {self._open_page()}")
         if outcome.turn is not None:
-            self._watch(outcome.turn)
+            self._show_turn(outcome.turn)
         return outcome.action == "exit"
 
-    def _send(self, line: str) -> None:
+    def _send_message(self, line: str) -> None:
         model = self._session.model
         if "@" in line and isinstance(model.state, Loading):
-            self._say(f"loading {model.name}, to count tokens ...")
+            self._print_notice(f"loading {model.name}, to count tokens ...")
         outcome = commands.say(self._session, commands.as_message(line))
-        self._say(outcome.text)
+        self._print_notice(outcome.text)
         if outcome.turn is not None:
-            self._watch(outcome.turn)
+            self._show_turn(outcome.turn)
 
-    def _keep_draft(self, text: str, editing: int | None) -> None:
-        """Put a text on the next line, where a person sends it or changes it."""
-        self._draft, self._editing = text, editing
-        self._reader.send_nothing_yet()
+    def _keep_draft(self, text: str, edited: int | None) -> None:
+        """Put a text into the next prompt, where the person can change it and send it."""
+        self._draft, self._edited_message = text, edited
+        self._reader.hold_typeahead()
 
     def _can_pick(self) -> bool:
         return not self._plain and self._console.is_terminal and not self._console.is_dumb_terminal
@@ -174,43 +185,43 @@ class Repl:
         from qwen_chat.terminal.input.picker import pick
 
         for note in picking.notes:
-            self._say(note)
+            self._print_notice(note)
         value = pick(picking)
-        return value is not None and self._apply(commands.run(self._session, picking.command, value))
+        return value is not None and self._show_result(commands.run(self._session, picking.command, value))
 
-    def _watch(self, turn: Turn) -> None:
-        self._seen = turn
+    def _show_turn(self, turn: Turn) -> None:
+        self._shown_turn = turn
         model = self._session.model
-        waiting = f"loading {model.name} ..." if isinstance(model.state, Loading) else ""
+        status = f"loading {model.name} ..." if isinstance(model.state, Loading) else ""
         with self._reader.typeahead():
             hide = self._session.settings.hide_thinking
-            show(turn, sys.stdout, look=self._look(), hide_thinking=hide, status=waiting)
+            show_turn(turn, sys.stdout, style=self._display_style(), hide_thinking=hide, status=status)
         if (answer := turn.wait().answer) and answer.finish_reason == "interrupted":
-            self._reader.send_nothing_yet()
-        note_speed(self._session, turn)
+            self._reader.hold_typeahead()
+        record_speed(self._session, turn)
         for notice in turn.notices:
-            self._say(notice)
+            self._print_notice(notice)
         if turn.error is not None:
             raise turn.error
         if not self._quiet:
-            self._say(costs(self._session, turn))
+            self._print_notice(format_cost(self._session, turn))
 
-    def _look(self) -> Look:
+    def _display_style(self) -> DisplayStyle:
         if self._session.settings.screen_reader:
             return "spoken"
         plain = self._plain or not self._console.is_terminal or self._console.is_dumb_terminal
         return "plain" if plain else "markdown"
 
-    def _say(self, text: str, *, quiet: bool = False) -> None:
-        if text and not (quiet and self._quiet):
+    def _print_notice(self, text: str) -> None:
+        if text:
             self._console.print(Text(strip_controls(text), style="" if self._plain else "dim"))
 
-    def _fault(self, error: QwenChatError) -> None:
+    def _print_error(self, error: QwenChatError) -> None:
         self._console.print(Text(strip_controls(str(error)), style="" if self._plain else "red"))
 
 
-def banner(session: ChatSession, *, embedded: bool) -> str:
-    """Say what one is talking to, where the conversation stands, and how to go on."""
+def format_banner(session: ChatSession, *, embedded: bool) -> str:
+    """Return the greeting: version and model, and how to begin; `embedded` is the demo model."""
     name = f"qwen-chat {__version__} · {session.model.name}"
     lines = [f"{name}, a small demo model: expect mistakes" if embedded else name]
     if embedded:

@@ -275,7 +275,7 @@ def test_ctrl_c_keeps_what_there_is_of_the_answer(model_path: Path) -> None:
     assert (first + rest).decode() == node.message.content + "\n"
     assert node.answer is not None
     assert node.answer.finish_reason == "interrupted"
-    assert errors.decode() == "interrupted, what there is of it is kept\n"
+    assert errors.decode() == "interrupted, the partial answer is kept\n"
 
 
 def test_ctrl_c_before_the_answer_leaves_at_once(model_path: Path) -> None:

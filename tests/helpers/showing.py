@@ -1,6 +1,6 @@
 """Shows a scripted answer on its own terminal: `python showing.py FILE`, where FILE holds a script in JSON.
 
-`deltas` are pairs of what ("text", "reasoning" or "wait") and its text or seconds; `options` are `show`'s.
+`deltas` are pairs of a kind ("text", "reasoning" or "wait") and text or seconds; `options` go to `show_turn`.
 """
 
 import json
@@ -13,7 +13,7 @@ from qwen_chat.history import Node
 from qwen_chat.message import Delta, Message
 from qwen_chat.observer import Observable
 from qwen_chat.session.turn import Turn
-from qwen_chat.terminal.output.stream import show
+from qwen_chat.terminal.output.stream import show_turn
 
 
 def main(path: str) -> None:
@@ -31,7 +31,7 @@ def main(path: str) -> None:
 
     node = Node(Message("assistant", ""))
     turn = Turn(node, work, lambda *_: None, lambda _: None, Observable()).start()
-    show(turn, sys.stdout, **script["options"])
+    show_turn(turn, sys.stdout, **script["options"])
     sys.stdout.write("DONE\n")
 
 

@@ -207,7 +207,7 @@ def test_ctrl_c_keeps_the_partial_answer(terminal: Open) -> None:
     chat.wait_for(lambda text: len(text) > before + 300)
     pressed = time.monotonic()
     chat.press("\x03")
-    chat.wait_for("interrupted, what there is of it is kept")
+    chat.wait_for("interrupted, the partial answer is kept")
     assert time.monotonic() - pressed < 2
     shown = chat.say("/history")
     assert "Assistant (interrupted): " in shown
@@ -244,11 +244,11 @@ def test_ctrl_c_on_the_line(terminal: Open) -> None:
     chat.press("\x03")
     chat.ready()
     chat.press("\x03")
-    chat.wait_for("Ctrl-C once more")
+    chat.wait_for("press Ctrl-C again")
     chat.ready(2)
     time.sleep(2.2)
     chat.press("\x03")
-    chat.wait_for(lambda text: text.count("Ctrl-C once more") == 2)
+    chat.wait_for(lambda text: text.count("press Ctrl-C again") == 2)
     assert chat.leave("\x03") == 130
 
 

@@ -204,7 +204,7 @@ def test_ctrl_c_within_the_reasoning(terminal: Open) -> None:
     chat.say(LONG, wait=False)
     chat.wait_for(lambda text: len(of_reasoning(text).split()) > 10)
     chat.press("\x03")
-    shown = chat.wait_for("interrupted, what there is of it is kept")
+    shown = chat.wait_for("interrupted, the partial answer is kept")
     chat.ready()
     assert len(FOLDED.findall(shown)) == 1
     assert "Assistant (interrupted): (reasoning alone)" in chat.say("/history")

@@ -14,7 +14,7 @@ from qwen_chat.session.session import ChatSession
 from qwen_chat.settings import Settings
 from qwen_chat.storage.store import Store
 from qwen_chat.terminal.input.completion import ChatCompleter
-from qwen_chat.terminal.input.multiline import goes_on, harmless, message, next_line
+from qwen_chat.terminal.input.multiline import add_line_break, clean_text, needs_more_lines, parse_message
 
 
 @pytest.mark.parametrize(
@@ -36,13 +36,13 @@ from qwen_chat.terminal.input.multiline import goes_on, harmless, message, next_
     ],
 )
 def test_lines_that_go_on(typed: str, open_: bool) -> None:
-    assert goes_on(typed) == open_
+    assert needs_more_lines(typed) == open_
 
 
 def test_the_backslash_is_gone_on_the_next_line() -> None:
-    assert next_line("one\\") == "one\n"
-    assert next_line('"""') == '"""\n'
-    assert next_line("a\\\\\\") == "a\\\\\n"
+    assert add_line_break("one\\") == "one\n"
+    assert add_line_break('"""') == '"""\n'
+    assert add_line_break("a\\\\\\") == "a\\\\\n"
 
 
 @pytest.mark.parametrize(
@@ -60,16 +60,16 @@ def test_the_backslash_is_gone_on_the_next_line() -> None:
     ],
 )
 def test_what_is_sent(typed: str, sent: str) -> None:
-    assert message(typed) == sent
+    assert parse_message(typed) == sent
 
 
 @given(st.text())
 def test_nothing_typed_can_be_an_escape_or_no_text(text: str) -> None:
-    clean = harmless(text)
+    clean = clean_text(text)
     clean.encode()
     assert not {letter for letter in clean if letter < " "} - {"\n", "\t"}
     assert not {letter for letter in clean if "\x7f" <= letter <= "\x9f"}
-    assert harmless(clean) == clean
+    assert clean_text(clean) == clean
 
 
 @pytest.fixture

@@ -31,7 +31,7 @@ def test_one_answer(qwen_chat: RunCommand) -> None:
     assert len(table) == len(ROWS)
     assert re.fullmatch(r"\d+\.\d\d s", rows["loaded in"])
     assert re.fullmatch(r"after \d+\.\d\d s", rows["first token"])
-    assert (prompt := re.fullmatch(r"(\d+) tokens, 0 of them known from before", rows["prompt"]))
+    assert (prompt := re.fullmatch(r"(\d+) tokens, 0 of them from the prefix cache", rows["prompt"]))
     assert re.fullmatch(rf"{prompt[1]} tokens in \d+\.\d\d s, [\d.,]+ tokens/s", rows["read"])
     assert re.fullmatch(r"4 tokens in \d+\.\d\d s, [\d.,]+ tokens/s", rows["wrote"])
     assert rows["context"] == f"{int(prompt[1]) + 4} of 8,192 tokens"
@@ -49,5 +49,5 @@ def test_in_the_chat(model_path: Path) -> None:
     chat.ready()
     assert list(rows_of(chat.say("Tell a story."))) == ROWS
     known = rows_of(chat.say("Another one."))["prompt"]
-    assert re.match(r"\d+ tokens, \d\d+ of them known", known)
+    assert re.match(r"\d+ tokens, \d\d+ of them from the prefix cache", known)
     assert chat.leave() == 0

@@ -8,7 +8,7 @@ from qwen_chat.model.llamacpp import LlamaCppModel
 from qwen_chat.model.loading import LoadingModel
 from qwen_chat.sampling import SamplingParams
 from qwen_chat.session.session import ChatSession
-from qwen_chat.terminal.output.stream import show
+from qwen_chat.terminal.output.stream import show_turn
 
 
 class Screen(StringIO):
@@ -39,7 +39,7 @@ def test_the_line_says_how_many_are_answered_before(model: LlamaCppModel) -> Non
 
     freeing = Thread(target=free)
     freeing.start()
-    show(session.send("Hello."), screen, look="markdown")
+    show_turn(session.send("Hello."), screen, style="markdown")
     freeing.join()
     assert screen.seen.is_set()
     assert session.history.last_answer().message.content.strip() in screen.getvalue()

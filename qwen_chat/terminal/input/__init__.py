@@ -1,1 +1,1 @@
-"""What is typed in the terminal."""
+"""Input in the terminal: the prompt, its keys, completion, and lists to pick from."""

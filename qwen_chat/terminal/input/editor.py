@@ -1,4 +1,4 @@
-"""A text in the editor that a person has chosen with $VISUAL or $EDITOR."""
+"""Edits a text in the editor that $VISUAL or $EDITOR names."""
 
 import os
 import shlex
@@ -10,15 +10,15 @@ from tempfile import TemporaryDirectory
 from qwen_chat.errors import UsageError
 from qwen_chat.files.bounded_read import read_text
 
-_USUAL = ("editor", "nano", "vim", "vi", "notepad")
+_FALLBACKS = ("editor", "nano", "vim", "vi", "notepad")
 
 
-def edited(text: str) -> str:
-    """Return what became of a text in the editor, when the person left it.
+def edit_text(text: str) -> str:
+    """Open a text in the editor, wait until it exits, and return the edited text.
 
-    Raises: UsageError when there is no editor, it failed, or left no text.
+    Raises: UsageError when there is no editor, when it fails, or when the file is not text.
     """
-    command = _editor()
+    command = _find_editor()
     with TemporaryDirectory(prefix="qwen-chat-") as folder:
         path = Path(folder) / "message.md"
         path.write_text(text, encoding="utf-8", newline="")
@@ -32,14 +32,14 @@ def edited(text: str) -> str:
         return read_text(path).removesuffix("\n")
 
 
-def _editor() -> list[str]:
+def _find_editor() -> list[str]:
     for variable in ("VISUAL", "EDITOR"):
         try:
             if words := shlex.split(os.environ.get(variable, "")):
                 return words
         except ValueError:
             raise UsageError(f"${variable} has a quotation mark that is not closed") from None
-    found = next(filter(None, map(shutil.which, _USUAL)), None)
+    found = next(filter(None, map(shutil.which, _FALLBACKS)), None)
     if found is None:
         raise UsageError("no editor was found: set $EDITOR to one")
     return [found]

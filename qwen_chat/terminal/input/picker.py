@@ -1,6 +1,6 @@
-"""Picking from a list on the screen: arrow keys move, typing filters, a preview stands beside or below.
+"""A list to pick from: arrow keys move, typing filters, and a preview is shown beside or below the list.
 
-It takes its lines off the screen again when something was picked, or nothing.
+The list disappears from the screen when it is closed.
 """
 
 from collections.abc import Sequence
@@ -28,63 +28,63 @@ from rich.text import Text
 from qwen_chat.commands import Choice, Picking
 from qwen_chat.text import strip_controls
 
-_HELP = "↑ ↓ move · type to filter · Enter takes · Esc leaves"
+_HELP = "↑ ↓ move · type to filter · Enter picks · Esc closes"
 _LIST_ROWS = 14
 _PREVIEW_BELOW_ROWS = 5
 _OTHER_ROWS = 3
-_WIDE = 76
-"""Columns from which the preview stands beside the list."""
+_MIN_WIDE_COLUMNS = 76
+"""From this width on, the preview is shown beside the list."""
 
 _ESCAPE_SECONDS = 0.05
-"""How long Esc waits for the rest of an arrow key's sequence; a slow line may take this long."""
+"""How long Esc waits for the rest of an escape sequence, such as that of an arrow key."""
 
 
 def pick(picking: Picking) -> str | None:
-    """Let a person pick, and return the value, or None when they left."""
+    """Show the list and return the picked value, or None when the person closed it."""
     try:
         return _Picker(picking).app.run()
-    except EOFError:  # the terminal is gone
+    except EOFError:  # the terminal was closed
         return None
 
 
 class _Picker:
     def __init__(self, picking: Picking) -> None:
-        self._all = [_shown(choice) for choice in picking.choices]
+        self._all = [_strip_controls(choice) for choice in picking.choices]
         values = [choice.value for choice in self._all]
-        self._at = values.index(picking.current) if picking.current in values else 0
-        self._names = max((cell_len(value) for value in values), default=0)
-        self._wanted = Buffer(multiline=False, on_text_changed=lambda _: self._go_to(0))
+        self._selected = values.index(picking.current) if picking.current in values else 0
+        self._name_width = max((cell_len(value) for value in values), default=0)
+        self._filter = Buffer(multiline=False, on_text_changed=lambda _: self._select(0))
         self.app: Application[str | None] = Application(
-            Layout(self._body(picking.command)), key_bindings=self._keys(), erase_when_done=True
+            Layout(self._build_layout(picking.command)), key_bindings=self._build_keys(), erase_when_done=True
         )
         self.app.ttimeoutlen = _ESCAPE_SECONDS
 
-    def _matching(self) -> list[Choice]:
-        words = self._wanted.text.casefold().split()
+    def _matches(self) -> list[Choice]:
+        words = self._filter.text.casefold().split()
         return [
             choice
             for choice in self._all
             if all(word in f"{choice.value} {choice.title}".casefold() for word in words)
         ]
 
-    def _go_to(self, number: int) -> None:
-        self._at = max(0, min(number, len(self._matching()) - 1))
+    def _select(self, number: int) -> None:
+        self._selected = max(0, min(number, len(self._matches()) - 1))
 
-    # What is drawn
+    # Layout
 
-    def _body(self, command: str) -> HSplit:
-        wide = Condition(lambda: _columns() >= _WIDE)
-        question = BufferControl(self._wanted, input_processors=[BeforeInput(f"/{command} ")])
+    def _build_layout(self, command: str) -> HSplit:
+        wide = Condition(lambda: _columns() >= _MIN_WIDE_COLUMNS)
+        question = BufferControl(self._filter, input_processors=[BeforeInput(f"/{command} ")])
         listed = Window(
-            FormattedTextControl(self._list),
+            FormattedTextControl(self._render_list),
             width=lambda: Dimension.exact(self._list_columns()),
             height=lambda: Dimension.exact(self._list_rows()),
         )
         beside = Window(
-            FormattedTextControl(lambda: self._preview(self._list_rows())), dont_extend_height=True
+            FormattedTextControl(lambda: self._render_preview(self._list_rows())), dont_extend_height=True
         )
         below = Window(
-            FormattedTextControl(lambda: self._preview(_PREVIEW_BELOW_ROWS)), dont_extend_height=True
+            FormattedTextControl(lambda: self._render_preview(_PREVIEW_BELOW_ROWS)), dont_extend_height=True
         )
         return HSplit(
             [
@@ -102,40 +102,40 @@ class _Picker:
         )
 
     def _list_columns(self) -> int:
-        return _columns() * 9 // 20 if _columns() >= _WIDE else _columns()
+        return _columns() * 9 // 20 if _columns() >= _MIN_WIDE_COLUMNS else _columns()
 
     def _list_rows(self) -> int:
-        other = _OTHER_ROWS + (0 if _columns() >= _WIDE else _PREVIEW_BELOW_ROWS)
+        other = _OTHER_ROWS + (0 if _columns() >= _MIN_WIDE_COLUMNS else _PREVIEW_BELOW_ROWS)
         return max(1, min(_LIST_ROWS, len(self._all), _rows() - other))
 
-    def _list(self) -> StyleAndTextTuples:
-        """Return the rows in view, the one picked reversed."""
-        found, rows, width = self._matching(), self._list_rows(), self._list_columns()
+    def _render_list(self) -> StyleAndTextTuples:
+        """Return the visible rows, the selected one in reverse video."""
+        found, rows, width = self._matches(), self._list_rows(), self._list_columns()
         if not found:
-            return [("", set_cell_size("nothing has these words", width))]
-        first = max(0, min(self._at - rows // 2, len(found) - rows))
+            return [("", set_cell_size("nothing matches", width))]
+        first = max(0, min(self._selected - rows // 2, len(found) - rows))
         drawn: StyleAndTextTuples = []
         for number, choice in enumerate(found[first : first + rows], first):
-            here = number == self._at
-            name = choice.value + " " * (self._names - cell_len(choice.value))
+            here = number == self._selected
+            name = choice.value + " " * (self._name_width - cell_len(choice.value))
             line = set_cell_size(f"{'›' if here else ' '} {name}  {choice.title}", width - 1)
             drawn += [("reverse" if here else "", line), ("", "\n")]
         return drawn[:-1]
 
-    def _preview(self, rows: int) -> StyleAndTextTuples:
-        found = self._matching()
+    def _render_preview(self, rows: int) -> StyleAndTextTuples:
+        found = self._matches()
         if not found:
             return []
-        width = max(1, _columns() - (self._list_columns() + 1 if _columns() >= _WIDE else 0) - 2)
-        lines = _wrapped(found[self._at].preview, width)
+        width = max(1, _columns() - (self._list_columns() + 1 if _columns() >= _MIN_WIDE_COLUMNS else 0) - 2)
+        lines = _wrap(found[self._selected].preview, width)
         if len(lines) > rows:
             lines = [*lines[: rows - 1], "…"]
         title, *others = lines
         return [("bold", f" {title}"), *(("", f"\n {line}") for line in others)]
 
-    # What is pressed
+    # Keys
 
-    def _keys(self) -> KeyBindings:
+    def _build_keys(self) -> KeyBindings:
         keys = KeyBindings()
         for names, step in (
             (("up", "c-p"), -1),
@@ -144,28 +144,28 @@ class _Picker:
             (("pagedown",), 10),
         ):
             for name in names:
-                keys.add(name)(lambda _, step=step: self._go_to(self._at + step))
+                keys.add(name)(lambda _, step=step: self._select(self._selected + step))
 
         @keys.add("enter")
-        def _take(event: KeyPressEvent) -> None:
-            if found := self._matching():
-                event.app.exit(result=found[self._at].value)
+        def _accept(event: KeyPressEvent) -> None:
+            if found := self._matches():
+                event.app.exit(result=found[self._selected].value)
 
-        # Eager: no longer key sequence is waited for.
+        # Eager: Esc does not wait for a longer key sequence.
         @keys.add("escape", eager=True)
         @keys.add("c-c")
         @keys.add("c-d")
-        def _leave(event: KeyPressEvent) -> None:
+        def _close(event: KeyPressEvent) -> None:
             event.app.exit(result=None)
 
         return keys
 
 
-def _shown(choice: Choice) -> Choice:
+def _strip_controls(choice: Choice) -> Choice:
     return Choice(choice.value, strip_controls(choice.title), strip_controls(choice.preview))
 
 
-def _wrapped(text: str, width: int) -> Sequence[str]:
+def _wrap(text: str, width: int) -> Sequence[str]:
     console = Console(width=width)
     return [line.plain.rstrip() for line in Text(text).wrap(console, width)]
 

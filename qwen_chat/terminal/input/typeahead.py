@@ -1,7 +1,7 @@
-"""What is typed while no prompt is on the screen: it is kept, and typed into the next one.
+"""Typeahead: keys typed while no prompt is on the screen go into the next prompt.
 
-Between prompts the terminal neither shows keys nor gathers them into lines, so that Enter stays Enter and a
-line may be longer than the kernel's 4,096 bytes. Ctrl-C and Ctrl-Z work as ever.
+Between prompts the terminal neither echoes keys nor buffers lines, so Enter is not translated and a line may
+be longer than the kernel's limit of 4,096 bytes. Ctrl-C and Ctrl-Z still work.
 """
 
 import os
@@ -21,20 +21,20 @@ from prompt_toolkit.keys import Keys
 
 try:
     import termios
-except ImportError:  # Windows, whose console keeps keys by itself
+except ImportError:  # on Windows the console buffers keys itself
     termios = None  # type: ignore[assignment]
 
 _ESCAPE_SECONDS = 0.1
-"""After this long, an Esc is a key of its own and not the beginning of another key."""
+"""After this long, Esc is a key by itself and not the start of an escape sequence."""
 
-_PASTES_MARKED, _PASTES_BARE = "\x1b[?2004h", "\x1b[?2004l"
+_PASTE_MODE_ON, _PASTE_MODE_OFF = "\x1b[?2004h", "\x1b[?2004l"
 
 
 class Typeahead:
-    """Collects keys in a thread, from entering it until leaving it, and hands them to the next prompt.
+    """A context manager that reads keys in a thread and hands them to the next prompt at its end.
 
-    `escapes` says whether an Esc alone is worth keeping: with vi's keys it is. With others it would make
-    another key of the one that was typed long after it.
+    `escapes` keeps a lone Esc, which vi mode needs. In other modes Esc would combine with a key that was
+    typed long after it.
     """
 
     def __init__(self, keys: Input, *, escapes: bool) -> None:
@@ -57,11 +57,11 @@ class Typeahead:
         self._thread.join()
         os.close(self._wake)
         os.close(self._woken)
-        # Answers to questions about the cursor belong to the prompt that asked.
+        # Replies to cursor position requests belong to the prompt that sent the request.
         store_typeahead(self._input, [key for key in self._keys if key.key != Keys.CPRResponse])
 
     def _collect(self) -> None:
-        # The prompt's own parser reads: half a character or half a paste goes on in the prompt.
+        # The prompt's own parser reads, so that half a character or half a paste is completed in the prompt.
         terminal, pending = self._input.fileno(), False
         while not self._input.closed:
             ready = select.select([terminal, self._woken], [], [], _ESCAPE_SECONDS if pending else None)[0]
@@ -76,36 +76,36 @@ class Typeahead:
                 pending = False
 
 
-def send_nothing_yet(keys: Input) -> None:
-    """Let no Enter among the keys that wait for the next prompt send a message: each breaks the line."""
+def hold_typeahead(keys: Input) -> None:
+    """Replace Enter by a line break in the keys for the next prompt, so that none sends a message."""
     waiting = get_typeahead(keys)
-    store_typeahead(keys, [_unsent(key) for key in waiting])
+    store_typeahead(keys, [_replace_enter(key) for key in waiting])
 
 
-def _unsent(key: KeyPress) -> KeyPress:
+def _replace_enter(key: KeyPress) -> KeyPress:
     return KeyPress(Keys.ControlJ, "\n") if key.key == Keys.ControlM else key
 
 
-def mark_pastes() -> None:
-    """Let the terminal mark pastes, which every prompt ends: Enter within one is not a person's."""
-    _tell_terminal(_PASTES_MARKED)
+def enable_bracketed_paste() -> None:
+    """Make the terminal mark pastes again, as each prompt turns that off: Enter in a paste must not send."""
+    _write_sequence(_PASTE_MODE_ON)
 
 
-def quiet_terminal() -> AbstractContextManager[None]:
-    """Return a context in which keys are not shown and come as they are pressed; it ends as it began."""
+def suppress_echo() -> AbstractContextManager[None]:
+    """Return a context manager that turns off echo and line buffering, and restores both at its end."""
     if termios is None or not sys.stdin.isatty():
         return nullcontext()
-    return _quiet(sys.stdin.fileno())
+    return _suppress_echo(sys.stdin.fileno())
 
 
 @contextmanager
-def _quiet(terminal: int) -> Iterator[None]:
+def _suppress_echo(terminal: int) -> Iterator[None]:
     before = termios.tcgetattr(terminal)
 
     def restore() -> None:
         with suppress(OSError, termios.error):  # the terminal may be gone
             termios.tcsetattr(terminal, termios.TCSANOW, before)
-            _tell_terminal(_PASTES_BARE)
+            _write_sequence(_PASTE_MODE_OFF)
 
     def end(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - a signal handler's signature
         restore()
@@ -114,15 +114,15 @@ def _quiet(terminal: int) -> Iterator[None]:
 
     def pause(number: int, frame: FrameType | None) -> None:
         now = termios.tcgetattr(terminal)
-        end(number, frame)  # returns when the shell brings the chat to the front again
+        end(number, frame)  # returns when the shell continues the chat
         signal.signal(number, pause)
         termios.tcsetattr(terminal, termios.TCSANOW, now)
-        mark_pastes()
+        enable_bracketed_paste()
 
     handlers = {signal.SIGTERM: end, signal.SIGTSTP: pause}
     replaced = {number: signal.signal(number, handler) for number, handler in handlers.items()}
     try:
-        termios.tcsetattr(terminal, termios.TCSANOW, _as_pressed(before))
+        termios.tcsetattr(terminal, termios.TCSANOW, _disable_echo(before))
         yield
     finally:
         for number, handler in replaced.items():
@@ -130,16 +130,16 @@ def _quiet(terminal: int) -> Iterator[None]:
         restore()
 
 
-def _tell_terminal(sequence: str) -> None:
+def _write_sequence(sequence: str) -> None:
     if os.environ.get("TERM") != "dumb":
         os.write(sys.stdout.fileno(), sequence.encode())
 
 
-def _as_pressed(modes: list[Any]) -> list[Any]:
+def _disable_echo(modes: list[Any]) -> list[Any]:
     incoming, outgoing, control, local, *speeds, characters = modes
     characters = list(characters)
     characters[termios.VMIN], characters[termios.VTIME] = 1, 0
-    # A stopped answer must not take with it what was typed before: NOFLSH.
+    # NOFLSH: Ctrl-C must stop the answer without discarding the keys typed before it.
     local = (local & ~(termios.ECHO | termios.ICANON | termios.IEXTEN)) | termios.NOFLSH
     incoming &= ~(termios.ICRNL | termios.INLCR | termios.IGNCR)
     return [incoming, outgoing, control, local, *speeds, characters]

@@ -1,5 +1,1 @@
-"""Markdown as a terminal shows it while it is being written: whole lines become rows, once."""
-
-from qwen_chat.terminal.markdown.blocks import Blocks
-
-__all__ = ["Blocks"]
+"""Markdown as rows of a terminal, rendered line by line while the model writes it."""

@@ -1,4 +1,4 @@
-"""Code, line by line in colours: a line is printed when it is whole, and never again."""
+"""Highlights code line by line: a line is printed once, when it is complete."""
 
 from collections import deque
 from typing import TYPE_CHECKING
@@ -11,10 +11,10 @@ from qwen_chat.text import strip_controls
 if TYPE_CHECKING:
     from pygments.lexer import Lexer
 
-_KNOWN = 12
-"""Lines before one that its colours may depend on: more would cost more at every line."""
+_CONTEXT_LINES = 12
+"""How many earlier lines the colours of a line may depend on; each one costs time at every line."""
 
-_COLOURS = (
+_STYLES = (
     ("Token.Comment", Style(dim=True, italic=True)),
     ("Token.Keyword", Style(color="magenta")),
     ("Token.Literal.String", Style(color="green")),
@@ -30,40 +30,40 @@ _COLOURS = (
 )
 
 
-class CodeLines:
-    """Colours the lines of one fence; an unknown language stays plain."""
+class CodeHighlighter:
+    """Highlights the lines of one block of code; an unknown language stays plain."""
 
     def __init__(self, language: str) -> None:
-        self._lexer = _lexer(language)
-        self._before: deque[str] = deque(maxlen=_KNOWN)
+        self._lexer = _find_lexer(language)
+        self._before: deque[str] = deque(maxlen=_CONTEXT_LINES)
 
-    def line(self, source: str) -> Text:
-        """Return a whole line, and remember it for the next ones."""
-        text = self.peek(source)
+    def highlight(self, source: str) -> Text:
+        """Return a complete line, and remember it for the lines after it."""
+        text = self.preview(source)
         self._before.append(text.plain)
         return text
 
-    def peek(self, source: str) -> Text:
-        """Return a line that may grow."""
+    def preview(self, source: str) -> Text:
+        """Return a line that may still grow."""
         source = strip_controls(source).expandtabs(4)
         if self._lexer is None:
             return Text(source, end="")
-        whole = "\n".join([*self._before, source]) + "\n"
-        skipped = len(whole) - len(source) - 1
+        context = "\n".join([*self._before, source]) + "\n"
+        start = len(context) - len(source) - 1
         text, at = Text(end=""), 0
-        for kind, piece in self._lexer.get_tokens(whole):
-            shown = piece[max(0, skipped - at) :].rstrip("\n") if at + len(piece) > skipped else ""
+        for kind, piece in self._lexer.get_tokens(context):
+            shown = piece[max(0, start - at) :].rstrip("\n")
             at += len(piece)
             if shown:
-                text.append(shown, _style(str(kind)))
+                text.append(shown, _style_of(str(kind)))
         return text if text.plain == source else Text(source, end="")
 
 
-def _style(kind: str) -> Style | None:
-    return next((style for name, style in _COLOURS if kind.startswith(name)), None)
+def _style_of(kind: str) -> Style | None:
+    return next((style for name, style in _STYLES if kind.startswith(name)), None)
 
 
-def _lexer(language: str) -> "Lexer | None":
+def _find_lexer(language: str) -> "Lexer | None":
     from pygments.lexers import get_lexer_by_name
     from pygments.util import ClassNotFound
 

@@ -1,4 +1,4 @@
-"""One line of Markdown -> styled text: emphasis, code, links and formulae; all else stays as it is typed."""
+"""Inline Markdown -> styled text: emphasis, code, links and formulae; everything else stays as it is."""
 
 import re
 from collections.abc import Sequence
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from markdown_it.token import Token
 
 _BEGIN, _END = "\ue000", "\ue001"
-"""Around the number of a formula while Markdown is read, so that its signs are not taken for Markdown's."""
+"""Around the number that replaces a formula while Markdown is parsed: its signs are no Markdown."""
 
-_HOLE = re.compile(f"{_BEGIN}([0-9]+){_END}")
+_PLACEHOLDER = re.compile(f"{_BEGIN}([0-9]+){_END}")
 _STYLES = {
     "em": Style(italic=True),
     "strong": Style(bold=True),
@@ -28,25 +28,25 @@ _STYLES = {
 _CODE, _FORMULA, _DIM = Style(color="cyan"), Style(color="magenta"), Style(dim=True)
 
 
-def inline(line: str, style: Style | None = None) -> Text:
-    """Return a line of Markdown as styled text, without a single control character."""
+def render_inline(line: str, style: Style | None = None) -> Text:
+    """Return a line of Markdown as styled text without control characters."""
     formulae: list[str] = []
 
-    def put(formula: str) -> str:
+    def hide(formula: str) -> str:
         formulae.append(formula)
         return f"{_BEGIN}{len(formulae) - 1}{_END}"
 
     source = strip_controls(line).expandtabs(4)
     if _BEGIN not in source:
-        source = replace_formulae(source, put)
+        source = replace_formulae(source, hide)
     builder = _Builder(style or Style(), formulae)
-    for token in _reader().parseInline(source)[0].children or []:
+    for token in _parser().parseInline(source)[0].children or []:
         builder.add(token)
     return builder.text
 
 
 class _Builder:
-    """Grows a text token by token, under the styles that are open."""
+    """Builds a text from tokens, under the styles that are open."""
 
     def __init__(self, style: Style, formulae: Sequence[str]) -> None:
         self.text = Text(end="")
@@ -55,7 +55,7 @@ class _Builder:
         self._formulae = formulae
 
     def add(self, token: "Token") -> None:
-        """Add a token of a line."""
+        """Append a token of a line."""
         name, _, kind = token.type.rpartition("_")
         if kind == "open":
             self._styles.append(self._styles[-1] + _STYLES.get(name, Style()))
@@ -64,7 +64,7 @@ class _Builder:
         elif kind == "close":
             self._styles.pop()
             if name == "link":
-                self._name_target(*self._links.pop())
+                self._append_target(*self._links.pop())
         elif token.type == "code_inline":
             self._append(token.content, self._styles[-1] + _CODE)
         elif token.type == "image":
@@ -75,23 +75,23 @@ class _Builder:
             self._append(token.content, self._styles[-1])
 
     def _append(self, text: str, style: Style) -> None:
-        for number, part in enumerate(_HOLE.split(text)):
+        for number, part in enumerate(_PLACEHOLDER.split(text)):
             if number % 2 and int(part) < len(self._formulae):
                 self.text.append(strip_controls(self._formulae[int(part)]), style + _FORMULA)
             else:
-                # Markdown's &#27; is an escape character.
+                # The Markdown entity &#27; is an escape character.
                 self.text.append(strip_controls(part), style)
 
-    def _name_target(self, href: str, start: int) -> None:
+    def _append_target(self, href: str, start: int) -> None:
         if href and href.removeprefix("mailto:") != self.text.plain[start:]:
             self.text.append(f" ({strip_controls(href)})", self._styles[-1] + _DIM)
 
 
 @cache
-def _reader() -> "MarkdownIt":
+def _parser() -> "MarkdownIt":
     from markdown_it import MarkdownIt
 
-    reader = MarkdownIt("commonmark", {"html": False}).enable("strikethrough")
-    # URLs are shown as they are typed, not made into others.
-    reader.normalizeLink = str  # type: ignore[assignment, method-assign]
-    return reader
+    parser = MarkdownIt("commonmark", {"html": False}).enable("strikethrough")
+    # Show URLs as they were written.
+    parser.normalizeLink = str  # type: ignore[assignment, method-assign]
+    return parser

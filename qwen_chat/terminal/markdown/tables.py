@@ -1,4 +1,4 @@
-"""Tables of Markdown: known by the line under their head, drawn when they are whole."""
+"""Tables of Markdown: recognized by the rule under the header, rendered when they are complete."""
 
 import io
 import re
@@ -10,43 +10,45 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from qwen_chat.terminal.markdown.inline import inline
+from qwen_chat.terminal.markdown.inline import render_inline
 
 _RULE = re.compile(r"\s*\|?\s*:?-+:?\s*(\|\s*:?-+:?\s*)*\|?\s*")
 _BAR = re.compile(r"(?<!\\)\|")
 
-_LINE = Box("    \n    \n ── \n    \n    \n    \n    \n    \n")
-"""A line under the head, and nothing else."""
+_HEADER_LINE = Box("    \n    \n ── \n    \n    \n    \n    \n    \n")
+"""A line under the header and no other lines."""
 
-Side = Literal["left", "center", "right"]
+Alignment = Literal["left", "center", "right"]
 
 
-def could_begin(line: str) -> bool:
-    """Whether a line may be the head of a table."""
+def may_be_row(line: str) -> bool:
+    """Return whether a line may be a row of a table."""
     return "|" in line
 
 
-def is_rule(line: str, head: str) -> bool:
-    """Whether a line makes the one before it the head of a table."""
-    return "-" in line and bool(_RULE.fullmatch(line)) and len(_cells(line)) == len(_cells(head))
+def is_header_rule(line: str, header: str) -> bool:
+    """Return whether a line makes the line before it the header of a table."""
+    if "-" not in line or not _RULE.fullmatch(line):
+        return False
+    return len(_split_cells(line)) == len(_split_cells(header))
 
 
-def drawn(head: str, rule: str, lines: Sequence[str], width: int) -> list[Text]:
-    """Return a table in rows of at most `width` columns; cells are wrapped where it is too wide."""
+def render_table(header: str, rule: str, lines: Sequence[str], width: int) -> list[Text]:
+    """Return a table in rows of at most `width` columns; cells wrap where it would be wider."""
     table = Table(
-        box=_LINE,
+        box=_HEADER_LINE,
         show_edge=False,
         padding=(0, 1, 0, 0),
         pad_edge=False,
         header_style="bold",
         border_style="dim",
     )
-    sides = [_side(cell) for cell in _cells(rule)]
-    for cell, side in zip(_cells(head), sides, strict=True):
-        table.add_column(inline(cell), justify=side, overflow="fold")
+    alignments = [_alignment(cell) for cell in _split_cells(rule)]
+    for cell, alignment in zip(_split_cells(header), alignments, strict=True):
+        table.add_column(render_inline(cell), justify=alignment, overflow="fold")
     for line in lines:
-        cells = [*_cells(line), *[""] * len(sides)][: len(sides)]
-        table.add_row(*map(inline, cells))
+        cells = [*_split_cells(line), *[""] * len(alignments)][: len(alignments)]
+        table.add_row(*map(render_inline, cells))
     console = Console(width=width, file=io.StringIO(), color_system="truecolor", force_terminal=True)
     rows = [
         Text.assemble(*((part.text, part.style or "") for part in line), end="")
@@ -57,13 +59,13 @@ def drawn(head: str, rule: str, lines: Sequence[str], width: int) -> list[Text]:
     return rows
 
 
-def _cells(line: str) -> list[str]:
+def _split_cells(line: str) -> list[str]:
     inner = line.strip().removeprefix("|")
     inner = inner[:-1] if inner.endswith("|") and not inner.endswith("\\|") else inner
     return [cell.strip().replace("\\|", "|") for cell in _BAR.split(inner)]
 
 
-def _side(rule: str) -> Side:
+def _alignment(rule: str) -> Alignment:
     if rule.startswith(":") and rule.endswith(":"):
         return "center"
     return "right" if rule.endswith(":") else "left"

@@ -1,1 +1,1 @@
-"""What the terminal shows."""
+"""Output in the terminal: answers while they are written, footers, tables and plots."""

@@ -1,19 +1,26 @@
-"""The line below an answer: how the answer ended and what it cost."""
+"""The footer below an answer: how the answer ended and what it cost, in one line."""
 
 from qwen_chat.message import Usage
 from qwen_chat.session.turn import Turn
 
+_ENDINGS = {
+    "interrupted": "interrupted, the partial answer is kept",
+    "length": "cut: a larger max_new_tokens allows more",
+    "context": "cut: the context is full",
+    "error": "stopped by an error",
+}
 
-def footer(turn: Turn, context_length: int | None) -> str:
-    """Say in one line how an answer ended and what it cost."""
+
+def format_footer(turn: Turn, context_length: int | None) -> str:
+    """Return how an answer ended and what it cost."""
     node = turn.wait()
     usage = node.answer.usage if node.answer and node.message.content + node.message.reasoning else None
-    costs = _costs(usage, turn.first_token_seconds, context_length) if usage else []
-    return " · ".join([part for part in (ending(turn), *costs) if part])
+    parts = _format_usage(usage, turn.first_token_seconds, context_length) if usage else []
+    return " · ".join(filter(None, [format_ending(turn), *parts]))
 
 
-def ending(turn: Turn) -> str:
-    """Say how an answer ended, where it did not end by itself."""
+def format_ending(turn: Turn) -> str:
+    """Return why an answer ended early; empty where it is complete."""
     node = turn.wait()
     finish = node.answer.finish_reason if node.answer else None
     if finish == "interrupted" and not (node.message.content or node.message.reasoning):
@@ -21,15 +28,7 @@ def ending(turn: Turn) -> str:
     return _ENDINGS.get(finish or "", "")
 
 
-_ENDINGS = {
-    "interrupted": "interrupted, what there is of it is kept",
-    "length": "cut: a larger max_new_tokens allows more",
-    "context": "cut: the context is full",
-    "error": "broken off by an error",
-}
-
-
-def _costs(usage: Usage, first_token_seconds: float | None, context_length: int | None) -> list[str]:
+def _format_usage(usage: Usage, first_token_seconds: float | None, context_length: int | None) -> list[str]:
     parts = [f"{usage.completion_tokens:,} tok"]
     if usage.tokens_per_second:
         parts.append(f"{usage.tokens_per_second:.1f} tok/s")

@@ -1,4 +1,4 @@
-"""A bar for long work: how far it is, how fast, and how long it will take."""
+"""A progress bar for long work, with speed and remaining time."""
 
 import sys
 import time
@@ -10,33 +10,33 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColum
 from rich.text import Text
 
 
-class Bar:
-    """On stderr, where that is a terminal; elsewhere nothing is shown."""
+class ProgressBar:
+    """A progress bar on stderr; it shows nothing where stderr is no terminal."""
 
-    def __init__(self, total: int | None, done: int, *, shown: bool) -> None:
+    def __init__(self, total: int | None, done: int, *, enabled: bool) -> None:
         columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn()
         self._progress = Progress(
             *columns,
             TextColumn("{task.fields[speed]}"),
-            _TimeLeft(),
+            _TimeRemaining(),
             console=Console(stderr=True),
-            disable=not (shown and sys.stderr.isatty()),
+            disable=not (enabled and sys.stderr.isatty()),
         )
-        self._left = None if total is None else total - done
-        self._fresh = 0
+        self._remaining = None if total is None else total - done
+        self._count = 0
         self._started = time.monotonic()
         self._task = self._progress.add_task("answering", total=total, completed=done, speed="", end=None)
 
     def advance(self, tokens_per_second: float) -> None:
-        """Count one answer more."""
-        self._fresh += 1
+        """Count one more answer."""
+        self._count += 1
         now, end = time.monotonic(), None
-        if self._left is not None:
-            # By the mean of all so far: answers come in bursts, and the last burst tells nothing of the pace.
-            end = now + (now - self._started) / self._fresh * (self._left - self._fresh)
+        if self._remaining is not None:
+            # From the mean of all answers: they come in bursts, and one burst says nothing about the speed.
+            end = now + (now - self._started) / self._count * (self._remaining - self._count)
         self._progress.update(self._task, advance=1, speed=f"{tokens_per_second:.1f} tok/s", end=end)
 
-    def __enter__(self) -> "Bar":
+    def __enter__(self) -> "ProgressBar":
         self._progress.start()
         return self
 
@@ -46,7 +46,7 @@ class Bar:
         self._progress.stop()
 
 
-class _TimeLeft(ProgressColumn):
+class _TimeRemaining(ProgressColumn):
     def render(self, task: Task) -> Text:
         """Return the time to the expected end."""
         end = task.fields["end"]

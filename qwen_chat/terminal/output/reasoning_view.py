@@ -1,4 +1,4 @@
-"""Reasoning while it is written: its last lines, dim, and one line in their place when it is done."""
+"""Reasoning on the screen: its last lines, dim, while the model writes it; then one summary line."""
 
 import re
 import time
@@ -6,20 +6,20 @@ from typing import TextIO
 
 from rich.text import Text
 
-from qwen_chat.terminal.markdown.rows import Margin, wrapped
-from qwen_chat.terminal.output.live_region import Tail
+from qwen_chat.terminal.markdown.rows import Margin, wrap_text
+from qwen_chat.terminal.output.live_region import LiveRegion
 from qwen_chat.text import plural
 
 _ROWS = 4
 _MARGIN = Margin("  ", "  ")
 
-_SINGLE = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af"
-_WORD = re.compile(f"[{_SINGLE}]|(?<![^\\s{_SINGLE}])[^\\s{_SINGLE}]")
-"""Where a word begins; a sign of Chinese, Japanese or Korean counts as one."""
+_CJK = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af"
+_WORD_START = re.compile(f"[{_CJK}]|(?<![^\\s{_CJK}])[^\\s{_CJK}]")
+"""Where a word begins; each Chinese, Japanese or Korean character counts as one word."""
 
 
-class Tally:
-    """Counts the words of reasoning, and the time it takes from the first of them."""
+class ReasoningSummary:
+    """Counts the words of reasoning and the time it takes."""
 
     def __init__(self) -> None:
         self._started = time.monotonic()
@@ -27,60 +27,59 @@ class Tally:
         self._last = ""
 
     def add(self, text: str) -> None:
-        """Count a piece, which may begin within a word."""
-        self._words += sum(1 for _ in _WORD.finditer(self._last + text, len(self._last)))
+        """Count a piece of text, which may begin within a word."""
+        self._words += sum(1 for _ in _WORD_START.finditer(self._last + text, len(self._last)))
         self._last = text[-1:] or self._last
 
-    def told(self) -> str:
-        """Return the line that stands for it all."""
+    def format(self) -> str:
+        """Return the summary line."""
         seconds = time.monotonic() - self._started
         return f"thought for {seconds:.1f} s ({plural(self._words, 'word')})"
 
 
-class ThoughtsWindow:
-    """Shows the last rows of reasoning; nothing but the line that stands for it goes to the scrollback."""
+class ReasoningWindow:
+    """Draws the last rows of reasoning; only the summary line goes into the scrollback."""
 
-    def __init__(self, tail: Tail, *, hidden: bool) -> None:
-        self._tail = tail
+    def __init__(self, region: LiveRegion, *, hidden: bool) -> None:
+        self._region = region
         self._hidden = hidden
-        self._tally = Tally()
+        self._summary = ReasoningSummary()
         self._end = ""
         self._stale = False
 
     def feed(self, text: str) -> None:
-        """Take the next piece, and draw if it is time to."""
-        self._tally.add(text)
+        """Take the next piece of reasoning, and draw it if the last drawing is long enough ago."""
+        self._summary.add(text)
         if not self._hidden:
-            self._end = (self._end + text)[-_ROWS * self._tail.width :]
+            self._end = (self._end + text)[-_ROWS * self._region.width :]
         self._stale |= bool(text)
-        if self._stale and self._tail.due:
-            self._tail.draw([], self._rows())
+        if self._stale and self._region.is_due:
+            self._region.draw([], self._rows())
             self._stale = False
 
     def close(self) -> None:
-        """Put the line in place of the window."""
-        self._tail.draw([Text(self._tally.told(), "dim", end="")], [])
+        """Replace the window by the summary line."""
+        self._region.draw([Text(self._summary.format(), "dim", end="")], [])
 
     def _rows(self) -> list[Text]:
         if not self._end.strip():
             return [Text("thinking ...", "dim", end="")]
         lines = [Text(line, "dim", end="") for line in self._end.split("\n") if line.strip()]
-        return [row for line in lines for row in wrapped(line, self._tail.width, _MARGIN)][
-            -min(_ROWS, self._tail.height) :
-        ]
+        rows = [row for line in lines for row in wrap_text(line, self._region.width, _MARGIN)]
+        return rows[-min(_ROWS, self._region.height) :]
 
 
-class FoldedThoughts:
-    """Shows the line alone, when they are done."""
+class ReasoningSummaryWriter:
+    """Prints only the summary line, at the end of the reasoning."""
 
     def __init__(self, stdout: TextIO) -> None:
         self._stdout = stdout
-        self._tally = Tally()
+        self._summary = ReasoningSummary()
 
     def feed(self, text: str) -> None:
-        """Count the next piece."""
-        self._tally.add(text)
+        """Count the next piece of reasoning."""
+        self._summary.add(text)
 
     def close(self) -> None:
-        """Print the line."""
-        self._stdout.write(f"{self._tally.told()}\n")
+        """Print the summary line."""
+        self._stdout.write(f"{self._summary.format()}\n")

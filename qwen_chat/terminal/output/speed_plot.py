@@ -1,4 +1,4 @@
-"""Measured points as a picture: speed and memory side by side."""
+"""A plot of measured speed and memory, side by side."""
 
 from collections.abc import Sequence
 from importlib.util import find_spec
@@ -10,8 +10,8 @@ from qwen_chat.evaluation.speed import Measured
 SUFFIXES = (".svg", ".png", ".pdf")
 
 
-def check(path: Path) -> None:
-    """Check that a plot can be drawn there.
+def check_plot_path(path: Path) -> None:
+    """Check that a plot can be written to a path.
 
     Raises: UsageError, MissingExtraError.
     """
@@ -23,8 +23,8 @@ def check(path: Path) -> None:
         raise MissingExtraError("--plot", "profile")
 
 
-def draw(rows: Sequence[Measured], title: str, path: Path) -> None:
-    """Draw bars for the points that could be measured."""
+def draw_speed_plot(rows: Sequence[Measured], title: str, path: Path) -> None:
+    """Write a plot with a bar for each point that could be measured."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -34,7 +34,7 @@ def draw(rows: Sequence[Measured], title: str, path: Path) -> None:
     FigureCanvasAgg(figure)
     speed, memory = figure.subplots(1, 2, sharey=True)
     for axes, values, label, colour, shown in (
-        (speed, [row.write_speed for row in rows], "writes, tokens/s", "#615ced", "%.1f"),
+        (speed, [row.write_speed for row in rows], "decode, tokens/s", "#615ced", "%.1f"),
         (memory, [row.peak_gib for row in rows], "peak memory, GiB", "#9aa0a6", "%.2f"),
     ):
         bars = axes.barh(names, values, color=colour)

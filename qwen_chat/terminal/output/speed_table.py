@@ -1,4 +1,4 @@
-"""Measured points as a table."""
+"""A table of measured speed and memory."""
 
 from collections.abc import Sequence
 
@@ -8,12 +8,12 @@ from rich.table import Table
 
 from qwen_chat.evaluation.speed import Measured
 
-_COLUMNS = ("numbers", "batch", "context", "reads tokens/s", "writes tokens/s", "peak GiB")
+_COLUMNS = ("dtype", "batch", "context", "prefill tokens/s", "decode tokens/s", "peak GiB")
 _PLAIN_WIDTH = 120
 
 
-def show(rows: Sequence[Measured]) -> None:
-    """Print the rows to stdout; a fault takes the place of its figures."""
+def print_speed_table(rows: Sequence[Measured]) -> None:
+    """Print the rows to stdout; the errors follow below the table."""
     table = Table(box=box.SIMPLE)
     for number, name in enumerate(_COLUMNS):
         table.add_column(name, justify="left" if number == 0 else "right")

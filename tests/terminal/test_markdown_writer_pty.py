@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from driver import Terminal
 from places import ROOT
-from test_render import ANSWERS, cut, printed, scrollback
+from test_markdown_writer import ANSWERS, cut, printed, scrollback
 
 SHOWING = [sys.executable, str(ROOT / "tests/helpers/showing.py")]
 OURS = re.compile(r"\x1b\[[\d;]*m|\x1b\[\d+A|\x1b\[[JK]|\x1b\[\?7[lh]|\r")
@@ -30,7 +30,7 @@ def slowly(text: str, size: int, seconds: float, kind: str = "text") -> Deltas:
 
 def written(folder: Path, deltas: Deltas, **options: Any) -> Path:
     path = folder / "script.json"
-    path.write_text(json.dumps({"deltas": deltas, "options": {"look": "markdown", **options}}))
+    path.write_text(json.dumps({"deltas": deltas, "options": {"style": "markdown", **options}}))
     return path
 
 
@@ -90,7 +90,7 @@ def test_reasoning_is_folded(run: Any) -> None:
 
 def test_hidden_reasoning_is_one_line(run: Any) -> None:
     script = [*slowly("a secret 你好 thought", 3, 0.3, "reasoning"), ("text", "Answer")]
-    for options in ({}, {"look": "plain"}, {"look": "spoken"}):
+    for options in ({}, {"style": "plain"}, {"style": "spoken"}):
         terminal = run(script, hide_thinking=True, **options)
         assert re.fullmatch(r"thought for \d+\.\d s \(5 words\)", answer(terminal)[0])
         assert answer(terminal)[1:] == ["Answer"]
@@ -104,9 +104,9 @@ def test_reasoning_without_an_answer(run: Any) -> None:
 
 def test_plain_and_spoken_have_no_escapes(run: Any) -> None:
     script: Deltas = [("reasoning", "I think"), *slowly("\n**One.** Two \x1b[31mthree\nfour", 4, 0.2)]
-    plain = run(script, look="plain")
+    plain = run(script, style="plain")
     assert answer(plain) == ["I think", "", "**One.** Two [31mthree", "four"]
-    spoken = run(script, look="spoken")
+    spoken = run(script, style="spoken")
     assert answer(spoken) == ["thinking ...", "", "**One.** Two [31mthree", "four"]
     for terminal in (plain, spoken):
         assert b"\x1b" not in terminal.raw
@@ -115,7 +115,7 @@ def test_plain_and_spoken_have_no_escapes(run: Any) -> None:
 def test_sentences_come_whole(run: Any) -> None:
     terminal = run(
         [*slowly("The first one. And the", 1, 0.2), ("wait", 1.0), ("text", " end")],
-        look="spoken",
+        style="spoken",
         done=False,
     )
     assert terminal.wait_for("first").rstrip() == "The first one."

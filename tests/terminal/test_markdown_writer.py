@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from thorough import examples
 
 from qwen_chat.terminal.markdown.latex import replace_formulae
-from qwen_chat.terminal.output.live_region import Tail
-from qwen_chat.terminal.output.render import Rendered
+from qwen_chat.terminal.output.live_region import LiveRegion
+from qwen_chat.terminal.output.markdown_writer import MarkdownWriter
 
 FENCES = "Look:\n\n````markdown\n# not a heading\n```python\nx = '''\n1 | 2\n'''\n```\n````\nDone *now*.\n"
 TABLE = (
@@ -47,7 +47,7 @@ def printed(pieces: Sequence[str], size: Callable[[int], tuple[int, int]] = lamb
     """Feed pieces to a screen whose size depends on the number of the piece, and return what is written."""
     fed: list[str] = []
     stdout = StringIO()
-    answer = Rendered(Tail(stdout, lambda: os.terminal_size(size(len(fed)))))
+    answer = MarkdownWriter(LiveRegion(stdout, lambda: os.terminal_size(size(len(fed)))))
     for piece in pieces:
         answer.feed(piece)
         fed.append(piece)
