@@ -9,7 +9,7 @@ import click
 from qwen_chat.errors import MissingExtraError, UsageError
 from qwen_chat.model.catalog.locate import locate
 from qwen_chat.model.formats.checkpoint import read_checkpoint
-from qwen_chat.model.hf.library_logging import hush
+from qwen_chat.model.hf.library_logging import silence_libraries
 from qwen_chat.settings import Settings, load_settings
 from qwen_chat.text import format_size
 from qwen_chat.training.calibration import read_conversations
@@ -67,10 +67,10 @@ def quantize(
     chats = read_conversations(Path(data).expanduser())
     if not all(map(find_spec, _PACKAGES)):
         raise MissingExtraError("Quantizing", "gptq")
-    hush()
+    silence_libraries()
     from qwen_chat.training import gptq as quantizing
 
-    recipe = quantizing.Recipe(bits, group_size, samples, max_len, cpu_only=chosen.cpu_only)
+    recipe = quantizing.GptqSettings(bits, group_size, samples, max_len, cpu_only=chosen.cpu_only)
     quantizing.quantize(info, chats, out, recipe, _report)
     sys.stderr.write(f"{out}: {_weights_size(out)}, from {_weights_size(folder)}\n")
     return 0

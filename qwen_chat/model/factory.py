@@ -10,7 +10,7 @@ from qwen_chat.model.catalog import embedded
 from qwen_chat.model.catalog.locate import ModelLocation, locate
 from qwen_chat.model.formats.checkpoint import CheckpointInfo, read_checkpoint
 from qwen_chat.model.formats.gguf import read_info
-from qwen_chat.model.hf.library_logging import hush
+from qwen_chat.model.hf.library_logging import silence_libraries
 from qwen_chat.model.hf.options import TransformersOptions
 from qwen_chat.model.llamacpp import LlamaCppModel, LlamaCppOptions
 from qwen_chat.model.loading import LoadingModel
@@ -67,7 +67,7 @@ def _open_folder(
     options = TransformersOptions(**_chosen(TransformersOptions, settings), ignore_end=ignore_end)
 
     def load() -> TokenizingModel:
-        hush()  # before transformers is imported, which imports what else is installed
+        silence_libraries()  # before transformers is imported, which imports what else is installed
         from qwen_chat.model.hf.engine import TransformersModel
 
         return TransformersModel(info, located.name, options, draft=draft)

@@ -23,13 +23,13 @@ def read_conversations(path: Path) -> list[list[Message]]:
 
     Raises: UsageError naming the entry, counted from 1, and its fault.
     """
-    entries = _json(path)
+    entries = _read_json(path)
     if not isinstance(entries, list) or not entries:
         raise UsageError(f'{path} must be a list: [{{"id": "1", "conversations": [...]}}, ...]')
-    return [_conversation(entry, f"{path}, entry {number}") for number, entry in enumerate(entries, 1)]
+    return [_parse_conversation(entry, f"{path}, entry {number}") for number, entry in enumerate(entries, 1)]
 
 
-def _json(path: Path) -> Any:  # noqa: ANN401
+def _read_json(path: Path) -> Any:  # noqa: ANN401
     try:
         return json.loads(path.read_bytes())
     except UnicodeDecodeError:
@@ -44,17 +44,17 @@ def _json(path: Path) -> Any:  # noqa: ANN401
         raise UsageError(f"cannot read {path}: {getattr(error, 'strerror', None) or error}") from None
 
 
-def _conversation(entry: object, where: str) -> list[Message]:
+def _parse_conversation(entry: object, where: str) -> list[Message]:
     turns = entry.get("conversations") if isinstance(entry, dict) else None
     if not isinstance(turns, list) or not turns:
         raise UsageError(f'{where}: "conversations" must be a list of {{"from": ..., "value": ...}}')
-    messages = [_message(turn, f"{where}, message {number}") for number, turn in enumerate(turns, 1)]
+    messages = [_parse_message(turn, f"{where}, message {number}") for number, turn in enumerate(turns, 1)]
     for fault in _order_faults(messages):
         raise UsageError(f"{where}, {fault}")
     return messages
 
 
-def _message(turn: object, where: str) -> Message:
+def _parse_message(turn: object, where: str) -> Message:
     if not isinstance(turn, dict):
         raise UsageError(f'{where} must be {{"from": ..., "value": ...}}')
     speaker, text = turn.get("from"), turn.get("value")

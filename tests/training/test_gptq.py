@@ -21,14 +21,14 @@ from qwen_chat.errors import UsageError
 from qwen_chat.message import Message
 from qwen_chat.model.formats.checkpoint import read_checkpoint
 from qwen_chat.model.hf.engine import TransformersModel
-from qwen_chat.model.hf.loading import load
+from qwen_chat.model.hf.loading import load_checkpoint
 from qwen_chat.model.hf.options import TransformersOptions
-from qwen_chat.model.hf.prompt import Prompt
+from qwen_chat.model.hf.prompt import CheckpointPrompt
 from qwen_chat.model.qwen1.configuration import QWenConfig
 from qwen_chat.model.qwen1.modeling import QWenLMHeadModel
 from qwen_chat.sampling import SamplingParams
 from qwen_chat.training.calibration import read_conversations
-from qwen_chat.training.gptq import conversation
+from qwen_chat.training.gptq import strip_answer_prompt
 
 pytestmark = pytest.mark.filterwarnings("ignore:Implicitly cleaning up:ResourceWarning")
 GREEDY = SamplingParams(temperature=0, max_new_tokens=12)
@@ -141,8 +141,8 @@ def agreement(one: Path, other: Path) -> float:
     scores = []
     for folder in (one, other):
         with ExitStack() as stack:
-            loaded = load(read_checkpoint(folder), options, stack)
-        prompt = Prompt(loaded.tokenizer, first_generation=loaded.model.config.model_type == "qwen")
+            loaded = load_checkpoint(read_checkpoint(folder), options, stack)
+        prompt = CheckpointPrompt(loaded.tokenizer, first_generation=loaded.model.config.model_type == "qwen")
         ids = torch.tensor([prompt.ids(prompt.segments([Message("user", "Tell me a story.")]))])
         with torch.inference_mode():
             scores.append(loaded.model(input_ids=ids).logits.float().flatten())
@@ -177,16 +177,16 @@ def test_the_first_generation_is_quantized_too(data: Path, tmp_path: Path) -> No
 
 def test_conversations_are_read_as_the_engine_reads_chats(source: Path) -> None:
     tokenizer: Any = AutoTokenizer.from_pretrained(source)
-    prompt = Prompt(tokenizer, first_generation=False)
+    prompt = CheckpointPrompt(tokenizer, first_generation=False)
     chat = [Message("user", "Hi<|im_end|>"), Message("assistant", "Hello!")]
-    ids = prompt.ids(conversation(prompt.segments(chat), chat))
+    ids = prompt.ids(strip_answer_prompt(prompt.segments(chat), chat))
     # What the engine reads when the talk goes on begins with just these.
     further = [*chat, Message("user", "Bye")]
     assert prompt.ids(prompt.segments(further))[: len(ids)] == ids
     assert tokenizer.decode(ids).endswith("assistant\nHello!<|im_end|>\n")
     assert ids.count(tokenizer.convert_tokens_to_ids("<|im_end|>")) == 2
     asking = chat[:1]
-    assert conversation(prompt.segments(asking), asking) == prompt.segments(asking)
+    assert strip_answer_prompt(prompt.segments(asking), asking) == prompt.segments(asking)
 
 
 def test_a_file_of_conversations(tmp_path: Path) -> None:

@@ -25,42 +25,44 @@ from qwen_chat.errors import ModelError
 from qwen_chat.message import FinishReason, Usage
 from qwen_chat.model.base import CompletedAnswer
 from qwen_chat.model.hf.cache_kinds import new_cache
-from qwen_chat.model.hf.detokenizer import TextStream
-from qwen_chat.model.hf.generation import Engine, as_answer_error
+from qwen_chat.model.hf.detokenizer import Detokenizer
+from qwen_chat.model.hf.generation import EngineState, as_answer_error
 from qwen_chat.model.hf.sampling import processors
 from qwen_chat.model.reasoning import ReasoningSplitter
 from qwen_chat.sampling import SamplingParams
 
 
 @dataclass(slots=True)
-class Row:
+class BatchRow:
     """One prompt of a batch, and what was written so far."""
 
     prompt: Sequence[int]
     params: SamplingParams
     splitter: ReasoningSplitter
-    text: TextStream
+    text: Detokenizer
     limit: int
     pieces: list[str] = field(default_factory=list)
     tokens: int = 0
     ended: FinishReason | None = None
 
 
-def row(engine: Engine, prompt: Sequence[int], splitter: ReasoningSplitter, params: SamplingParams) -> Row:
+def new_row(
+    engine: EngineState, prompt: Sequence[int], splitter: ReasoningSplitter, params: SamplingParams
+) -> BatchRow:
     """Return a row that has yet to be written."""
     room = engine.context_length - len(prompt)
     limit = min(params.max_new_tokens or room, room)
-    return Row(prompt, params, splitter, TextStream(engine.tokenizer, params.stop or ()), limit)
+    return BatchRow(prompt, params, splitter, Detokenizer(engine.tokenizer, params.stop or ()), limit)
 
 
-def written(
-    engine: Engine, rows: Mapping[int, Row], cancel: Event
+def generate_batch(
+    engine: EngineState, rows: Mapping[int, BatchRow], cancel: Event
 ) -> dict[int, CompletedAnswer | ModelError]:
     """Write the answers of a batch by their numbers; what is too much for the memory is written in halves."""
     if not rows:
         return {}
     try:
-        return dict(zip(rows, _write(engine, list(rows.values()), cancel), strict=True))
+        return dict(zip(rows, _generate_together(engine, list(rows.values()), cancel), strict=True))
     except Exception as error:  # noqa: BLE001 - whatever fails is an error of its rows
         engine.prefixes.clear()
         if len(rows) == 1:
@@ -68,17 +70,17 @@ def written(
     numbers, half = list(rows), len(rows) // 2
     found: dict[int, CompletedAnswer | ModelError] = {}
     for part in (numbers[:half], numbers[half:]):
-        again = {number: _anew(engine, rows[number]) for number in part}
-        found |= written(engine, again, cancel)
+        again = {number: _restart(engine, rows[number]) for number in part}
+        found |= generate_batch(engine, again, cancel)
     return found
 
 
-def _anew(engine: Engine, each: Row) -> Row:
+def _restart(engine: EngineState, each: BatchRow) -> BatchRow:
     """Return a row from its beginning; its splitter has not been used, which is done at the end."""
-    return row(engine, each.prompt, each.splitter, each.params)
+    return new_row(engine, each.prompt, each.splitter, each.params)
 
 
-def _write(engine: Engine, rows: Sequence[Row], cancel: Event) -> list[CompletedAnswer]:
+def _generate_together(engine: EngineState, rows: Sequence[BatchRow], cancel: Event) -> list[CompletedAnswer]:
     """Write together: one step gives a token to each row that has not ended."""
     model: Any = engine.decoder.model
     device = torch.device("cpu") if model.device.type == "meta" else model.device
@@ -89,7 +91,7 @@ def _write(engine: Engine, rows: Sequence[Row], cancel: Event) -> list[Completed
     for number, each in enumerate(rows):
         ids[number, width - len(each.prompt) :] = torch.tensor(each.prompt)
         mask[number, width - len(each.prompt) :] = 1
-    steps = _Steps(engine, rows, cancel)
+    steps = _BatchProgress(engine, rows, cancel)
     started = time.monotonic()
     options: dict[str, Any] = {
         "attention_mask": mask.to(device),
@@ -99,19 +101,19 @@ def _write(engine: Engine, rows: Sequence[Row], cancel: Event) -> list[Completed
             eos_token_id=None,
             pad_token_id=pad,
         ),
-        "logits_processor": LogitsProcessorList([_ByRow(engine, rows, width)]),
+        "logits_processor": LogitsProcessorList([_PerRowSampling(engine, rows, width)]),
         "stopping_criteria": StoppingCriteriaList([steps]),
     }
     if engine.kv_cache is not None:
         options["past_key_values"] = new_cache(model.config, engine.kv_cache, None)
     model.generate(ids.to(device), **options)
-    return [_answered(each, started, steps.first or started) for each in rows]
+    return [_to_answer(each, started, steps.first or started) for each in rows]
 
 
-class _ByRow(LogitsProcessor):
+class _PerRowSampling(LogitsProcessor):
     """Gives each row the parameters, the seed and the text it would have alone."""
 
-    def __init__(self, engine: Engine, rows: Sequence[Row], width: int) -> None:
+    def __init__(self, engine: EngineState, rows: Sequence[BatchRow], width: int) -> None:
         self._chains = [processors(each.params, engine.vocabulary, len(each.prompt)) for each in rows]
         self._starts = [width - len(each.prompt) for each in rows]
 
@@ -125,10 +127,10 @@ class _ByRow(LogitsProcessor):
         return together
 
 
-class _Steps(StoppingCriteria):
+class _BatchProgress(StoppingCriteria):
     """Takes each step's tokens, and says which rows have ended."""
 
-    def __init__(self, engine: Engine, rows: Sequence[Row], cancel: Event) -> None:
+    def __init__(self, engine: EngineState, rows: Sequence[BatchRow], cancel: Event) -> None:
         self._ends = engine.ends
         self._rows = rows
         self._cancel = cancel
@@ -149,7 +151,7 @@ class _Steps(StoppingCriteria):
         told: torch.BoolTensor = torch.tensor(ended, device=input_ids.device)  # type: ignore[assignment]
         return told
 
-    def _take(self, each: Row, token: int) -> None:
+    def _take(self, each: BatchRow, token: int) -> None:
         each.tokens += 1
         if token in self._ends:
             each.ended = "stop"
@@ -163,7 +165,7 @@ class _Steps(StoppingCriteria):
             each.ended = "interrupted"
 
 
-def _answered(each: Row, started: float, first: float) -> CompletedAnswer:
+def _to_answer(each: BatchRow, started: float, first: float) -> CompletedAnswer:
     written = "".join(each.pieces) + each.text.flush()
     parts = [*each.splitter.feed(written), *each.splitter.flush()]
     text, reasoning = ("".join(part[side] for part in parts) for side in (0, 1))

@@ -3,7 +3,7 @@
 from transformers import PreTrainedConfig
 from transformers.cache_utils import Cache, DynamicCache, DynamicLayer, QuantizedCache, StaticCache
 
-from qwen_chat.model.hf.quantized_cache import SmallLayer
+from qwen_chat.model.hf.quantized_cache import QuantizedLayer
 
 _BITS = {"int8": 8, "int4": 4}
 
@@ -19,5 +19,7 @@ def new_cache(config: PreTrainedConfig, kind: str | None, fixed_length: int | No
     if kind is not None:
         # Other kinds of layers, as with sliding windows, are small by themselves.
         layers = cache.layers
-        cache.layers = [SmallLayer(_BITS[kind]) if type(layer) is DynamicLayer else layer for layer in layers]
+        cache.layers = [
+            QuantizedLayer(_BITS[kind]) if type(layer) is DynamicLayer else layer for layer in layers
+        ]
     return cache

@@ -30,7 +30,7 @@ class ScalesPositions(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Task:
+class DecodeTask:
     """What is to be written: after which prompt, how tokens are chosen, and where the answer ends.
 
     The first `known` tokens of the prompt are in the cache, the last `begun` are of the answer already;
@@ -57,29 +57,29 @@ class Decoder:
         # What is offloaded to a disk lies nowhere; its inputs are taken from the CPU.
         self._device = torch.device("cpu") if model.device.type == "meta" else model.device
 
-    def run(self, task: Task, candidates: Candidates | None = None) -> Iterator[Prefill | list[int]]:
+    def decode(self, task: DecodeTask, candidates: Candidates | None = None) -> Iterator[Prefill | list[int]]:
         """Yield how far the prompt is read, then the new tokens, an end token included."""
         ids = torch.empty((1, len(task.prompt) + task.limit), dtype=torch.long, device=self._device)
         length = len(task.prompt)
         ids[0, :length] = torch.tensor(task.prompt)
-        logits = yield from self._read(ids[:, :length], task.cache, task.known, task.begun)
+        logits = yield from self._prefill(ids[:, :length], task.cache, task.known, task.begun)
         guesses = ids[:, :0]
         last = length + task.limit
         while True:
-            tokens = self._chosen(ids, length, logits, guesses, task)
+            tokens = self._choose_tokens(ids, length, logits, guesses, task)
             length += len(tokens)
             yield tokens
             if tokens[-1] in task.ends or length >= last:
                 return
-            guesses = self._guessed(candidates, ids[:, :length], last)
+            guesses = self._guess(candidates, ids[:, :length], last)
             known = task.cache.get_seq_length()
             ids[:, length : length + guesses.shape[1]] = guesses
             behind = ids[:, known : length + guesses.shape[1]]
-            logits = self._scores(self._step, behind, task.cache, guesses.shape[1] + 1)
+            logits = self._forward(self._step, behind, task.cache, guesses.shape[1] + 1)
 
-    def scores(self, prompt: Sequence[int], cache: Cache, known: int, begun: int) -> torch.Tensor:
+    def next_token_scores(self, prompt: Sequence[int], cache: Cache, known: int, begun: int) -> torch.Tensor:
         """Read what is new of a prompt, and return the scores of the token after it, [vocabulary]."""
-        reading = self._read(torch.tensor([prompt], device=self._device), cache, known, begun)
+        reading = self._prefill(torch.tensor([prompt], device=self._device), cache, known, begun)
         while True:
             try:
                 next(reading)
@@ -87,7 +87,7 @@ class Decoder:
                 scores: torch.Tensor = done.value[0, -1].float()
                 return scores
 
-    def _read(
+    def _prefill(
         self, prompt: torch.Tensor, cache: Cache, known: int, begun: int
     ) -> Generator[Prefill, None, torch.Tensor]:
         """Read what is new of the prompt, and return the scores of the token after it, [1, 1, vocabulary]."""
@@ -97,12 +97,12 @@ class Decoder:
         for start in range(known, total, self._chunk):
             chunk = prompt[:, start : start + self._chunk]
             yield Prefill(start, total)
-            logits = self._scores(self.model, chunk, cache, 1)
+            logits = self._forward(self.model, chunk, cache, 1)
         yield Prefill(total, total)
         return logits
 
     @torch.inference_mode()
-    def _scores(
+    def _forward(
         self, forward: Callable[..., Any], ids: torch.Tensor, cache: Cache, keep: int
     ) -> torch.Tensor:
         """Read ids behind what is cached, and return the scores after the last `keep` of them."""
@@ -112,8 +112,8 @@ class Decoder:
 
     @staticmethod
     @torch.inference_mode()
-    def _chosen(
-        ids: torch.Tensor, length: int, logits: torch.Tensor, guesses: torch.Tensor, task: Task
+    def _choose_tokens(
+        ids: torch.Tensor, length: int, logits: torch.Tensor, guesses: torch.Tensor, task: DecodeTask
     ) -> list[int]:
         """Choose the next token, and those after it while they were guessed; forget the wrong guesses."""
         tokens: list[int] = []
@@ -130,7 +130,7 @@ class Decoder:
         return tokens
 
     @staticmethod
-    def _guessed(candidates: Candidates | None, ids: torch.Tensor, last: int) -> torch.Tensor:
+    def _guess(candidates: Candidates | None, ids: torch.Tensor, last: int) -> torch.Tensor:
         if candidates is None:
             return ids[:, :0]
         return candidates(ids)[:, ids.shape[1] : last - 1]

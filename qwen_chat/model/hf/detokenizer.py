@@ -7,19 +7,19 @@ from tokenizers.decoders import DecodeStream
 
 from qwen_chat.model.reasoning import partial_match_length
 
-_HALF = "\ufffd"
+_REPLACEMENT = "\ufffd"
 
-_BEFORE = 8
+_CONTEXT_TOKENS = 8
 """Tokens before the first one that are known to it: many tokenizers trim the first space of a text."""
 
 
-class TextStream:
+class Detokenizer:
     """Decodes the ids of one answer, one by one; `after` are those of what it goes on from."""
 
     def __init__(self, tokenizer: Tokenizer, stop: Sequence[str] = (), after: Sequence[int] = ()) -> None:
         self._tokenizer = tokenizer
         self._stream = DecodeStream(skip_special_tokens=True)
-        for id in after[-_BEFORE:]:
+        for id in after[-_CONTEXT_TOKENS:]:
             self._stream.step(tokenizer, id)
         self._pending: list[int] = []
         self._stop = stop
@@ -35,7 +35,7 @@ class TextStream:
             if piece is not None:
                 self._pending.clear()
                 text += piece
-        return self._before_stop(text)
+        return self._cut_at_stop(text)
 
     @property
     def pending(self) -> int:
@@ -45,11 +45,11 @@ class TextStream:
     def flush(self) -> str:
         """Return what was held back, at the end of the answer; half a character is left out."""
         rest = self._tokenizer.decode(self._pending) if self._pending else ""
-        text = self._before_stop(rest.rstrip(_HALF))
+        text = self._cut_at_stop(rest.rstrip(_REPLACEMENT))
         held, self._held = self._held, ""
         return text + held
 
-    def _before_stop(self, text: str) -> str:
+    def _cut_at_stop(self, text: str) -> str:
         if self.stopped or not self._stop:
             return "" if self.stopped else text
         text, self._held = self._held + text, ""

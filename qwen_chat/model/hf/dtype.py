@@ -14,29 +14,29 @@ _READ, _WRITTEN = 256, 256
 _MATRICES = 4
 _ROUNDS = 3
 _SAMPLE_TOKENS = 64
-_SIZE_LIMIT = 4096
+_MAX_WIDTH = 4096
 
 
 def fastest_on_cpu(hidden: int, intermediate: int) -> tuple[torch.dtype, str]:
     """Return the faster of float32 and bfloat16 for layers of these widths, and what was measured."""
-    shape = (min(intermediate, _SIZE_LIMIT), min(hidden, _SIZE_LIMIT))
+    shape = (min(intermediate, _MAX_WIDTH), min(hidden, _MAX_WIDTH))
     seconds = {dtype: _turn_seconds(dtype, shape) for dtype in (torch.float32, torch.bfloat16)}
     best, other = sorted(seconds, key=lambda dtype: seconds[dtype])
     gain = seconds[other] / seconds[best]
-    return best, f"{_name(best)}, measured {gain:.1f} times as fast as {_name(other)} here"
+    return best, f"{_dtype_name(best)}, measured {gain:.1f} times as fast as {_dtype_name(other)} here"
 
 
 def _turn_seconds(dtype: torch.dtype, shape: tuple[int, int]) -> float:
     """Return what a typical turn costs in one layer."""
     # Several matrices, as a model's do not stay in the processor's cache from token to token either.
     weights = [torch.ones(shape, dtype=dtype) for _ in range(_MATRICES)]
-    reading = _seconds(weights, torch.ones((_SAMPLE_TOKENS, shape[1]), dtype=dtype))
-    writing = _seconds(weights, torch.ones((1, shape[1]), dtype=dtype))
+    reading = _time_linear(weights, torch.ones((_SAMPLE_TOKENS, shape[1]), dtype=dtype))
+    writing = _time_linear(weights, torch.ones((1, shape[1]), dtype=dtype))
     return reading * _READ / _SAMPLE_TOKENS + writing * _WRITTEN
 
 
 @torch.no_grad()
-def _seconds(weights: list[torch.Tensor], states: torch.Tensor) -> float:
+def _time_linear(weights: list[torch.Tensor], states: torch.Tensor) -> float:
     best = float("inf")
     for _ in range(_ROUNDS):
         started = time.perf_counter()
@@ -46,5 +46,5 @@ def _seconds(weights: list[torch.Tensor], states: torch.Tensor) -> float:
     return best
 
 
-def _name(dtype: torch.dtype) -> str:
+def _dtype_name(dtype: torch.dtype) -> str:
     return str(dtype).removeprefix("torch.")

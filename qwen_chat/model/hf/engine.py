@@ -27,12 +27,12 @@ from qwen_chat.model.hf import batching
 from qwen_chat.model.hf import cache_kinds as caches
 from qwen_chat.model.hf.decode import Candidates, Decoder, ScalesPositions
 from qwen_chat.model.hf.fair_lock import FairLock
-from qwen_chat.model.hf.generation import Engine, Generation, as_answer_error, likeliest
-from qwen_chat.model.hf.loading import Loaded, load
+from qwen_chat.model.hf.generation import EngineState, Generation, as_answer_error, likeliest_tokens
+from qwen_chat.model.hf.loading import LoadedCheckpoint, load_checkpoint
 from qwen_chat.model.hf.options import TransformersOptions
 from qwen_chat.model.hf.prefix_cache import PrefixCache
-from qwen_chat.model.hf.prompt import Prompt
-from qwen_chat.model.hf.speculation import drafting, lookup
+from qwen_chat.model.hf.prompt import CheckpointPrompt
+from qwen_chat.model.hf.speculation import draft_model, prompt_lookup
 from qwen_chat.model.prompt import PreparedPrompt, local_capabilities, prepare_prompt
 from qwen_chat.model.qwen1.prompt import stop_ids
 from qwen_chat.model.qwen1.tokenization import QWenTokenizer
@@ -67,11 +67,11 @@ class TransformersModel(LoadedModel):
         self.context_length = _context(info, options)
         self.default_params = defaults.default_params(info.generation)
         with ExitStack() as stack:
-            loaded = load(info, options, stack)
+            loaded = load_checkpoint(info, options, stack)
             first = info.model_type == _FIRST_GENERATION
-            self._prompt = Prompt(loaded.tokenizer, first_generation=first, raw=options.raw)
+            self._prompt = CheckpointPrompt(loaded.tokenizer, first_generation=first, raw=options.raw)
             candidates = _candidates(loaded, options, draft, stack, self.context_length)
-            self._engine: Engine | None = _engine(loaded, info, options, self.context_length, candidates)
+            self._engine: EngineState | None = _engine(loaded, info, options, self.context_length, candidates)
             self._stack = stack.pop_all()
         self.notice = loaded.description
         template = loaded.tokenizer.chat_template if isinstance(loaded.tokenizer.chat_template, str) else None
@@ -100,7 +100,7 @@ class TransformersModel(LoadedModel):
             generation.stream(cancel or Event(), asked.splitter),
             asked.partial_answer,
             asked.splitter,
-            lambda: [*before, *generation.written()],
+            lambda: [*before, *generation.token_ids()],
         )
 
     @model_errors(as_answer_error)
@@ -109,21 +109,21 @@ class TransformersModel(LoadedModel):
     ) -> list[CompletedAnswer | ModelError]:
         """Return an answer or a fault for each request, all of them written together."""
         cancel, found = cancel or Event(), dict[int, CompletedAnswer | ModelError]()
-        rows: dict[int, batching.Row] = {}
+        rows: dict[int, batching.BatchRow] = {}
         for number, request in enumerate(requests):
             try:
                 rows[number] = self._row(request)
             except ModelError as error:
                 found[number] = error
         with self._open_engine().lock:
-            found |= batching.written(self._open_engine(), rows, cancel)
+            found |= batching.generate_batch(self._open_engine(), rows, cancel)
         return [found[number] for number in range(len(requests))]
 
     @model_errors(as_answer_error)
     def encode(self, messages: Sequence[Message], options: PromptOptions = PLAIN) -> list[Token]:
         """Return exactly the tokens that `stream` would read."""
         asked = prepare_prompt(self._prompt, messages, options, thinks=self._thinks)
-        return [*self._prompt.tokens(asked.segments), *map(self._prompt.piece, self._before(asked))]
+        return [*self._prompt.tokens(asked.segments), *map(self._prompt.token, self._before(asked))]
 
     @model_errors(as_answer_error)
     def count(self, messages: Sequence[Message]) -> int:
@@ -143,10 +143,10 @@ class TransformersModel(LoadedModel):
         kept = take_prefix(self._before(asked), position)
         prompt = [*self._prompt.ids(asked.segments), *kept]
         choices = [
-            (self._prompt.piece(id), probability)
-            for id, probability in likeliest(self._open_engine(), prompt, len(kept), number)
+            (self._prompt.token(id), probability)
+            for id, probability in likeliest_tokens(self._open_engine(), prompt, len(kept), number)
         ]
-        return build_alternatives(choices, [*map(self._prompt.piece, kept)], asked, self._token_cache)
+        return build_alternatives(choices, [*map(self._prompt.token, kept)], asked, self._token_cache)
 
     @model_errors(as_answer_error)
     def close(self) -> None:
@@ -156,7 +156,7 @@ class TransformersModel(LoadedModel):
             torch.cuda.empty_cache()
         self._stack.close()
 
-    def _open_engine(self) -> Engine:
+    def _open_engine(self) -> EngineState:
         if self._engine is None:
             raise ModelError(f"{self.name} is closed")
         return self._engine
@@ -177,10 +177,10 @@ class TransformersModel(LoadedModel):
             raise ModelError("there is nothing to go on from: write something")
         return prompt
 
-    def _row(self, request: BatchRequest) -> batching.Row:
+    def _row(self, request: BatchRequest) -> batching.BatchRow:
         asked = prepare_prompt(self._prompt, request.messages, request.options, thinks=self._thinks)
         prompt = self._checked(asked, self._before(asked))
-        return batching.row(
+        return batching.new_row(
             self._open_engine(), prompt, asked.splitter, request.params.over(self.default_params)
         )
 
@@ -195,16 +195,16 @@ def _context(info: CheckpointInfo, options: TransformersOptions) -> int:
 
 
 def _engine(
-    loaded: Loaded,
+    loaded: LoadedCheckpoint,
     info: CheckpointInfo,
     options: TransformersOptions,
     context: int,
     candidates: Callable[[], Candidates] | None,
-) -> Engine:
+) -> EngineState:
     model, tokenizer = loaded.model, loaded.tokenizer
     fixed = context if options.compile else None
     reading = _CPU_CHUNK if model.device.type == "cpu" else _GPU_CHUNK
-    return Engine(
+    return EngineState(
         decoder=Decoder(model, reading, compiled=options.compile),
         prefixes=PrefixCache(
             lambda: caches.new_cache(model.config, options.kv_cache, fixed), options.cache_ram << 20
@@ -221,19 +221,23 @@ def _engine(
 
 
 def _candidates(
-    loaded: Loaded, options: TransformersOptions, draft: CheckpointInfo | None, stack: ExitStack, context: int
+    loaded: LoadedCheckpoint,
+    options: TransformersOptions,
+    draft: CheckpointInfo | None,
+    stack: ExitStack,
+    context: int,
 ) -> Callable[[], Candidates] | None:
     if draft is None:
-        return lookup(options.prompt_lookup, context) if options.prompt_lookup else None
-    small = load(draft, replace(options, quantize=None), stack)
+        return prompt_lookup(options.prompt_lookup, context) if options.prompt_lookup else None
+    small = load_checkpoint(draft, replace(options, quantize=None), stack)
     if small.tokenizer.get_vocab() != loaded.tokenizer.get_vocab():
         raise ModelLoadError(
             f"--draft {draft.folder} has another vocabulary: name a smaller model of the same family"
         )
-    return drafting(small.model)
+    return draft_model(small.model)
 
 
-def _ends(loaded: Loaded, info: CheckpointInfo) -> frozenset[int]:
+def _ends(loaded: LoadedCheckpoint, info: CheckpointInfo) -> frozenset[int]:
     tokenizer = loaded.tokenizer
     known = {token.content: id for id, token in tokenizer.added_tokens_decoder.items()}
     named = info.generation.get("eos_token_id"), info.config.get("eos_token_id"), tokenizer.eos_token_id

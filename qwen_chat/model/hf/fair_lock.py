@@ -34,7 +34,7 @@ class FairLock:
                 self._held = False
 
     @contextmanager
-    def resting(self) -> Iterator[None]:
+    def released(self) -> Iterator[None]:
         """Let the others have their turns meanwhile."""
         self.release()
         try:

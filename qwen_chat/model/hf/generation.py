@@ -11,8 +11,8 @@ from qwen_chat import i18n
 from qwen_chat.errors import ModelError, as_model_error, model_errors
 from qwen_chat.message import Delta, FinishReason, Prefill, Usage
 from qwen_chat.model.background_stream import BackgroundStream
-from qwen_chat.model.hf.decode import Candidates, Decoder, Task
-from qwen_chat.model.hf.detokenizer import TextStream
+from qwen_chat.model.hf.decode import Candidates, Decoder, DecodeTask
+from qwen_chat.model.hf.detokenizer import Detokenizer
 from qwen_chat.model.hf.fair_lock import FairLock
 from qwen_chat.model.hf.prefix_cache import PrefixCache
 from qwen_chat.model.hf.sampling import processors
@@ -21,7 +21,7 @@ from qwen_chat.sampling import SamplingParams
 
 
 @dataclass(frozen=True, slots=True)
-class Engine:
+class EngineState:
     """What all answers of a checkpoint share; `ends` are the ids that end an answer."""
 
     decoder: Decoder
@@ -43,7 +43,7 @@ class Generation:
     """
 
     def __init__(
-        self, engine: Engine, prompt: Sequence[int], params: SamplingParams, before: Sequence[int] = ()
+        self, engine: EngineState, prompt: Sequence[int], params: SamplingParams, before: Sequence[int] = ()
     ) -> None:
         self._engine = engine
         self._prompt = prompt
@@ -51,8 +51,8 @@ class Generation:
         self._params = params
         room = engine.context_length - len(prompt)
         self._limit = min(params.max_new_tokens or room, room)
-        self._stream = BackgroundStream[Prefill | list[int]](self._work)
-        self._text = TextStream(engine.tokenizer, params.stop or (), before)
+        self._stream = BackgroundStream[Prefill | list[int]](self._decode)
+        self._text = Detokenizer(engine.tokenizer, params.stop or (), before)
         self._ids: list[int] = []
         self._whole = 0
         self._cached = 0
@@ -69,29 +69,29 @@ class Generation:
                 if isinstance(event, Prefill):
                     yield Delta(prefill=event)
                     continue
-                if text := self._received(event):
+                if text := self._feed(event):
                     yield from splitter.feed_deltas(text)
                 if self._text.stopped:
                     break
             self._whole = len(self._ids) - self._text.pending
             yield from splitter.feed_deltas(self._text.flush())
             yield from splitter.flush_deltas()
-            yield Delta(finish_reason=self._finish(interrupted=cancel.is_set()), usage=self._usage())
+            yield Delta(finish_reason=self._finish_reason(interrupted=cancel.is_set()), usage=self._usage())
         finally:
             self._stream.stop()
 
-    def written(self) -> list[int]:
+    def token_ids(self) -> list[int]:
         """Return the ids of the finished answer's text."""
         return [id for id in self._ids[: self._whole] if id not in self._engine.ends]
 
     # In the reader's thread
 
-    def _received(self, tokens: list[int]) -> str:
+    def _feed(self, tokens: list[int]) -> str:
         self._first = self._first or time.monotonic()
         self._ids += tokens
         return self._text.feed([id for id in tokens if id not in self._engine.ends])
 
-    def _finish(self, *, interrupted: bool) -> FinishReason:
+    def _finish_reason(self, *, interrupted: bool) -> FinishReason:
         if self._text.stopped or (self._ids and self._ids[-1] in self._engine.ends):
             return "stop"
         if interrupted:
@@ -105,31 +105,33 @@ class Generation:
 
     # In the engine's thread
 
-    def _work(self, put: Callable[[Prefill | list[int]], None]) -> None:
+    def _decode(self, put: Callable[[Prefill | list[int]], None]) -> None:
         engine, length = self._engine, len(self._prompt) - self._begun
         with model_errors(as_answer_error), engine.lock:
             alpha = engine.alpha(length)
             cache, self._cached = engine.prefixes.take(self._prompt, alpha)
             choose = processors(self._params, engine.vocabulary, length)
-            task = Task(
+            task = DecodeTask(
                 self._prompt, cache, self._cached, choose, engine.ends, self._limit, begun=self._begun
             )
             ids = list(self._prompt)
             try:
-                for event in engine.decoder.run(task, engine.candidates() if engine.candidates else None):
+                for event in engine.decoder.decode(task, engine.candidates() if engine.candidates else None):
                     if not isinstance(event, Prefill):
                         ids += event
-                    with engine.lock.resting():
+                    with engine.lock.released():
                         put(event)
                     if self._stream.stopped.is_set():
                         break
             except BaseException:
                 engine.prefixes.clear()
                 raise
-            engine.prefixes.give(ids, cache, alpha)
+            engine.prefixes.store(ids, cache, alpha)
 
 
-def likeliest(engine: Engine, prompt: Sequence[int], begun: int, number: int) -> list[tuple[int, float]]:
+def likeliest_tokens(
+    engine: EngineState, prompt: Sequence[int], begun: int, number: int
+) -> list[tuple[int, float]]:
     """Return the likeliest ids after a prompt and their probabilities; its last `begun` ids are an answer's.
 
     Raises: ModelError.
@@ -138,11 +140,11 @@ def likeliest(engine: Engine, prompt: Sequence[int], begun: int, number: int) ->
         alpha = engine.alpha(len(prompt) - begun)
         cache, known = engine.prefixes.take(prompt, alpha)
         try:
-            scores = engine.decoder.scores(prompt, cache, known, begun)[: engine.vocabulary]
+            scores = engine.decoder.next_token_scores(prompt, cache, known, begun)[: engine.vocabulary]
         except BaseException:
             engine.prefixes.clear()
             raise
-        engine.prefixes.give(prompt, cache, alpha)
+        engine.prefixes.store(prompt, cache, alpha)
     best = scores.softmax(-1).topk(min(number, engine.vocabulary))
     return list(zip(best.indices.tolist(), best.values.tolist(), strict=True))
 

@@ -6,18 +6,18 @@ from contextlib import AbstractContextManager, nullcontext, redirect_stdout
 from importlib.util import find_spec
 from io import StringIO
 
-_TALKATIVE = ("torchao", "bitsandbytes", "tokenicer", "optimum", "torch.utils._pytree")
+_VERBOSE_LOGGERS = ("torchao", "bitsandbytes", "tokenicer", "optimum", "torch.utils._pytree")
 
 
-def hush() -> None:
+def silence_libraries() -> None:
     """Let the libraries speak of errors only; to be called before transformers is imported."""
-    for name in _TALKATIVE:
+    for name in _VERBOSE_LOGGERS:
         logging.getLogger(name).setLevel(logging.ERROR)
 
 
-def hush_gptq() -> None:
+def silence_gptqmodel() -> None:
     """Let gptqmodel, which writes to stdout from its import on, speak of errors only."""
-    hush()
+    silence_libraries()
     # optimum looks at every attribute of a model, deprecated ones too.
     warnings.filterwarnings("ignore", message=r"`is_gradient_checkpointing` is deprecated")
     if find_spec("logbar"):
@@ -27,6 +27,6 @@ def hush_gptq() -> None:
             LogBar.shared().setLevel("CRITICAL")
 
 
-def chatter_kept_from_stdout(quantization: str | None) -> AbstractContextManager[object]:
+def redirect_gptqmodel_output(quantization: str | None) -> AbstractContextManager[object]:
     """Keep what gptqmodel prints while it loads weights out of an answer that is piped on."""
     return redirect_stdout(StringIO()) if quantization in ("gptq", "awq") else nullcontext()

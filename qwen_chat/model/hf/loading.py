@@ -23,17 +23,17 @@ from qwen_chat.model import qwen1
 from qwen_chat.model.catalog.machine import available_bytes
 from qwen_chat.model.formats.checkpoint import CheckpointInfo
 from qwen_chat.model.hf.dtype import fastest_on_cpu
-from qwen_chat.model.hf.library_logging import chatter_kept_from_stdout
+from qwen_chat.model.hf.library_logging import redirect_gptqmodel_output
 from qwen_chat.model.hf.options import TransformersOptions
-from qwen_chat.model.hf.placement import devices, on_gpu, placement
-from qwen_chat.model.hf.quantization_config import own_dtype, quantization_config
+from qwen_chat.model.hf.placement import describe_devices, placement_arguments, uses_gpu
+from qwen_chat.model.hf.quantization_config import fastest_dtype, quantization_config
 from qwen_chat.model.hf.torch_extensions import import_setuptools
 
 _NEEDS_OTHER_CODE = ("trust_remote_code", "does not recognize this architecture")
 
 
 @dataclass(frozen=True, slots=True)
-class Loaded:
+class LoadedCheckpoint:
     """A model that can answer, its tokenizer, and how it computes, in words."""
 
     model: PreTrainedModel
@@ -41,7 +41,7 @@ class Loaded:
     description: str
 
 
-def load(info: CheckpointInfo, options: TransformersOptions, stack: ExitStack) -> Loaded:
+def load_checkpoint(info: CheckpointInfo, options: TransformersOptions, stack: ExitStack) -> LoadedCheckpoint:
     """Open a checkpoint; what has to go when the model goes is put on `stack`.
 
     Raises: ModelLoadError, MissingExtraError.
@@ -52,13 +52,13 @@ def load(info: CheckpointInfo, options: TransformersOptions, stack: ExitStack) -
     qwen1.register()
     if options.threads:
         torch.set_num_threads(options.threads)
-    with _loading_errors(info), chatter_kept_from_stdout(info.quantization):
+    with _loading_errors(info), redirect_gptqmodel_output(info.quantization):
         config = AutoConfig.from_pretrained(info.folder, trust_remote_code=False, local_files_only=True)
         tokenizer = AutoTokenizer.from_pretrained(info.folder, trust_remote_code=False, local_files_only=True)
         if options.compile:
             import_setuptools()
-        dtype, why = _dtype(config, options)
-        attention, remark = _attention(options, dtype)
+        dtype, why = _choose_dtype(config, options)
+        attention, remark = _choose_attention(options, dtype)
         model = AutoModelForCausalLM.from_pretrained(
             info.folder,
             config=config,
@@ -68,24 +68,24 @@ def load(info: CheckpointInfo, options: TransformersOptions, stack: ExitStack) -
             trust_remote_code=False,
             use_safetensors=True,
             local_files_only=True,
-            **placement(options, stack),
+            **placement_arguments(options, stack),
         )
     if not isinstance(tokenizer, PreTrainedTokenizerFast):
         raise ModelLoadError(f"{info.folder} has no fast tokenizer: add its tokenizer.json")
     # The engine takes the checkpoint's defaults from the file; transformers is not to mix in its own.
     model.generation_config = GenerationConfig()
-    parts = [devices(model), why, attention, options.quantize or info.quantization, remark]
-    return Loaded(model.eval(), tokenizer, ", ".join(filter(None, parts)))
+    parts = [describe_devices(model), why, attention, options.quantize or info.quantization, remark]
+    return LoadedCheckpoint(model.eval(), tokenizer, ", ".join(filter(None, parts)))
 
 
-def _dtype(config: PreTrainedConfig, options: TransformersOptions) -> tuple[torch.dtype, str]:
+def _choose_dtype(config: PreTrainedConfig, options: TransformersOptions) -> tuple[torch.dtype, str]:
     """Return the number type to compute with, and why."""
     if options.dtype != "auto":
         return getattr(torch, options.dtype), options.dtype
-    if (best := own_dtype(options)) is not None:
+    if (best := fastest_dtype(options)) is not None:
         return best, f"{str(best).removeprefix('torch.')}, the fastest for these weights"
     own = getattr(config, "dtype", None) or torch.float16
-    if on_gpu(options):
+    if uses_gpu(options):
         fits = own != torch.bfloat16 or torch.cuda.is_bf16_supported()
         chosen = own if fits else torch.float16
         return chosen, str(chosen).removeprefix("torch.")
@@ -93,12 +93,12 @@ def _dtype(config: PreTrainedConfig, options: TransformersOptions) -> tuple[torc
     return fastest_on_cpu(text.hidden_size, getattr(text, "intermediate_size", None) or 4 * text.hidden_size)
 
 
-def _attention(options: TransformersOptions, dtype: torch.dtype) -> tuple[str, str]:
+def _choose_attention(options: TransformersOptions, dtype: torch.dtype) -> tuple[str, str]:
     """Return the attention to use, and a remark when it is not the one asked for."""
     wanted = options.attn or "flash_attention_2"
     if wanted != "flash_attention_2":
         return wanted, ""
-    able = on_gpu(options) and dtype in (torch.float16, torch.bfloat16)
+    able = uses_gpu(options) and dtype in (torch.float16, torch.bfloat16)
     if able and importlib.util.find_spec("flash_attn"):
         return wanted, ""
     if options.attn is None:
@@ -121,10 +121,10 @@ def _load_error(info: CheckpointInfo, error: BaseException) -> ModelLoadError:
             "transformers: try pip install --upgrade transformers, or a GGUF of it"
         )
     fault = f"transformers cannot open {info.folder} ({info.model_type})"
-    return as_load_error(error, fault, out_of_memory=_too_large(info))
+    return as_load_error(error, fault, out_of_memory=_describe_out_of_memory(info))
 
 
-def _too_large(info: CheckpointInfo) -> str:
+def _describe_out_of_memory(info: CheckpointInfo) -> str:
     size, free = info.weight_bytes / 2**30, available_bytes() / 2**30
     return (
         f"out of memory: {info.folder} has {size:.1f} GiB of weights, {free:.1f} GiB are free; try --dtype "

@@ -14,30 +14,30 @@ from transformers import PreTrainedModel
 from qwen_chat.errors import ModelLoadError
 from qwen_chat.model.hf.options import TransformersOptions
 
-_PLACEMENTS = ("auto", "balanced", "sequential")
+_STRATEGIES = ("auto", "balanced", "sequential")
 
 _UNITS = {"": 1, **{f"{prefix}B": 1000**n for n, prefix in enumerate("KMGT", 1)}}
 _UNITS |= {f"{prefix}IB": 1024**n for n, prefix in enumerate("KMGT", 1)}
 _ITEM = re.compile(r"(?P<device>\d+|cpu|disk|mps)=(?P<number>\d+(\.\d+)?) ?(?P<unit>[KMGT]?I?B?)", re.I)
 
 
-def on_gpu(options: TransformersOptions) -> bool:
+def uses_gpu(options: TransformersOptions) -> bool:
     """Return whether a GPU computes."""
     return torch.cuda.is_available() and not options.cpu_only and options.device_map != "cpu"
 
 
-def placement(options: TransformersOptions, stack: ExitStack) -> dict[str, Any]:
+def placement_arguments(options: TransformersOptions, stack: ExitStack) -> dict[str, Any]:
     """Return the arguments that place the weights; `stack` gets the folder for what fits no device."""
     memory = parse_max_memory(options.max_memory)
     _check_limits(memory)
     if options.cpu_only or options.device_map == "cpu":
         return {"device_map": "cpu"}
-    if options.device_map in _PLACEMENTS:
+    if options.device_map in _STRATEGIES:
         if not torch.cuda.is_available() and not memory:
             return {"device_map": "mps" if torch.backends.mps.is_available() else "cpu"}
         placed = options.device_map
     else:
-        placed = _placement_file(Path(options.device_map).expanduser())
+        placed = _read_device_map(Path(options.device_map).expanduser())
     offload = stack.enter_context(TemporaryDirectory(prefix="qwen-chat-", ignore_cleanup_errors=True))
     return {"device_map": placed, "max_memory": memory or None, "offload_folder": offload}
 
@@ -66,7 +66,7 @@ def _check_limits(memory: Mapping[int | str, int]) -> None:
             raise ModelLoadError(f"--max-memory {device}=...: this machine has {there}; leave it out")
 
 
-def _placement_file(path: Path) -> Any:  # noqa: ANN401
+def _read_device_map(path: Path) -> Any:  # noqa: ANN401
     """Read a map of modules to devices, as accelerate prints them."""
     wanted = 'it must be auto, balanced, sequential, cpu, or a JSON file like {"model": 0, "lm_head": "cpu"}'
     try:
@@ -92,7 +92,7 @@ def _check_device(path: Path, module: str, device: object) -> None:
     raise ModelLoadError(f"--device-map {path} puts {module} on {device!r}: this machine has {there}")
 
 
-def devices(model: PreTrainedModel) -> str:
+def describe_devices(model: PreTrainedModel) -> str:
     """Say where the weights went."""
     placed: Mapping[str, Any] = getattr(model, "hf_device_map", None) or {"": model.device}
     names = {str(device).replace("cuda:", "GPU ") for device in placed.values()}

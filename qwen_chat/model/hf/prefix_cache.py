@@ -13,7 +13,7 @@ from transformers.cache_utils import Cache, DynamicLayer
 
 
 @dataclass(slots=True)
-class _Entry:
+class _CachedPrefix:
     ids: tuple[int, ...]
     cache: Cache
     alpha: float
@@ -30,7 +30,7 @@ class PrefixCache:
     def __init__(self, new_cache: Callable[[], Cache], budget_bytes: int) -> None:
         self._new_cache = new_cache
         self._budget = budget_bytes
-        self._entries: list[_Entry] = []
+        self._entries: list[_CachedPrefix] = []
         self._lock = Lock()
 
     def take(self, prompt: Sequence[int], alpha: float = 1.0) -> tuple[Cache, int]:
@@ -42,7 +42,7 @@ class PrefixCache:
         with self._lock:
             best, length = None, 0
             for entry in self._entries:
-                known = min(_common(entry.ids, prompt), len(prompt) - 1)
+                known = min(_common_length(entry.ids, prompt), len(prompt) - 1)
                 if (
                     known > length
                     and entry.alpha == alpha
@@ -55,14 +55,14 @@ class PrefixCache:
             if not _is_plain(best.cache):
                 return best.cache, length
             self._entries.append(best)
-            return _prefix(best.cache, self._new_cache(), length), length
+            return _copy_prefix(best.cache, self._new_cache(), length), length
 
-    def give(self, ids: Sequence[int], cache: Cache, alpha: float = 1.0) -> None:
+    def store(self, ids: Sequence[int], cache: Cache, alpha: float = 1.0) -> None:
         """Keep the cache of an answer; `ids` are prompt and answer, the newest may be missing in it."""
         known = tuple(ids[: cache.get_seq_length()])
         with self._lock:
             self._entries = [entry for entry in self._entries if known[: len(entry.ids)] != entry.ids]
-            self._entries.append(_Entry(known, cache, alpha, _size(cache)))
+            self._entries.append(_CachedPrefix(known, cache, alpha, _tensor_bytes(cache)))
             while len(self._entries) > 1 and sum(entry.bytes for entry in self._entries) > self._budget:
                 del self._entries[0]
 
@@ -72,7 +72,7 @@ class PrefixCache:
             self._entries.clear()
 
 
-def _common(a: Sequence[int], b: Sequence[int]) -> int:
+def _common_length(a: Sequence[int], b: Sequence[int]) -> int:
     return next((i for i, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), min(len(a), len(b)))
 
 
@@ -80,7 +80,7 @@ def _is_plain(cache: Cache) -> bool:
     return all(type(layer) is DynamicLayer for layer in cache.layers)
 
 
-def _prefix(cache: Cache, fresh: Cache, length: int) -> Cache:
+def _copy_prefix(cache: Cache, fresh: Cache, length: int) -> Cache:
     """Fill a fresh cache with the first tokens of another one, without copying them."""
     for number, layer in enumerate(cache.layers):
         keys, values = (vars(layer)[name][..., :length, :] for name in ("keys", "values"))
@@ -89,7 +89,7 @@ def _prefix(cache: Cache, fresh: Cache, length: int) -> Cache:
     return fresh
 
 
-def _size(cache: Cache) -> int:
+def _tensor_bytes(cache: Cache) -> int:
     parts = [part for layer in cache.layers for part in vars(layer).values()]
     tensors = [tensor for part in parts for tensor in (part if isinstance(part, tuple) else (part,))]
     return sum(tensor.nbytes for tensor in tensors if isinstance(tensor, torch.Tensor))

@@ -21,11 +21,11 @@ from qwen_chat.model.qwen1 import prompt as qwen1
 from qwen_chat.model.qwen1.tokenization import QWenTokenizer
 from qwen_chat.model.reasoning import OPEN
 
-_KNOWN_SEGMENTS = 4096
+_MAX_CACHED_SEGMENTS = 4096
 _BYTES = {character: byte for byte, character in bytes_to_unicode().items()}
 
 
-class Prompt:
+class CheckpointPrompt:
     """How a checkpoint reads a conversation; `raw` gives it the bare texts, as base models want them.
 
     Raises: ModelLoadError for a checkpoint that knows no way to write turns.
@@ -38,12 +38,12 @@ class Prompt:
         self._apart = first_generation and not raw
         self._controls = {token.content: id for id, token in tokenizer.added_tokens_decoder.items()}
         template = tokenizer.chat_template if isinstance(tokenizer.chat_template, str) else None
-        self._names = _either(
+        self._names = _alternation(
             token.content
             for token in tokenizer.added_tokens_decoder.values()
             if token.special or (token.content in (template or "") and not token.content.isspace())
         )
-        self._ids = lru_cache(_KNOWN_SEGMENTS)(self._encoded)
+        self._ids = lru_cache(_MAX_CACHED_SEGMENTS)(self._encode_segment)
         if template is None and not raw and IM_START not in self._controls:
             raise ModelLoadError(
                 f"{tokenizer.name_or_path} has no chat template, it is a base model: use --raw to have it "
@@ -51,7 +51,9 @@ class Prompt:
             )
         self.thinks = OPEN in (template or "")
         default = qwen1.DEFAULT_SYSTEM if first_generation else None
-        self._format = PromptFormat(self._render if template else None, self._parted, default, raw=raw)
+        self._format = PromptFormat(
+            self._render if template else None, self._split_controls, default, raw=raw
+        )
         self.default_system = self._format.default_system
 
     def segments(self, messages: Sequence[Message], options: PromptOptions = PLAIN) -> list[Segment]:
@@ -76,23 +78,25 @@ class Prompt:
     def tokens(self, segments: Sequence[Segment]) -> list[Token]:
         """Return the tokens of a prompt with their bytes."""
         return [
-            Token(id, self._bytes(id), segment.control) for segment in segments for id in self._ids(segment)
+            Token(id, self._token_bytes(id), segment.control)
+            for segment in segments
+            for id in self._ids(segment)
         ]
 
-    def _encoded(self, segment: Segment) -> tuple[int, ...]:
+    def _encode_segment(self, segment: Segment) -> tuple[int, ...]:
         if segment.control:
             return (self._controls[segment.text],)
         if isinstance(self._tokenizer, QWenTokenizer):
             return tuple(qwen1.ids(self._tokenizer, segment))
-        return tuple(id for piece in self._names.split(segment.text) for id in self._plain(piece))
+        return tuple(id for piece in self._names.split(segment.text) for id in self._encode_text(piece))
 
-    def _plain(self, text: str) -> list[int]:
+    def _encode_text(self, text: str) -> list[int]:
         """Encode text; the name of a control token apart, as transformers does where it sanitizes."""
         if self._names.fullmatch(text):
             return list(self._tokenizer._encode_without_added_tokens(text))
         return list(self._tokenizer.encode(text, add_special_tokens=False, split_special_tokens=True))
 
-    def _bytes(self, id: int) -> bytes:
+    def _token_bytes(self, id: int) -> bytes:
         piece = str(self._tokenizer.convert_ids_to_tokens(id))
         if id in self._tokenizer.added_tokens_decoder:
             return piece.encode()
@@ -100,9 +104,9 @@ class Prompt:
             return bytes(_BYTES[character] for character in piece)
         return str(self._tokenizer.decode([id])).encode()
 
-    def piece(self, id: int) -> Token:
+    def token(self, id: int) -> Token:
         """Return a token of text."""
-        return Token(id, self._bytes(id), control=id in self._tokenizer.added_tokens_decoder)
+        return Token(id, self._token_bytes(id), control=id in self._tokenizer.added_tokens_decoder)
 
     def _render(self, messages: list[dict[str, str]], told: PromptOptions) -> str:
         from jinja2 import TemplateError
@@ -120,13 +124,13 @@ class Prompt:
             raise ModelError(f"the checkpoint's chat template refuses this conversation: {error}") from None
         return str(text)
 
-    def _parted(self, text: str) -> list[Segment]:
+    def _split_controls(self, text: str) -> list[Segment]:
         """Part what the template wrote into control tokens and text."""
-        pieces = _either(self._controls).split(text)
+        pieces = _alternation(self._controls).split(text)
         return [Segment(piece, control=piece in self._controls) for piece in pieces if piece]
 
 
-def _either(names: Iterable[str]) -> re.Pattern[str]:
+def _alternation(names: Iterable[str]) -> re.Pattern[str]:
     """Return what finds any of the names, the longest first, and keeps it when it splits."""
     longest_first = sorted(names, key=len, reverse=True)
     return re.compile(f"({'|'.join(map(re.escape, longest_first)) or '(?!)'})")

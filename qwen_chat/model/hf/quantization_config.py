@@ -8,13 +8,13 @@ import torch
 
 from qwen_chat.errors import MissingExtraError, ModelLoadError
 from qwen_chat.model.formats.checkpoint import CheckpointInfo
-from qwen_chat.model.hf.library_logging import hush, hush_gptq
+from qwen_chat.model.hf.library_logging import silence_gptqmodel, silence_libraries
 from qwen_chat.model.hf.options import TransformersOptions
-from qwen_chat.model.hf.placement import on_gpu
+from qwen_chat.model.hf.placement import uses_gpu
 from qwen_chat.model.hf.torch_extensions import import_setuptools
 from qwen_chat.model.qwen1 import packed
 
-_GROUPS = (128, 64, 32)
+_GROUP_SIZES = (128, 64, 32)
 """Weights that may share a scale, the fewest bytes first."""
 
 _WIDTHS = ("hidden_size", "intermediate_size", "moe_intermediate_size")
@@ -26,9 +26,9 @@ def quantization_config(info: CheckpointInfo, options: TransformersOptions) -> A
     Raises: MissingExtraError, ModelLoadError.
     """
     if info.quantization in ("gptq", "awq"):
-        _need(("gptqmodel", "optimum"), f"A {info.quantization.upper()} checkpoint", "gptq")
+        _require_packages(("gptqmodel", "optimum"), f"A {info.quantization.upper()} checkpoint", "gptq")
         import_setuptools()
-        hush_gptq()
+        silence_gptqmodel()
         packed.check_biases(info)
     if options.quantize is None:
         return None
@@ -36,19 +36,19 @@ def quantization_config(info: CheckpointInfo, options: TransformersOptions) -> A
         raise ModelLoadError(
             f"--quantize {options.quantize}: leave it out, this checkpoint is {info.quantization} already"
         )
-    hush()
+    silence_libraries()
     library, _, kind = options.quantize.partition("-")
     if library == "bnb":
         return _bitsandbytes(kind)
-    return _torchao_int8() if kind == "int8" else _torchao_int4(info.config, gpu=on_gpu(options))
+    return _torchao_int8() if kind == "int8" else _torchao_int4(info.config, gpu=uses_gpu(options))
 
 
-def own_dtype(options: TransformersOptions) -> torch.dtype | None:
+def fastest_dtype(options: TransformersOptions) -> torch.dtype | None:
     """Return the number type that quantized weights compute fastest with by far, or None for any."""
     return torch.bfloat16 if options.quantize == "torchao-int4" else None
 
 
-def _need(packages: tuple[str, ...], feature: str, extra: str) -> None:
+def _require_packages(packages: tuple[str, ...], feature: str, extra: str) -> None:
     """Check that optional packages are installed.
 
     Raises: MissingExtraError.
@@ -57,23 +57,23 @@ def _need(packages: tuple[str, ...], feature: str, extra: str) -> None:
         raise MissingExtraError(feature, extra)
 
 
-def group_size(config: Mapping[str, Any], wanted: int | None = None) -> int:
+def choose_group_size(config: Mapping[str, Any], wanted: int | None = None) -> int:
     """Return how many weights share a scale: as many as divide the model's widths, unless one is wanted.
 
     Raises: ModelLoadError when none does, or not the one wanted.
     """
-    widths = _widths(config)
-    fitting = [size for size in _GROUPS if not any(width % size for width in widths)]
+    widths = _layer_widths(config)
+    fitting = [size for size in _GROUP_SIZES if not any(width % size for width in widths)]
     if wanted is None and fitting:
         return fitting[0]
     if wanted is not None and not any(width % wanted for width in widths):
         return wanted
-    said = f"groups of {wanted}" if wanted else f"groups of {_GROUPS[-1]} or more"
+    said = f"groups of {wanted}" if wanted else f"groups of {_GROUP_SIZES[-1]} or more"
     mend = f"take {fitting[0]}" if fitting else "try 8 bits, or a larger model"
     raise ModelLoadError(f"{said} do not fit layers of {' and '.join(map(str, widths))} inputs: {mend}")
 
 
-def _widths(config: Mapping[str, Any]) -> list[int]:
+def _layer_widths(config: Mapping[str, Any]) -> list[int]:
     config = config.get("text_config") or config
     found = {name: config[name] for name in _WIDTHS if isinstance(config.get(name), int)}
     if config.get("model_type") == "qwen" and "intermediate_size" in found:
@@ -82,7 +82,7 @@ def _widths(config: Mapping[str, Any]) -> list[int]:
 
 
 def _torchao_int8() -> Any:  # noqa: ANN401
-    _need(("torchao",), "--quantize torchao-int8", "torchao")
+    _require_packages(("torchao",), "--quantize torchao-int8", "torchao")
     from torchao.quantization import Int8WeightOnlyConfig
     from transformers import TorchAoConfig
 
@@ -90,23 +90,23 @@ def _torchao_int8() -> Any:  # noqa: ANN401
 
 
 def _torchao_int4(config: Mapping[str, Any], *, gpu: bool) -> Any:  # noqa: ANN401
-    _need(("torchao",), "--quantize torchao-int4", "torchao")
+    _require_packages(("torchao",), "--quantize torchao-int4", "torchao")
     from transformers import TorchAoConfig
 
     # Each device has a layout of its own: torchao's standard one needs a library that few can install.
-    group = group_size(config)
+    group = choose_group_size(config)
     if not gpu:
         from torchao.prototype.quantization.int4 import PrototypeInt4WeightOnlyConfig
 
-        return TorchAoConfig(PrototypeInt4WeightOnlyConfig(group_size=group))
+        return TorchAoConfig(PrototypeInt4WeightOnlyConfig(choose_group_size=group))
     from torchao.quantization import Int4WeightOnlyConfig
 
     layout = {"int4_packing_format": "tile_packed_to_4d", "int4_choose_qparams_algorithm": "hqq"}
-    return TorchAoConfig(Int4WeightOnlyConfig(group_size=group, **layout))
+    return TorchAoConfig(Int4WeightOnlyConfig(choose_group_size=group, **layout))
 
 
 def _bitsandbytes(kind: str) -> Any:  # noqa: ANN401
-    _need(("bitsandbytes",), f"--quantize bnb-{kind}", "bnb")
+    _require_packages(("bitsandbytes",), f"--quantize bnb-{kind}", "bnb")
     from transformers import BitsAndBytesConfig
 
     if kind == "int8":

@@ -10,21 +10,21 @@ import torch
 from torch import Tensor
 from transformers.cache_utils import DynamicLayer
 
-_GROUP = 32
+_GROUP_SIZE = 32
 """Numbers that share a scale and a lowest value, where the head's width allows it."""
 
-Small = tuple[Tensor, Tensor, Tensor]
+QuantizedStates = tuple[Tensor, Tensor, Tensor]
 """Codes uint8 [batch, heads, tokens, groups, bytes], scales and lowest values [..., groups, 1]."""
 
 
-class SmallLayer(DynamicLayer):
+class QuantizedLayer(DynamicLayer):
     """The cache of one layer; `bits` is 8 or 4."""
 
     def __init__(self, bits: int) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self._bits = bits
-        self._small_keys: Small | None = None
-        self._small_values: Small | None = None
+        self._small_keys: QuantizedStates | None = None
+        self._small_values: QuantizedStates | None = None
 
     def update(
         self,
@@ -47,27 +47,27 @@ class SmallLayer(DynamicLayer):
     def crop(self, tokens_to_remove: int) -> None:
         """Forget the last tokens; their number is negative."""
         left = self.get_seq_length() - abs(tokens_to_remove)
-        self._small_keys = _cut(self._small_keys, left)
-        self._small_values = _cut(self._small_values, left)
+        self._small_keys = _crop(self._small_keys, left)
+        self._small_values = _crop(self._small_values, left)
 
     def reset(self) -> None:
         """Forget everything."""
         super().reset()
         self._small_keys = self._small_values = None
 
-    def _grown(self, small: Small | None, states: Tensor) -> tuple[Tensor, Small]:
-        new = shrink(states, self._bits)
+    def _grown(self, small: QuantizedStates | None, states: Tensor) -> tuple[Tensor, QuantizedStates]:
+        new = quantize(states, self._bits)
         if small is None:
             return states, new
-        every = torch.cat([restore(small, self._bits, states.dtype), states], dim=-2)
+        every = torch.cat([dequantize(small, self._bits, states.dtype), states], dim=-2)
         codes, scales, lowest = (torch.cat(pair, dim=2) for pair in zip(small, new, strict=True))
         return every, (codes, scales, lowest)
 
 
-def shrink(states: Tensor, bits: int) -> Small:
+def quantize(states: Tensor, bits: int) -> QuantizedStates:
     """Quantize states [batch, heads, tokens, width]."""
     width = states.shape[-1]
-    groups = states.float().unflatten(-1, (-1, _GROUP if width % _GROUP == 0 else width))
+    groups = states.float().unflatten(-1, (-1, _GROUP_SIZE if width % _GROUP_SIZE == 0 else width))
     lowest, highest = groups.aminmax(dim=-1, keepdim=True)
     scales = ((highest - lowest) / (2**bits - 1)).clamp(min=torch.finfo(torch.float16).tiny)
     codes = ((groups - lowest) / scales).round_().to(torch.uint8)
@@ -76,7 +76,7 @@ def shrink(states: Tensor, bits: int) -> Small:
     return codes, scales.half(), lowest.half()
 
 
-def restore(small: Small, bits: int, dtype: torch.dtype) -> Tensor:
+def dequantize(small: QuantizedStates, bits: int, dtype: torch.dtype) -> Tensor:
     """Return states [batch, heads, tokens, width] from their codes."""
     codes, scales, lowest = small
     if bits == 4:
@@ -84,7 +84,7 @@ def restore(small: Small, bits: int, dtype: torch.dtype) -> Tensor:
     return torch.addcmul(lowest.to(dtype), codes.to(dtype), scales.to(dtype)).flatten(-2)
 
 
-def _cut(small: Small | None, tokens: int) -> Small | None:
+def _crop(small: QuantizedStates | None, tokens: int) -> QuantizedStates | None:
     if small is None:
         return None
     codes, scales, lowest = (part[:, :, :tokens] for part in small)

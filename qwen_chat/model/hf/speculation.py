@@ -13,11 +13,11 @@ from transformers.generation.candidate_generator import PromptLookupCandidateGen
 from qwen_chat.model.hf.decode import Candidates
 
 _NGRAM = 3
-_DRAFTED = 4
+_DRAFT_TOKENS = 4
 _CHUNK = 512
 
 
-def lookup(guesses: int, context_length: int) -> Callable[[], Candidates]:
+def prompt_lookup(guesses: int, context_length: int) -> Callable[[], Candidates]:
     """Return what makes the guesses of one answer, from what its conversation says already."""
     generator = PromptLookupCandidateGenerator(
         num_output_tokens=guesses, max_matching_ngram_size=_NGRAM, max_length=context_length
@@ -25,12 +25,12 @@ def lookup(guesses: int, context_length: int) -> Callable[[], Candidates]:
     return lambda: lambda ids: generator.get_candidates(ids)[0]  # type: ignore[arg-type]
 
 
-def drafting(model: PreTrainedModel) -> Callable[[], Candidates]:
+def draft_model(model: PreTrainedModel) -> Callable[[], Candidates]:
     """Return what makes the guesses of one answer, from a smaller model with the same vocabulary."""
-    return lambda: _Draft(model)
+    return lambda: _DraftModel(model)
 
 
-class _Draft:
+class _DraftModel:
     """Goes on greedily behind each accepted text; its cache keeps what was accepted."""
 
     def __init__(self, model: PreTrainedModel) -> None:
@@ -44,7 +44,7 @@ class _Draft:
         """Return ids [1, n] with the guesses behind them."""
         device, ids = ids.device, ids.to(self._model.device)
         self._forget_rejected(ids)
-        for _ in range(_DRAFTED):
+        for _ in range(_DRAFT_TOKENS):
             token = self._scores(ids[:, self._cache.get_seq_length() :]).argmax(-1)
             ids = torch.cat([ids, token], dim=1)
         self._read = ids[:, :-1]

@@ -20,7 +20,7 @@ def read_ranks(path: Path) -> dict[bytes, int]:
     Raises: ModelLoadError that names the first damaged line.
     """
     ranks: dict[bytes, int] = {}
-    for number, token, rank in _lines(path):
+    for number, token, rank in _read_lines(path):
         if rank != len(ranks):
             raise _damaged(path, f"line {number} has rank {rank}, not {len(ranks)}")
         if ranks.setdefault(token, rank) != rank:
@@ -31,32 +31,32 @@ def read_ranks(path: Path) -> dict[bytes, int]:
     return ranks
 
 
-def expanded(ranks: Mapping[bytes, int], path: Path, taken: Collection[int]) -> dict[bytes, int]:
+def add_ranks(ranks: Mapping[bytes, int], path: Path, taken: Collection[int]) -> dict[bytes, int]:
     """Return `ranks` with those of a further file, as Qwen's `add_merges.py` writes it.
 
     Like in the original, a token that is there already, or whose id is, keeps out.
     Raises: ModelLoadError that names the first damaged line.
     """
     everything, taken = dict(ranks), {*taken, *ranks.values()}
-    for _, token, rank in _lines(path):
+    for _, token, rank in _read_lines(path):
         if token not in everything and rank not in taken:
             everything[token] = rank
             taken.add(rank)
     return everything
 
 
-def merges(ranks: Mapping[bytes, int]) -> Iterator[tuple[bytes, bytes]]:
+def derive_merges(ranks: Mapping[bytes, int]) -> Iterator[tuple[bytes, bytes]]:
     """Yield the two parts of each token that byte-pair encoding can make, lowest rank first.
 
     tiktoken merges any two neighbours whose bytes together are a token, lowest rank first. Within the bytes
     of a token that it makes, it takes the steps it takes on these bytes alone: one pair a token says it all.
     """
     for token in sorted(ranks, key=ranks.__getitem__):
-        if len(token) > 1 and (pair := _parts(token, ranks)):
+        if len(token) > 1 and (pair := _split_token(token, ranks)):
             yield pair
 
 
-def _parts(token: bytes, ranks: Mapping[bytes, int]) -> tuple[bytes, bytes] | None:
+def _split_token(token: bytes, ranks: Mapping[bytes, int]) -> tuple[bytes, bytes] | None:
     """Merge a token's bytes until two parts are left, or none can be merged."""
     parts = [token[i : i + 1] for i in range(len(token))]
     known = [ranks.get(left + right, _NO_RANK) for left, right in pairwise(parts)]
@@ -71,7 +71,7 @@ def _parts(token: bytes, ranks: Mapping[bytes, int]) -> tuple[bytes, bytes] | No
     return parts[0], parts[1]
 
 
-def _lines(path: Path) -> Iterator[tuple[int, bytes, int]]:
+def _read_lines(path: Path) -> Iterator[tuple[int, bytes, int]]:
     """Yield line number, token and rank."""
     try:
         lines = path.read_bytes().splitlines()
@@ -81,10 +81,10 @@ def _lines(path: Path) -> Iterator[tuple[int, bytes, int]]:
         ) from None
     for number, line in enumerate(lines, start=1):
         if line:
-            yield number, *_entry(path, number, line)
+            yield number, *_parse_line(path, number, line)
 
 
-def _entry(path: Path, number: int, line: bytes) -> tuple[bytes, int]:
+def _parse_line(path: Path, number: int, line: bytes) -> tuple[bytes, int]:
     if match := _LINE.fullmatch(line):
         try:
             return b64decode(match[1], validate=True), int(match[2])

@@ -33,7 +33,7 @@ from transformers.utils.output_capturing import capture_outputs
 from qwen_chat.model.qwen1 import rotary
 from qwen_chat.model.qwen1.configuration import QWenConfig
 
-_Places = tuple[Tensor, Tensor, Tensor | None]
+_Positions = tuple[Tensor, Tensor, Tensor | None]
 
 
 class QWenAttention(Qwen2Attention):
@@ -47,7 +47,7 @@ class QWenAttention(Qwen2Attention):
     def forward(  # type: ignore[override]
         self,
         hidden_states: Tensor,
-        position_embeddings: _Places,
+        position_embeddings: _Positions,
         attention_mask: Tensor | None,
         past_key_values: Cache | None = None,
         **kwargs: object,
@@ -65,7 +65,7 @@ class QWenAttention(Qwen2Attention):
         )
         return self.o_proj(output.flatten(2)), weights
 
-    def _project(self, hidden_states: Tensor, positions: _Places) -> tuple[Tensor, Tensor, Tensor]:
+    def _project(self, hidden_states: Tensor, positions: _Positions) -> tuple[Tensor, Tensor, Tensor]:
         shape = (*hidden_states.shape[:-1], -1, self.head_dim)
         query, key, value = (
             projection(hidden_states).view(shape).transpose(1, 2)
@@ -143,14 +143,14 @@ class QWenModel(QWenPreTrainedModel):
         if use_cache and past_key_values is None:
             past_key_values = DynamicCache(config=self.config)
         if position_ids is None:
-            past = _past(past_key_values)
+            past = _past_length(past_key_values)
             position_ids = (torch.arange(hidden.shape[1], device=hidden.device) + past)[None]
         # Continuous batching packs requests into one row and brings its own cache: there is no one length.
         if self.training or kwargs.get("cache") is not None:
             ntk_alphas = torch.ones(1, device=hidden.device)
         elif ntk_alphas is None:
-            lengths = partial(_lengths, hidden, attention_mask, past_key_values)
-            ntk_alphas = rotary.settled(past_key_values, lengths, self.config, hidden.device)
+            lengths = partial(_prompt_lengths, hidden, attention_mask, past_key_values)
+            ntk_alphas = rotary.get_alphas(past_key_values, lengths, self.config, hidden.device)
         mask = create_causal_mask(self.config, hidden, attention_mask, past_key_values, position_ids)
         kwargs |= {
             "attention_mask": mask,
@@ -176,21 +176,25 @@ class QWenModel(QWenPreTrainedModel):
         normed: Tensor = self.norm(hidden)
         return normed
 
-    def _places(self, position_ids: Tensor, alphas: Tensor) -> _Places:
-        cos, sin = rotary.rotation(position_ids, alphas, self.config)
+    def _places(self, position_ids: Tensor, alphas: Tensor) -> _Positions:
+        cos, sin = rotary.rotary_embedding(position_ids, alphas, self.config)
         if self.training or not self.config.use_logn_attn:
             return cos[:, None], sin[:, None], None
-        return cos[:, None], sin[:, None], rotary.logn(position_ids, self.config.seq_length)[:, None, :, None]
+        return (
+            cos[:, None],
+            sin[:, None],
+            rotary.logn_scale(position_ids, self.config.seq_length)[:, None, :, None],
+        )
 
 
-def _lengths(hidden: Tensor, mask: Tensor | None, cache: Cache | None) -> list[int]:
+def _prompt_lengths(hidden: Tensor, mask: Tensor | None, cache: Cache | None) -> list[int]:
     if mask is not None and mask.ndim == 2:
         counts: list[int] = mask.sum(dim=-1).tolist()
         return counts
-    return [hidden.shape[1] + int(_past(cache))]
+    return [hidden.shape[1] + int(_past_length(cache))]
 
 
-def _past(cache: Cache | None) -> int:
+def _past_length(cache: Cache | None) -> int:
     return 0 if cache is None else cache.get_seq_length()
 
 
@@ -221,10 +225,10 @@ class QWenLMHeadModel(QWenPreTrainedModel, Qwen2ForCausalLM):
         Raises: ValueError if the cache holds tokens of another α.
         """
         alphas = rotary.prompt_alphas([prompt_tokens], self.config)
-        held = rotary.remembered(cache)
+        held = rotary.load_alphas(cache)
         if held is not None and cache.get_seq_length() and (held != alphas).any():
             raise ValueError(f"the cache holds tokens of another α than {alphas.item():g}: start a new one")
-        rotary.remember(cache, alphas, awaited=True)
+        rotary.store_alphas(cache, alphas, awaited=True)
 
     def _prepare_cache_for_generation(
         self,
@@ -239,7 +243,7 @@ class QWenLMHeadModel(QWenPreTrainedModel, Qwen2ForCausalLM):
             generation_config, model_kwargs, generation_mode, batch_size, max_cache_length
         )
         positions, cache = model_kwargs["position_ids"], model_kwargs.get("past_key_values")
-        model_kwargs["ntk_alphas"] = rotary.settled(
+        model_kwargs["ntk_alphas"] = rotary.get_alphas(
             cache, (positions.amax(dim=-1) + 1).tolist, self.config, positions.device
         )
         return done

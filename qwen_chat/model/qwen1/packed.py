@@ -15,7 +15,7 @@ _PARTS = tuple(f".self_attn.{part}_proj" for part in "qkv")
 _WITHOUT_BIAS = (".attn.c_proj.bias", ".mlp.w1.bias", ".mlp.w2.bias", ".mlp.c_proj.bias")
 
 
-class Share(ConversionOps):
+class _Duplicate(ConversionOps):
     """Gives each part the same tensor; when they are saved, one stands for all."""
 
     @torch.no_grad()
@@ -27,7 +27,7 @@ class Share(ConversionOps):
         **_: object,
     ) -> dict[str, torch.Tensor]:
         """Return a copy of the one tensor by each target's name."""
-        return {target: _first(input_dict).clone() for target in target_patterns}
+        return {target: _first_tensor(input_dict).clone() for target in target_patterns}
 
     @property
     def reverse_op(self) -> ConversionOps:
@@ -44,18 +44,18 @@ class _TakeFirst(ConversionOps):
         target_patterns: list[str],
         **_: object,
     ) -> dict[str, torch.Tensor]:
-        return {target_patterns[0]: _first(input_dict)}
+        return {target_patterns[0]: _first_tensor(input_dict)}
 
     @property
     def reverse_op(self) -> ConversionOps:
-        return Share()
+        return _Duplicate()
 
 
 def conversion() -> list[WeightConverter]:
     """Return the steps for the packed tensors; those of plain weights are elsewhere."""
     return [
-        *(_step(kind, Chunk(dim=1)) for kind in ("qweight", "qzeros", "scales")),
-        _step("g_idx", Share()),
+        *(_converter(kind, Chunk(dim=1)) for kind in ("qweight", "qzeros", "scales")),
+        _converter("g_idx", _Duplicate()),
     ]
 
 
@@ -75,10 +75,10 @@ def check_biases(info: CheckpointInfo) -> None:
                     )
 
 
-def _step(kind: str, operation: ConversionOps) -> WeightConverter:
+def _converter(kind: str, operation: ConversionOps) -> WeightConverter:
     return WeightConverter(rf"\.attn\.c_attn\.{kind}", [f"{part}.{kind}" for part in _PARTS], [operation])
 
 
-def _first(tensors: dict[str, torch.Tensor]) -> torch.Tensor:
+def _first_tensor(tensors: dict[str, torch.Tensor]) -> torch.Tensor:
     found: torch.Tensor | list[torch.Tensor] = next(iter(tensors.values()))
     return found[0] if isinstance(found, list) else found

@@ -28,13 +28,13 @@ def prompt_alphas(lengths: Sequence[int], config: QWenConfig) -> Tensor:
     return torch.tensor([ntk_alpha(tokens, config) for tokens in lengths], dtype=torch.float32)
 
 
-def rotation(positions: Tensor, alphas: Tensor, config: QWenConfig) -> tuple[Tensor, Tensor]:
+def rotary_embedding(positions: Tensor, alphas: Tensor, config: QWenConfig) -> tuple[Tensor, Tensor]:
     """Return cosines and sines [rows, tokens, rotary_width] in fp32, for positions [rows, tokens], α [rows].
 
     Either number of rows may be 1.
     """
     width = config.rotary_width
-    exact = _exact(positions.device)
+    exact = _float_type(positions.device)
     bases = config.rotary_emb_base * alphas.to(positions.device, exact) ** (width / (width - 2))
     exponents = torch.arange(0, width, 2, device=positions.device).float() / width
     frequencies = 1.0 / bases.float()[:, None] ** exponents
@@ -55,18 +55,18 @@ def rotate(states: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
     return turned if width == states.shape[-1] else torch.cat((turned, states[..., width:]), dim=-1)
 
 
-def logn(positions: Tensor, seq_length: int) -> Tensor:
+def logn_scale(positions: Tensor, seq_length: int) -> Tensor:
     """Return what to multiply queries by, in fp32: max(1, ln(position + 1) / ln(seq_length))."""
-    ratio = torch.log(positions.to(_exact(positions.device)) + 1) / math.log(seq_length)
+    ratio = torch.log(positions.to(_float_type(positions.device)) + 1) / math.log(seq_length)
     return ratio.clamp(min=1).float()
 
 
-def _exact(device: torch.device) -> torch.dtype:
+def _float_type(device: torch.device) -> torch.dtype:
     return torch.float32 if device.type == "mps" else torch.float64  # Apple's GPUs have no fp64.
 
 
 @dataclass(slots=True)
-class _Stretching:
+class _CachedAlphas:
     alphas: Tensor
     awaited: bool
 
@@ -74,16 +74,16 @@ class _Stretching:
 _KEY = "_qwen1_stretching"
 
 
-def remember(cache: Cache, alphas: Tensor, *, awaited: bool = False) -> None:
+def store_alphas(cache: Cache, alphas: Tensor, *, awaited: bool = False) -> None:
     """Keep the α [rows] of the prompt in `cache`; `awaited` tells that its first token is yet to come."""
     if (alphas == alphas[0]).all():
         alphas = alphas[:1]  # Beams and copies then need not be followed.
-    setattr(cache, _KEY, _Stretching(alphas, awaited))
+    setattr(cache, _KEY, _CachedAlphas(alphas, awaited))
 
 
-def remembered(cache: Cache) -> Tensor | None:
+def load_alphas(cache: Cache) -> Tensor | None:
     """Return the α [rows] that `cache` was filled with, or is about to be; None if it holds nothing."""
-    state: _Stretching | None = getattr(cache, _KEY, None)
+    state: _CachedAlphas | None = getattr(cache, _KEY, None)
     # A cache emptied for another prompt must not keep the stretching of the last one.
     if state is None or not (state.awaited or cache.get_seq_length()):
         return None
@@ -91,13 +91,13 @@ def remembered(cache: Cache) -> Tensor | None:
     return state.alphas
 
 
-def settled(
+def get_alphas(
     cache: Cache | None, lengths: Callable[[], list[int]], config: QWenConfig, device: torch.device
 ) -> Tensor:
     """Return the α [rows] that `cache` remembers; if none, that of prompts of these lengths, to remember."""
-    alphas = None if cache is None else remembered(cache)
+    alphas = None if cache is None else load_alphas(cache)
     if alphas is None:
         alphas = prompt_alphas(lengths(), config)
         if cache is not None:
-            remember(cache, alphas)
+            store_alphas(cache, alphas)
     return alphas.to(device)

@@ -11,7 +11,7 @@ from transformers.tokenization_utils_tokenizers import TokenizersBackend
 
 from qwen_chat.errors import ModelLoadError
 from qwen_chat.model.chatml import IM_END, IM_START
-from qwen_chat.model.qwen1.merges import expanded, merges, read_ranks
+from qwen_chat.model.qwen1.merges import add_ranks, derive_merges, read_ranks
 
 RANK_FILE = "qwen.tiktoken"
 END_OF_TEXT = "<|endoftext|>"
@@ -45,10 +45,10 @@ class QWenTokenizer(TokenizersBackend):
         # The checkpoint's own code is not needed, and what is saved here does not have it.
         kwargs.pop("auto_map", None)
         if tokenizer_file is not None and extra_vocab_file is None:
-            self._tokenizer = _load(tokenizer_file)
+            self._tokenizer = _load_tokenizer(tokenizer_file)
         else:
             rank_file = _rank_file(vocab_file, kwargs.get("name_or_path"))
-            self._tokenizer = _build(rank_file, extra_vocab_file)
+            self._tokenizer = _build_tokenizer(rank_file, extra_vocab_file)
         super().__init__(  # type: ignore[no-untyped-call]
             split_special_tokens=split_special_tokens, eos_token=eos_token, pad_token=pad_token, **kwargs
         )
@@ -70,7 +70,7 @@ def _rank_file(path: str | None, folder: str | None) -> Path:
     raise ModelLoadError(f"there is no {missing}: fetch that file from the model's page into the folder")
 
 
-def _load(path: str) -> Tokenizer:
+def _load_tokenizer(path: str) -> Tokenizer:
     try:
         return Tokenizer.from_file(path)
     except Exception as error:  # noqa: BLE001 - the library raises nothing narrower
@@ -78,22 +78,22 @@ def _load(path: str) -> Tokenizer:
         raise ModelLoadError(f"{path} is damaged ({error}): {mend}") from None
 
 
-def _build(rank_file: Path, extra_file: str | None) -> Tokenizer:
+def _build_tokenizer(rank_file: Path, extra_file: str | None) -> Tokenizer:
     ranks = read_ranks(rank_file)
     control = {token: id for id, token in enumerate(CONTROL_TOKENS, start=len(ranks))}
     if extra_file is not None:
-        ranks = expanded(ranks, _beside(rank_file, extra_file), control.values())
+        ranks = add_ranks(ranks, _resolve_extra_file(rank_file, extra_file), control.values())
     alphabet: dict[int, str] = bytes_to_unicode()
     names = {token: token.decode("latin-1").translate(alphabet) for token in ranks}
     model = BPE(
         vocab={names[token]: rank for token, rank in ranks.items()} | control,
-        merges=[(names[left], names[right]) for left, right in merges(ranks)],
+        derive_merges=[(names[left], names[right]) for left, right in derive_merges(ranks)],
         ignore_merges=True,
     )
     return _pipeline(model)
 
 
-def _beside(rank_file: Path, name: str) -> Path:
+def _resolve_extra_file(rank_file: Path, name: str) -> Path:
     """Return a file of the checkpoint's folder, or else what the name says by itself."""
     return beside if (beside := rank_file.parent / name).is_file() else Path(name)
 

@@ -201,9 +201,9 @@ def test_cancel_ends_the_batch_within_a_step(tmp_path: Path) -> None:
 def test_too_little_memory_for_a_batch_writes_it_in_halves(
     tiny: TransformersModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    write, sizes = batching._write, list[int]()
+    write, sizes = batching._generate_together, list[int]()
 
-    def small(engine: Any, rows: Sequence[batching.Row], cancel: Event) -> list[CompletedAnswer]:
+    def small(engine: Any, rows: Sequence[batching.BatchRow], cancel: Event) -> list[CompletedAnswer]:
         sizes.append(len(rows))
         if len(rows) > 2:
             raise torch.OutOfMemoryError("CUDA out of memory.")
@@ -211,7 +211,7 @@ def test_too_little_memory_for_a_batch_writes_it_in_halves(
 
     asked = [*requests(DRAWN), BatchRequest([Message("user", "x")], GREEDY)]
     with monkeypatch.context() as patch:
-        patch.setattr(batching, "_write", small)
+        patch.setattr(batching, "_generate_together", small)
         found = together(tiny, asked)
     assert sizes == [5, 2, 3, 1, 2]
     assert found == [alone(tiny, request) for request in asked]
@@ -220,15 +220,15 @@ def test_too_little_memory_for_a_batch_writes_it_in_halves(
 def test_the_row_at_fault_is_found(tiny: TransformersModel, monkeypatch: pytest.MonkeyPatch) -> None:
     asked = requests(GREEDY)
     longest = max(tiny.count(request.messages) for request in asked)
-    write = batching._write
+    write = batching._generate_together
 
-    def fails(engine: Any, rows: Sequence[batching.Row], cancel: Event) -> list[CompletedAnswer]:
+    def fails(engine: Any, rows: Sequence[batching.BatchRow], cancel: Event) -> list[CompletedAnswer]:
         if any(len(row.prompt) == longest for row in rows):
             raise RuntimeError("shape mismatch\nin layer 3")
         return write(engine, rows, cancel)
 
     with monkeypatch.context() as patch:
-        patch.setattr(batching, "_write", fails)
+        patch.setattr(batching, "_generate_together", fails)
         found = tiny.answer(asked)
     assert str(found[0]) == "the model failed: shape mismatch in layer 3"
     assert [each.text for each in answered(found[1:])] == [alone(tiny, each)[0] for each in asked[1:]]

@@ -11,8 +11,8 @@ from transformers import AutoModelForCausalLM, LogitsProcessorList
 from transformers.cache_utils import Cache, DynamicCache
 
 from qwen_chat.message import Prefill
-from qwen_chat.model.hf.decode import Candidates, Decoder, Task
-from qwen_chat.model.hf.speculation import drafting, lookup
+from qwen_chat.model.hf.decode import Candidates, Decoder, DecodeTask
+from qwen_chat.model.hf.speculation import draft_model, prompt_lookup
 
 PROMPT = [3 + number * 7 % 250 for number in range(40)]
 LIMIT = 48
@@ -36,8 +36,10 @@ def answer(
     known: int = 0,
     ends: frozenset[int] = NO_END,
 ) -> list[int]:
-    task = Task(PROMPT, cache or DynamicCache(config=model.config), known, LogitsProcessorList(), ends, LIMIT)
-    events = list(Decoder(model, chunk).run(task, candidates))
+    task = DecodeTask(
+        PROMPT, cache or DynamicCache(config=model.config), known, LogitsProcessorList(), ends, LIMIT
+    )
+    events = list(Decoder(model, chunk).decode(task, candidates))
     return [id for event in events if not isinstance(event, Prefill) for id in event]
 
 
@@ -77,11 +79,11 @@ def test_a_known_prefix_is_not_read_again(model: Any, wanted: list[int]) -> None
 def test_guesses_change_nothing(model: Any, wanted: list[int], kind: str, tmp_path: Path) -> None:
     def guess() -> Callable[[], Candidates]:
         if kind == "lookup":
-            return lookup(5, 512)
+            return prompt_lookup(5, 512)
         if kind == "itself":
-            return drafting(model)
+            return draft_model(model)
         folder = tiny_hf.write_checkpoint(tmp_path, seed=3)
-        return drafting(AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32))
+        return draft_model(AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32))
 
     cache = DynamicCache(config=model.config)
     assert answer(model, candidates=guess()(), cache=cache) == wanted
@@ -89,8 +91,10 @@ def test_guesses_change_nothing(model: Any, wanted: list[int], kind: str, tmp_pa
 
 
 def test_right_guesses_save_steps(model: Any, wanted: list[int]) -> None:
-    task = Task(PROMPT, DynamicCache(config=model.config), 0, LogitsProcessorList(), NO_END, LIMIT)
-    steps = [event for event in Decoder(model, 512).run(task, drafting(model)()) if isinstance(event, list)]
+    task = DecodeTask(PROMPT, DynamicCache(config=model.config), 0, LogitsProcessorList(), NO_END, LIMIT)
+    steps = [
+        event for event in Decoder(model, 512).decode(task, draft_model(model)()) if isinstance(event, list)
+    ]
     assert [id for step in steps for id in step] == wanted
     assert len(steps) <= 1 + -(-LIMIT // 5) + 1
 
@@ -99,12 +103,12 @@ def test_an_end_token_ends_it_also_among_guesses(model: Any, wanted: list[int]) 
     end = wanted[20]
     upto = wanted[: wanted.index(end) + 1]
     assert answer(model, ends=frozenset({end})) == upto
-    assert answer(model, ends=frozenset({end}), candidates=drafting(model)()) == upto
+    assert answer(model, ends=frozenset({end}), candidates=draft_model(model)()) == upto
 
 
 def test_progress_is_told_before_the_work_and_after_it(model: Any) -> None:
-    task = Task(PROMPT, DynamicCache(config=model.config), 0, LogitsProcessorList(), NO_END, 1)
-    events = Decoder(model, 16).run(task)
+    task = DecodeTask(PROMPT, DynamicCache(config=model.config), 0, LogitsProcessorList(), NO_END, 1)
+    events = Decoder(model, 16).decode(task)
     assert next(events) == Prefill(0, 40)
     assert task.cache.get_seq_length() == 0
     assert [event for event in events if isinstance(event, Prefill)] == [

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from tokenizers import Tokenizer
 
-from qwen_chat.model.hf.detokenizer import TextStream
+from qwen_chat.model.hf.detokenizer import Detokenizer
 
 AWKWARD = "👩‍👩‍👧‍👦 🇨🇳🇫🇷 ภาษาไทย 你好，世界 हिन्दी é\u0301 naïve 🤷🏽‍♀️ ﷺ \u200d end"
 
@@ -21,7 +21,7 @@ def ids(tokenizer: Tokenizer, text: str) -> list[int]:
 
 
 def test_awkward_text_comes_whole_and_early(tokenizer: Tokenizer) -> None:
-    stream = TextStream(tokenizer)
+    stream = Detokenizer(tokenizer)
     pieces = [stream.feed([id]) for id in ids(tokenizer, AWKWARD)]
     assert "".join(pieces) + stream.flush() == AWKWARD
     assert not any("\ufffd" in piece for piece in pieces)
@@ -30,12 +30,12 @@ def test_awkward_text_comes_whole_and_early(tokenizer: Tokenizer) -> None:
 
 def test_half_a_character_at_the_end_is_left_out(tokenizer: Tokenizer) -> None:
     found = ids(tokenizer, "so 🤷")
-    stream = TextStream(tokenizer)
+    stream = Detokenizer(tokenizer)
     assert stream.feed(found[:-1]) + stream.flush() == "so "
 
 
 def test_control_tokens_are_no_text(tokenizer: Tokenizer) -> None:
-    stream = TextStream(tokenizer)
+    stream = Detokenizer(tokenizer)
     assert stream.feed(ids(tokenizer, "a<|im_end|>b")) == "ab"
 
 
@@ -54,7 +54,7 @@ def test_control_tokens_are_no_text(tokenizer: Tokenizer) -> None:
 def test_a_stop_text_ends_the_answer_before_it(
     tokenizer: Tokenizer, text: str, stop: list[str], seen: str
 ) -> None:
-    stream = TextStream(tokenizer, stop)
+    stream = Detokenizer(tokenizer, stop)
     pieces = [stream.feed([id]) for id in ids(tokenizer, text)]
     assert "".join(pieces) + stream.flush() == seen
     assert stream.stopped == (seen != text)
@@ -62,6 +62,6 @@ def test_a_stop_text_ends_the_answer_before_it(
 
 
 def test_nothing_comes_after_a_stop_text(tokenizer: Tokenizer) -> None:
-    stream = TextStream(tokenizer, ["b"])
+    stream = Detokenizer(tokenizer, ["b"])
     assert stream.feed(ids(tokenizer, "a b c")) == "a "
     assert stream.feed(ids(tokenizer, "more")) + stream.flush() == ""

@@ -13,7 +13,7 @@ def test_everyone_has_a_turn_before_anyone_has_two() -> None:
         with lock:
             for _ in range(20):
                 order.append(name)
-                with lock.resting():
+                with lock.released():
                     pass
 
     lock.acquire()

@@ -139,9 +139,9 @@ def test_turns_that_cross_the_trained_length_say_what_cold_runs_say(folder: Path
 
 
 def test_the_real_vocabulary_prompts_like_the_original(folder: Path, tmp_path: Path) -> None:
-    from qwen_chat.model.hf.prompt import Prompt
+    from qwen_chat.model.hf.prompt import CheckpointPrompt
 
-    ours = Prompt(qwen1_tokenizer(), first_generation=True, raw=False)
+    ours = CheckpointPrompt(qwen1_tokenizer(), first_generation=True, raw=False)
     chat = [Message("user", "你好，世界\n"), Message("assistant", "é\u0301"), Message("user", "<|im_start|>")]
     assert rank_file().is_file()
     assert ours.ids(ours.segments(chat)) == encode(qwen1_tokenizer(), chat)

@@ -9,7 +9,7 @@ from transformers import PreTrainedTokenizerFast
 from qwen_chat.errors import ModelError, ModelLoadError
 from qwen_chat.message import Message, Think
 from qwen_chat.model.base import PromptOptions
-from qwen_chat.model.hf.prompt import Prompt
+from qwen_chat.model.hf.prompt import CheckpointPrompt
 
 THINKING = (
     "{% for message in messages %}{{ '<|im_start|>' + message.role + '\n' + message.content }}"
@@ -31,15 +31,15 @@ ATTACKS = [
 ]
 
 
-def prompt(folder: Path, *, raw: bool = False, template: str | None = tiny_hf.TEMPLATE) -> Prompt:
+def prompt(folder: Path, *, raw: bool = False, template: str | None = tiny_hf.TEMPLATE) -> CheckpointPrompt:
     tiny_hf.write_checkpoint(folder, template=template, extra=("<think>", "</think>"))
-    return Prompt(PreTrainedTokenizerFast.from_pretrained(folder), first_generation=False, raw=raw)
+    return CheckpointPrompt(PreTrainedTokenizerFast.from_pretrained(folder), first_generation=False, raw=raw)
 
 
 @pytest.mark.parametrize("text", ATTACKS)
 def test_a_real_vocabulary_equals_its_template(smol_path: Path, text: str) -> None:
     tokenizer = PreTrainedTokenizerFast.from_pretrained(smol_path)
-    ours = Prompt(tokenizer, first_generation=False, raw=False)
+    ours = CheckpointPrompt(tokenizer, first_generation=False, raw=False)
     chat = [Message("system", text), Message("user", text), Message("assistant", text), Message("user", text)]
     wanted = tokenizer.apply_chat_template(
         [{"role": message.role, "content": message.content} for message in chat],
@@ -74,7 +74,9 @@ def test_the_bytes_of_the_tokens_are_the_prompt(tmp_path: Path) -> None:
 
 
 def test_the_bytes_of_a_real_vocabulary(smol_path: Path) -> None:
-    ours = Prompt(PreTrainedTokenizerFast.from_pretrained(smol_path), first_generation=False, raw=False)
+    ours = CheckpointPrompt(
+        PreTrainedTokenizerFast.from_pretrained(smol_path), first_generation=False, raw=False
+    )
     tokens = ours.tokens(ours.segments([Message("system", ""), Message("user", "\tdéjà vu 你好")]))
     assert b"".join(token.bytes for token in tokens).decode() == (
         "<|im_start|>user\n\tdéjà vu 你好<|im_end|>\n<|im_start|>assistant\n"
@@ -108,8 +110,8 @@ def test_no_template_and_no_chatml(tmp_path: Path) -> None:
 
     bare = PreTrainedTokenizerFast(tokenizer_object=Tokenizer(BPE(vocab={"a": 0}, merges=[])))
     with pytest.raises(ModelLoadError, match="has no chat template, it is a base model: use --raw"):
-        Prompt(bare, first_generation=False, raw=False)
-    assert Prompt(bare, first_generation=False, raw=True).ids([]) == []
+        CheckpointPrompt(bare, first_generation=False, raw=False)
+    assert CheckpointPrompt(bare, first_generation=False, raw=True).ids([]) == []
 
 
 SWITCHED = tiny_hf.TEMPLATE + "{% if enable_thinking is false %}{{ '<think>\n\n</think>\n\n' }}{% endif %}"
@@ -126,6 +128,6 @@ SWITCHED = tiny_hf.TEMPLATE + "{% if enable_thinking is false %}{{ '<think>\n\n<
 def test_reasoning_is_switched_as_the_template_says(tmp_path: Path, think: Think, ends_with: bytes) -> None:
     tiny_hf.write_checkpoint(tmp_path, template=SWITCHED, extra=("<think>", "</think>"))
     tokenizer = PreTrainedTokenizerFast.from_pretrained(tmp_path)
-    ours = Prompt(tokenizer, first_generation=False)
+    ours = CheckpointPrompt(tokenizer, first_generation=False)
     tokens = ours.tokens(ours.segments([Message("user", "hi")], PromptOptions(think=think)))
     assert b"".join(token.bytes for token in tokens).endswith(ends_with)

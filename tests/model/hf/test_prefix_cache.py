@@ -39,8 +39,8 @@ def test_nothing_is_known_at_first() -> None:
 
 def test_the_longest_prefix_is_found_and_can_go_on() -> None:
     found = prefixes()
-    found.give([1, 2, 3, 4], read(DynamicCache(), [1, 2, 3, 4]))
-    found.give([1, 2, 9], read(DynamicCache(), [1, 2, 9]))
+    found.store([1, 2, 3, 4], read(DynamicCache(), [1, 2, 3, 4]))
+    found.store([1, 2, 9], read(DynamicCache(), [1, 2, 9]))
     cache, length = found.take([1, 2, 3, 7, 8])
     assert (known(cache), length) == ([1, 2, 3], 3)
     assert known(read(cache, [7, 8])) == [1, 2, 3, 7, 8]
@@ -48,14 +48,14 @@ def test_the_longest_prefix_is_found_and_can_go_on() -> None:
 
 def test_the_last_token_of_a_prompt_is_always_read() -> None:
     found = prefixes()
-    found.give([1, 2, 3], read(DynamicCache(), [1, 2, 3]))
+    found.store([1, 2, 3], read(DynamicCache(), [1, 2, 3]))
     assert found.take([1, 2, 3])[1] == 2
     assert found.take([1])[1] == 0
 
 
 def test_conversations_that_share_a_prefix_do_not_disturb_each_other() -> None:
     found = prefixes()
-    found.give([1, 2, 3], read(DynamicCache(), [1, 2, 3]))
+    found.store([1, 2, 3], read(DynamicCache(), [1, 2, 3]))
     first, second = found.take([1, 2, 5])[0], found.take([1, 2, 6])[0]
     read(first, [5])
     read(second, [6])
@@ -65,37 +65,37 @@ def test_conversations_that_share_a_prefix_do_not_disturb_each_other() -> None:
 
 def test_tokens_that_were_not_read_are_not_known() -> None:
     found = prefixes()
-    found.give([1, 2, 3], read(DynamicCache(), [1, 2]))  # the newest token waits for the next step
+    found.store([1, 2, 3], read(DynamicCache(), [1, 2]))  # the newest token waits for the next step
     assert found.take([1, 2, 3, 4])[1] == 2
 
 
 def test_another_scale_of_positions_makes_it_useless() -> None:
     found = prefixes()
-    found.give([1, 2, 3], read(DynamicCache(), [1, 2, 3]), alpha=1.0)
+    found.store([1, 2, 3], read(DynamicCache(), [1, 2, 3]), alpha=1.0)
     assert found.take([1, 2, 3, 4], alpha=3.0)[1] == 0
     assert found.take([1, 2, 3, 4], alpha=1.0)[1] == 3
 
 
 def test_the_oldest_are_forgotten_beyond_the_budget() -> None:
     found = prefixes(budget=7 * TOKEN_BYTES)
-    found.give([1, 2, 3], read(DynamicCache(), [1, 2, 3]))
-    found.give([4, 5, 6], read(DynamicCache(), [4, 5, 6]))
+    found.store([1, 2, 3], read(DynamicCache(), [1, 2, 3]))
+    found.store([4, 5, 6], read(DynamicCache(), [4, 5, 6]))
     assert found.take([1, 2, 3, 0])[1] == 3  # used again: now the other one is the oldest
-    found.give([7, 8, 9], read(DynamicCache(), [7, 8, 9]))
+    found.store([7, 8, 9], read(DynamicCache(), [7, 8, 9]))
     assert [found.take([n, n + 1, n + 2, 0])[1] for n in (1, 4, 7)] == [3, 0, 3]
 
 
 def test_the_newest_is_kept_even_beyond_the_budget() -> None:
     found = prefixes(budget=0)
-    found.give([1, 2, 3], read(DynamicCache(), [1, 2, 3]))
+    found.store([1, 2, 3], read(DynamicCache(), [1, 2, 3]))
     assert found.take([1, 2, 3, 4])[1] == 3
 
 
 def test_what_a_longer_one_holds_is_kept_once() -> None:
     found = prefixes(budget=5 * TOKEN_BYTES)
-    found.give([8, 9], read(DynamicCache(), [8, 9]))
-    found.give([1, 2], read(DynamicCache(), [1, 2]))
-    found.give([1, 2, 3], read(DynamicCache(), [1, 2, 3]))
+    found.store([8, 9], read(DynamicCache(), [8, 9]))
+    found.store([1, 2], read(DynamicCache(), [1, 2]))
+    found.store([1, 2, 3], read(DynamicCache(), [1, 2, 3]))
     assert found.take([8, 9, 0])[1] == 2
 
 
@@ -107,7 +107,7 @@ def test_a_cache_that_cannot_be_cut_goes_on_only_where_it_ends() -> None:
 
     found = PrefixCache(sliding, 10**6)
     given = read(sliding(), [1, 2, 3, 4, 5, 6])
-    found.give([1, 2, 3, 4, 5, 6], given)
+    found.store([1, 2, 3, 4, 5, 6], given)
     assert found.take([1, 2, 3, 9])[1] == 0
     cache, length = found.take([1, 2, 3, 4, 5, 6, 7])
     assert (cache is given, length) == (True, 6)
@@ -116,6 +116,6 @@ def test_a_cache_that_cannot_be_cut_goes_on_only_where_it_ends() -> None:
 
 def test_all_can_be_forgotten() -> None:
     found = prefixes()
-    found.give([1, 2, 3], read(DynamicCache(), [1, 2, 3]))
+    found.store([1, 2, 3], read(DynamicCache(), [1, 2, 3]))
     found.clear()
     assert found.take([1, 2, 3])[1] == 0

@@ -17,10 +17,10 @@ from qwen_chat.model.formats.checkpoint import read_checkpoint
 from qwen_chat.model.hf import quantized_cache as small_cache
 from qwen_chat.model.hf.cache_kinds import new_cache
 from qwen_chat.model.hf.engine import TransformersModel
-from qwen_chat.model.hf.loading import load
+from qwen_chat.model.hf.loading import load_checkpoint
 from qwen_chat.model.hf.options import TransformersOptions
-from qwen_chat.model.hf.quantization_config import group_size, own_dtype, quantization_config
-from qwen_chat.model.hf.quantized_cache import restore, shrink
+from qwen_chat.model.hf.quantization_config import choose_group_size, fastest_dtype, quantization_config
+from qwen_chat.model.hf.quantized_cache import dequantize, quantize
 from qwen_chat.sampling import SamplingParams
 
 CHAT = [Message("user", "Tell me a story.")]
@@ -58,7 +58,7 @@ def weights(folder: Path, **options: Any) -> Any:
     """Return the model alone."""
     options = {"dtype": BF16, "threads": 1, "cpu_only": True, **options}
     with ExitStack() as stack:
-        return load(read_checkpoint(folder), TransformersOptions(**options), stack).model
+        return load_checkpoint(read_checkpoint(folder), TransformersOptions(**options), stack).model
 
 
 def layer_bytes(model: Any) -> int:
@@ -124,27 +124,27 @@ def test_a_packed_checkpoint_names_its_extra(
 
 
 def test_groups_fit_the_layers() -> None:
-    assert group_size({"hidden_size": 896, "intermediate_size": 4864}) == 128
-    assert group_size({"hidden_size": 576, "intermediate_size": 1536}) == 64
-    assert group_size({"hidden_size": 576, "intermediate_size": 1536}, 32) == 32
+    assert choose_group_size({"hidden_size": 896, "intermediate_size": 4864}) == 128
+    assert choose_group_size({"hidden_size": 576, "intermediate_size": 1536}) == 64
+    assert choose_group_size({"hidden_size": 576, "intermediate_size": 1536}, 32) == 32
     # First-generation Qwen counts both halves of its MLP.
-    assert group_size({"model_type": "qwen", "hidden_size": 4096, "intermediate_size": 22016}) == 128
-    assert group_size({"model_type": "qwen", "hidden_size": 128, "intermediate_size": 128}) == 64
-    assert group_size({"model_type": "x", "text_config": {"hidden_size": 96}}) == 32
+    assert choose_group_size({"model_type": "qwen", "hidden_size": 4096, "intermediate_size": 22016}) == 128
+    assert choose_group_size({"model_type": "qwen", "hidden_size": 128, "intermediate_size": 128}) == 64
+    assert choose_group_size({"model_type": "x", "text_config": {"hidden_size": 96}}) == 32
 
 
 def test_groups_that_do_not_fit_are_refused() -> None:
     with pytest.raises(
         ModelLoadError, match="groups of 128 do not fit layers of 576 and 1536 inputs: take 64"
     ):
-        group_size({"hidden_size": 576, "intermediate_size": 1536}, 128)
+        choose_group_size({"hidden_size": 576, "intermediate_size": 1536}, 128)
     with pytest.raises(ModelLoadError, match="groups of 32 or more do not fit layers of 100 inputs"):
-        group_size({"hidden_size": 100})
+        choose_group_size({"hidden_size": 100})
 
 
 def test_four_bits_compute_in_the_type_they_are_made_for() -> None:
-    assert own_dtype(TransformersOptions(quantize="torchao-int4")) is torch.bfloat16
-    assert own_dtype(TransformersOptions(quantize="torchao-int8")) is None
+    assert fastest_dtype(TransformersOptions(quantize="torchao-int4")) is torch.bfloat16
+    assert fastest_dtype(TransformersOptions(quantize="torchao-int8")) is None
 
 
 # Caches
@@ -153,9 +153,9 @@ def test_four_bits_compute_in_the_type_they_are_made_for() -> None:
 @pytest.mark.parametrize(("bits", "width"), [(8, 64), (4, 64), (8, 24), (4, 24)])
 def test_numbers_come_back_within_half_a_step(bits: int, width: int) -> None:
     states = torch.randn(2, 3, 50, width, generator=torch.Generator().manual_seed(1)) * 5 + 2
-    codes, scales, lowest = shrink(states, bits)
+    codes, scales, lowest = quantize(states, bits)
     assert codes.nbytes == states.numel() * bits // 8
-    back = restore((codes, scales, lowest), bits, torch.float32)
+    back = dequantize((codes, scales, lowest), bits, torch.float32)
     step = scales.float().repeat_interleave(width // scales.shape[-2], dim=-2).flatten(-2)
     rounding = 0.001 * states.abs().max()  # of scales and lowest values, in half precision
     assert ((back - states).abs() <= step / 2 + rounding).all()
@@ -164,11 +164,11 @@ def test_numbers_come_back_within_half_a_step(bits: int, width: int) -> None:
 def test_equal_numbers_come_back_as_they_are() -> None:
     for number in (0.0, -3.5):
         states = torch.full((1, 1, 4, 32), number)
-        assert torch.equal(restore(shrink(states, 4), 4, torch.float32), states)
+        assert torch.equal(dequantize(quantize(states, 4), 4, torch.float32), states)
 
 
 def test_a_small_cache_grows_and_is_cut() -> None:
-    layer = small_cache.SmallLayer(8)
+    layer = small_cache.QuantizedLayer(8)
     states = torch.randn(1, 2, 9, 32, generator=torch.Generator().manual_seed(2))
     first, _ = layer.update(states[:, :, :6], states[:, :, :6])
     assert torch.equal(first, states[:, :, :6])

@@ -10,7 +10,7 @@ import tiktoken
 from qwen1_vocabulary import RANKS, load_ranks, random_ranks, rank_file, reference, write_ranks
 
 from qwen_chat.errors import ModelLoadError
-from qwen_chat.model.qwen1.merges import merges
+from qwen_chat.model.qwen1.merges import derive_merges
 from qwen_chat.model.qwen1.tokenization import QWenTokenizer
 
 
@@ -36,7 +36,7 @@ def test_any_rank_file_gives_the_ids_of_tiktoken(tmp_path: Path, seed: int) -> N
 
 def test_a_token_that_merging_cannot_make_stands_only_for_itself(tmp_path: Path) -> None:
     ranks = {bytes([byte]): byte for byte in range(256)} | {b"abc": 256}
-    assert list(merges(ranks)) == []
+    assert list(derive_merges(ranks)) == []
     tokenizer = QWenTokenizer(vocab_file=str(write_ranks(tmp_path / "qwen.tiktoken", ranks)))
     encoding = reference(ranks, 257)
     assert tokenizer.encode("abc") == encoding.encode("abc") == [256]

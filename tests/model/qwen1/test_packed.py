@@ -16,7 +16,7 @@ from tiny_qwen1 import Model, prompt
 
 from qwen_chat.errors import ModelLoadError
 from qwen_chat.model.formats.checkpoint import CheckpointInfo
-from qwen_chat.model.hf.library_logging import hush_gptq
+from qwen_chat.model.hf.library_logging import silence_gptqmodel
 from qwen_chat.model.qwen1 import packed, register
 from qwen_chat.model.qwen1.modeling import QWenLMHeadModel
 
@@ -81,7 +81,7 @@ def write(folder: Path, weights: Tensors, **more: Any) -> Path:
 
 def load(folder: Path, **options: Any) -> Any:
     register()
-    hush_gptq()
+    silence_gptqmodel()
     model: Model = QWenLMHeadModel.from_pretrained(folder, dtype=torch.float32, device_map="cpu", **options)
     return model
 
