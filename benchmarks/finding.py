@@ -9,7 +9,7 @@ from statistics import median
 
 from benchmarks.measure import Result, compared, in_turn
 from benchmarks.terminal import leave, talk
-from qwen_chat.history import Answer, History
+from qwen_chat.history import AnswerDetails, History
 from qwen_chat.message import Message
 from qwen_chat.storage import search as finding
 from qwen_chat.storage.store import Store, default_path
@@ -69,7 +69,7 @@ def _chat(seed: int, messages: int) -> History:
     for number in range(messages):
         said = " ".join(f"w{word}" for word in words[number * WORDS_EACH : (number + 1) * WORDS_EACH])
         if number % 2:
-            history.add(Message("assistant", said), Answer("demo", finish_reason="stop"))
+            history.add(Message("assistant", said), AnswerDetails("demo", finish_reason="stop"))
         else:
             history.add(Message("user", said))
     return history

@@ -1,4 +1,4 @@
-"""A conversation as an append-only tree with a branch in view; it knows nothing of disks or models."""
+"""A conversation as an append-only tree of messages, with one branch in view."""
 
 import time
 import uuid
@@ -14,33 +14,33 @@ _TITLE_LENGTH = 60
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """How an answer came to be: enough to get it again."""
+class AnswerDetails:
+    """How an answer was generated: enough to generate it again."""
 
     model: str = ""
     system: str | None = None
-    """Id of the system prompt it was given under."""
+    """The id of its system prompt."""
     seed: int | None = None
     finish_reason: FinishReason | None = None
-    """None while it is being written."""
+    """None while the model writes the answer."""
     usage: Usage | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """A message in its place in the tree; `created` is in seconds since the epoch."""
+    """A message of the tree; `created` is in seconds since the epoch."""
 
     message: Message
     parent: str | None = None
-    answer: Answer | None = None
+    answer: AnswerDetails | None = None
     id: str = field(default_factory=lambda: uuid.uuid4().hex)
     created: float = field(default_factory=time.time)
 
 
 class History:
-    """A conversation: the tree of what was said, the branch in view, the system prompt in force.
+    """A conversation: the tree of its messages, the branch in view, the present system prompt.
 
-    Regenerate, edit, undo and fork are moves of the head; no move forgets a node.
+    Regenerate, edit, undo and fork move the head, which ends the branch in view; the tree keeps every node.
     """
 
     def __init__(self, id: str | None = None, title: str = "", role: str | None = "") -> None:
@@ -64,13 +64,13 @@ class History:
         *,
         role: str | None = "",
     ) -> "History":
-        """Rebuild a conversation from what was kept of it; what has lost its parent begins a branch."""
+        """Return a conversation from its saved parts; a node whose parent is missing starts a branch."""
         history = cls(id, title, role)
         for node in nodes:
-            history._put(node if history._speaks(node.parent) else replace(node, parent=None))
+            history._insert(node if history._is_message(node.parent) else replace(node, parent=None))
         kept = history._nodes.get(system) if system else None
         history.system = kept if kept and kept.message.role == "system" else None
-        history.head = head if history._speaks(head) else None
+        history.head = head if history._is_message(head) else None
         return history
 
     def __len__(self) -> int:
@@ -83,11 +83,11 @@ class History:
         return self._nodes[node_id]
 
     def nodes(self) -> list[Node]:
-        """Return every node, system prompts too, parents before children."""
+        """Return every node, system prompts included, parents before children."""
         return list(self._nodes.values())
 
-    def spoken(self) -> int:
-        """Return how many messages the tree has in all branches, system prompts aside."""
+    def message_count(self) -> int:
+        """Return the number of messages in all branches, without system prompts."""
         return sum(map(len, self._children.values()))
 
     def path(self) -> list[Node]:
@@ -100,60 +100,60 @@ class History:
         return nodes[::-1]
 
     def siblings(self, node_id: str) -> list[Node]:
-        """Return the alternatives at a node's place, itself included, oldest first."""
+        """Return all versions of a node, itself included, oldest first."""
         return [self._nodes[id] for id in self._children[self._nodes[node_id].parent]]
 
-    def answers(self, question: str) -> int:
-        """Return how many answers a question has."""
+    def answer_count(self, question: str) -> int:
+        """Return the number of answers to a question."""
         return len(self._children.get(question, []))
 
     def children(self, node_id: str | None) -> list[Node]:
-        """Return what was said after a node, oldest first; None stands for the beginning."""
+        """Return the nodes below a node, oldest first; below None are the first messages."""
         return [self._nodes[id] for id in self._children.get(node_id, [])]
 
     def question_of(self, answer: str) -> Node | None:
-        """Return what was asked before an answer, or None."""
+        """Return the question of an answer, or None."""
         parent = self._nodes[answer].parent
         node = self._nodes[parent] if parent else None
         return node if node is not None and node.message.role == "user" else None
 
     def last_answer(self) -> Node:
-        """Return the answer that the branch in view ends with.
+        """Return the answer at the end of the branch in view.
 
-        Raises: UsageError when it ends with none.
+        Raises: UsageError when the branch does not end with an answer.
         """
         node = self._nodes[self.head] if self.head else None
         if node is None or node.message.role != "assistant" or node.answer is None:
             raise UsageError("there is no answer at the end of this branch: ask something, or /retry")
         return node
 
-    def add(self, message: Message, answer: Answer | None = None) -> Node:
+    def add(self, message: Message, answer: AnswerDetails | None = None) -> Node:
         """Append a message below the head and move the head to it."""
         node = Node(message, self.head, answer)
-        self._put(node)
+        self._insert(node)
         self.head = node.id
         return node
 
     def update(self, node: Node) -> None:
-        """Put the finished form of an answer in the place of its unfinished one."""
+        """Replace the unfinished form of an answer by its finished form."""
         self._nodes[node.id] = node
 
     def set_system(self, text: str) -> Node:
-        """Replace the system prompt from the next answer on; earlier answers keep naming theirs."""
+        """Replace the system prompt from the next answer on; earlier answers still refer to theirs."""
         self.system = Node(Message("system", text))
         self._nodes[self.system.id] = self.system
         return self.system
 
-    def move(self, head: str | None) -> None:
-        """Bring the branch that ends at `head` into view; None shows the empty conversation."""
-        if head is not None and not self._speaks(head):
+    def move_head(self, head: str | None) -> None:
+        """Bring the branch that ends at a message into view; None empties the view."""
+        if head is not None and not self._is_message(head):
             raise UsageError(f"no message {head!r} in this conversation")
         self.head = head
 
     def undo(self, turns: int = 1) -> list[Node]:
-        """Move the head before the last `turns` questions and return what went out of view.
+        """Move the head before the last `turns` questions and return the messages that leave the view.
 
-        Raises: UsageError when there are not so many.
+        Raises: UsageError when the branch has fewer turns.
         """
         path = self.path()
         questions = [index for index, node in enumerate(path) if node.message.role == "user"]
@@ -163,10 +163,10 @@ class History:
         self.head = path[first].parent
         return path[first:]
 
-    def ask_again(self) -> Node:
-        """Move the head to the last question, so that it can be answered once more.
+    def rewind_to_question(self) -> Node:
+        """Move the head to the last question, so that the model can answer it once more.
 
-        Raises: UsageError when there is none.
+        Raises: UsageError when the branch has no question.
         """
         for node in reversed(self.path()):
             if node.message.role == "user":
@@ -179,13 +179,13 @@ class History:
 
         Raises: UsageError when the conversation has no such message.
         """
-        self.move(node_id)
+        self.move_head(node_id)
         old = self._nodes[node_id]
         self.head = old.parent
         answer = replace(old.answer, finish_reason="stop", usage=None) if old.answer else None
         return self.add(Message(old.message.role, text, attachments=tuple(attachments)), answer)
 
-    def numbered(self, number: int) -> Node:
+    def message_at(self, number: int) -> Node:
         """Return message `number` of the branch in view, counted from 1.
 
         Raises: UsageError when there is no such message.
@@ -195,17 +195,17 @@ class History:
             raise UsageError(f"no message {number}: the branch in view has {plural(len(path), 'message')}")
         return path[number - 1]
 
-    def _speaks(self, node_id: str | None) -> bool:
+    def _is_message(self, node_id: str | None) -> bool:
         node = self._nodes.get(node_id) if node_id else None
         return node is not None and node.message.role != "system"
 
-    def _put(self, node: Node) -> None:
+    def _insert(self, node: Node) -> None:
         self._nodes[node.id] = node
         if node.message.role != "system":
             self._children.setdefault(node.parent, []).append(node.id)
 
 
 def title_from(text: str) -> str:
-    """Return the title of a conversation that begins with a text: its beginning, on one line."""
+    """Return a title made of the beginning of a text, on one line."""
     line = " ".join(text.split())
     return line if len(line) <= _TITLE_LENGTH else line[: _TITLE_LENGTH - 1] + "…"

@@ -1,4 +1,4 @@
-"""Who wants to know that something changed: told at once, in the thread that changed it."""
+"""Notifies subscribers of changes, at once and in the thread that makes the change."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -6,28 +6,28 @@ from threading import Lock
 
 
 class Observable:
-    """Those who want to know; being told says only that there is something new to look at.
+    """A source of notifications; a notification only says that something changed.
 
-    What is told must be quick and must not wait for the one who tells: set an event, poke a loop.
+    Callbacks must be quick and must not wait for the notifying thread: they set an event or wake a loop.
     """
 
     def __init__(self) -> None:
-        self._told: tuple[Callable[[], None], ...] = ()
+        self._callbacks: tuple[Callable[[], None], ...] = ()
         self._lock = Lock()
 
     @contextmanager
-    def subscribe(self, told: Callable[[], None]) -> Iterator[None]:
-        """Call `told` at each change, inside the block."""
+    def subscribe(self, callback: Callable[[], None]) -> Iterator[None]:
+        """Call `callback` at each change within the block."""
         with self._lock:
-            self._told = (*self._told, told)
+            self._callbacks = (*self._callbacks, callback)
         try:
             yield
         finally:
             with self._lock:
-                self._told = tuple(each for each in self._told if each is not told)
+                self._callbacks = tuple(each for each in self._callbacks if each is not callback)
 
     def notify(self) -> None:
-        """Tell everyone."""
-        # A whole tuple is put in place of the other, so that telling needs no lock.
-        for told in self._told:
-            told()
+        """Call every callback."""
+        # `subscribe` replaces the tuple as a whole, so this needs no lock.
+        for callback in self._callbacks:
+            callback()

@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from thorough import examples
 
 from qwen_chat.errors import UsageError
-from qwen_chat.history import Answer, History, Node
+from qwen_chat.history import AnswerDetails, History, Node
 from qwen_chat.message import Message, Usage
 
-DONE = Answer("demo", finish_reason="stop", usage=Usage(3, 0, 5))
+DONE = AnswerDetails("demo", finish_reason="stop", usage=Usage(3, 0, 5))
 
 
 def talk(*texts: str) -> History:
@@ -32,7 +32,7 @@ def contents(nodes: list[Node]) -> list[str]:
 
 def test_an_empty_conversation() -> None:
     history = History()
-    assert (len(history), history.spoken(), history.path(), history.nodes()) == (0, 0, [], [])
+    assert (len(history), history.message_count(), history.path(), history.nodes()) == (0, 0, [], [])
     assert history.head is None
     assert len(history.id) == 12
 
@@ -51,7 +51,7 @@ def test_undo_takes_turns_out_of_view_and_keeps_them() -> None:
     history = talk("q1", "a1", "q2", "a2", "q3", "a3")
     assert contents(history.undo(2)) == ["q2", "a2", "q3", "a3"]
     assert contents(history.path()) == ["q1", "a1"]
-    assert history.spoken() == 6
+    assert history.message_count() == 6
     assert contents(history.undo()) == ["q1", "a1"]
     assert history.path() == []
 
@@ -75,25 +75,25 @@ def test_undo_keeps_the_greeting() -> None:
 
 def test_ask_again_returns_to_the_question() -> None:
     history = talk("q1", "a1", "q2", "a2")
-    question = history.ask_again()
+    question = history.rewind_to_question()
     assert question.message.content == "q2"
     history.add(Message("assistant", "a2, better"), DONE)
     assert contents(history.path()) == ["q1", "a1", "q2", "a2, better"]
     assert contents(history.siblings(history.path()[-1].id)) == ["a2", "a2, better"]
-    assert history.answers(question.id) == 2
+    assert history.answer_count(question.id) == 2
 
 
 def test_ask_again_before_any_question() -> None:
     history = History()
     greeting = history.add(Message("assistant", "hello"), DONE)
     with pytest.raises(UsageError, match="ask something first"):
-        history.ask_again()
+        history.rewind_to_question()
     assert history.head == greeting.id
 
 
 def test_edit_of_a_question_begins_a_branch() -> None:
     history = talk("q1", "a1", "q2", "a2")
-    edited = history.edit(history.numbered(3).id, "q2, clearer")
+    edited = history.edit(history.message_at(3).id, "q2, clearer")
     assert contents(history.path()) == ["q1", "a1", "q2, clearer"]
     assert contents(history.siblings(edited.id)) == ["q2", "q2, clearer"]
     assert edited.answer is None
@@ -101,7 +101,7 @@ def test_edit_of_a_question_begins_a_branch() -> None:
 
 def test_edit_of_an_answer_says_that_it_was_not_counted() -> None:
     history = talk("q1", "a1")
-    edited = history.edit(history.numbered(2).id, "a1, by hand")
+    edited = history.edit(history.message_at(2).id, "a1, by hand")
     assert edited.answer == replace(DONE, usage=None)
     assert contents(history.path()) == ["q1", "a1, by hand"]
 
@@ -111,13 +111,13 @@ def test_edit_of_a_message_that_is_not_there(number: int) -> None:
     history = talk("q1", "a1")
     head, nodes = history.head, history.nodes()
     with pytest.raises(UsageError, match=f"no message {number}: the branch in view has 2 messages"):
-        history.edit(history.numbered(number).id, "x")
+        history.edit(history.message_at(number).id, "x")
     assert (history.head, history.nodes()) == (head, nodes)
 
 
 def test_one_message_is_not_messages() -> None:
     with pytest.raises(UsageError, match=r"has 1 message$"):
-        talk("q1").numbered(2)
+        talk("q1").message_at(2)
 
 
 def test_a_system_prompt_is_no_message_of_the_branch() -> None:
@@ -126,36 +126,36 @@ def test_a_system_prompt_is_no_message_of_the_branch() -> None:
     second = history.set_system("be long")
     assert history.system is second
     assert contents(history.path()) == ["q1", "a1"]
-    assert history.spoken() == 2
+    assert history.message_count() == 2
     assert first in history.nodes()
     with pytest.raises(UsageError):
-        history.move(first.id)
+        history.move_head(first.id)
 
 
 def test_a_move_to_nowhere() -> None:
     history = talk("q1", "a1")
     head = history.head
     with pytest.raises(UsageError, match="no message 'x' in this conversation"):
-        history.move("x")
+        history.move_head("x")
     assert history.head == head
-    history.move(None)
+    history.move_head(None)
     assert history.path() == []
-    history.move(head)
+    history.move_head(head)
     assert contents(history.path()) == ["q1", "a1"]
 
 
 def test_update_finishes_an_answer_in_its_place() -> None:
     history = talk("q1")
-    begun = history.add(Message("assistant", ""), Answer("demo"))
+    begun = history.add(Message("assistant", ""), AnswerDetails("demo"))
     history.update(replace(begun, message=Message("assistant", "done"), answer=DONE))
     assert contents(history.path()) == ["q1", "done"]
-    assert history.spoken() == 2
+    assert history.message_count() == 2
 
 
 def test_restore_makes_the_same_tree() -> None:
     history = talk("q1", "a1", "q2", "a2")
     history.set_system("be brief")
-    history.edit(history.numbered(1).id, "q1, clearer")
+    history.edit(history.message_at(1).id, "q1, clearer")
     again = History.restore(
         history.id,
         history.title,
@@ -181,7 +181,7 @@ def test_restore_of_a_loop_ends() -> None:
     themselves = Node(Message("user", "q"), parent="c", id="c")
     history = History.restore("x", "", [first, second, themselves], "b", None)
     assert [node.id for node in history.path()] == ["a", "b"]
-    history.move("c")
+    history.move_head("c")
     assert [node.id for node in history.path()] == ["c"]
 
 
@@ -193,7 +193,7 @@ MOVES = st.lists(
         st.tuples(st.just("undo"), st.integers(-1, 4)),
         st.tuples(st.just("edit"), st.integers(-1, 8)),
         st.tuples(st.just("move"), st.integers(-2, 20)),
-        st.tuples(st.just("ask_again"), st.none()),
+        st.tuples(st.just("rewind_to_question"), st.none()),
     ),
     max_size=40,
 )
@@ -210,13 +210,13 @@ def make(history: History, move: str, argument: Any) -> None:
         case "undo":
             history.undo(argument)
         case "edit":
-            history.edit(history.numbered(argument).id, "edited")
+            history.edit(history.message_at(argument).id, "edited")
         case "move":
             nodes = history.nodes()
             there = 0 <= argument < len(nodes)
-            history.move(nodes[argument].id if there else None if argument == -1 else "nowhere")
+            history.move_head(nodes[argument].id if there else None if argument == -1 else "nowhere")
         case _:
-            history.ask_again()
+            history.rewind_to_question()
 
 
 def is_a_branch(history: History) -> bool:
@@ -242,8 +242,8 @@ def test_no_move_forgets_or_changes_a_message(moves: list[tuple[str, Any]]) -> N
         assert all(node.message.role != "system" for node in history.path())
         assert all(node in history.siblings(node.id) for node in history.path())
     again = History.restore("x", "", history.nodes(), history.head, None)
-    assert (again.nodes(), again.path(), again.spoken()) == (
+    assert (again.nodes(), again.path(), again.message_count()) == (
         history.nodes(),
         history.path(),
-        history.spoken(),
+        history.message_count(),
     )

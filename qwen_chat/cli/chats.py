@@ -13,7 +13,7 @@ from qwen_chat.errors import UsageError
 from qwen_chat.export import SUFFIXES, WRITERS, to_json, to_markdown
 from qwen_chat.export.output_file import write_new
 from qwen_chat.history import History
-from qwen_chat.importers import imported_lines, read_chats
+from qwen_chat.importers import format_import, read_chats
 from qwen_chat.storage import search as finding
 from qwen_chat.storage.store import Store, default_path
 from qwen_chat.text import escape_controls, strip_controls
@@ -98,7 +98,7 @@ def import_chats(files: Sequence[str]) -> int:
         added = store.add_all(histories)
     for fault in (fault for each in found for fault in each.faults):
         sys.stderr.write(f"left out: {strip_controls(fault)}\n")
-    return _tell(imported_lines(added, len(histories), "qwen-chat --resume"))
+    return _tell(format_import(added, len(histories), "qwen-chat --resume"))
 
 
 @chats.command()

@@ -43,7 +43,7 @@ def stats(session: ChatSession, argument: str) -> Outcome:  # noqa: ARG001
         "model": session.model.name,
         **({"computes": session.model.notice} if session.model.notice else {}),
         "role": session.role.title if session.role else "none",
-        "messages": f"{len(path)} in view, {session.history.spoken()} in all",
+        "messages": f"{len(path)} in view, {session.history.message_count()} in all",
         "context": describe_context(context, session.model.context_length),
         "left out": f"{session.left_out} oldest turns",
         **_speeds(usages),

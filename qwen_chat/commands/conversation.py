@@ -64,7 +64,7 @@ def edit(session: ChatSession, argument: str) -> Outcome:
     head, _, rest = argument.partition(" ")
     named = head.isdecimal()
     number, text = (whole_number(head), rest.strip()) if named else (_last_question(session), argument)
-    node = session.history.numbered(number)
+    node = session.history.message_at(number)
     if not text:
         return Outcome(full_text(node.message), action="compose", number=number)
     message, mentioned = _edited_message(node.message, text)

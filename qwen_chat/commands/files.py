@@ -10,7 +10,7 @@ from qwen_chat.export import SUFFIXES, WRITERS, from_json
 from qwen_chat.export.output_file import file_name, write_new
 from qwen_chat.files.bounded_read import read_text
 from qwen_chat.history import History
-from qwen_chat.importers import imported_lines, read_chats
+from qwen_chat.importers import format_import, read_chats
 from qwen_chat.session.session import ChatSession
 
 
@@ -81,7 +81,7 @@ def import_chats(session: ChatSession, argument: str) -> Outcome:
     store = store_of(session)
     found = read_chats(Path(argument).expanduser())
     added = store.add_all(found.chats)
-    return Outcome("\n".join([*imported_lines(added, len(found.chats), "/resume"), *found.faults]))
+    return Outcome("\n".join([*format_import(added, len(found.chats), "/resume"), *found.faults]))
 
 
 def _write(history: History, name: str, kind: str) -> Outcome:

@@ -16,7 +16,7 @@ def fork(session: ChatSession, argument: str) -> Outcome:
     """Bring the branch up to a message into view; what is said next begins a new one."""
     if not argument:
         raise UsageError("say from which message: /fork 2; /history shows their numbers")
-    node = session.history.numbered(whole_number(argument))
+    node = session.history.message_at(whole_number(argument))
     session.switch(node.id)
     return Outcome(f"message {argument} is the last in view: what you say next begins a new branch")
 

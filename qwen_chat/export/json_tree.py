@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from qwen_chat.errors import UsageError
 from qwen_chat.files.fenced import split_files
 from qwen_chat.files.json import choice, field, parse
-from qwen_chat.history import Answer, History, Node
+from qwen_chat.history import AnswerDetails, History, Node
 from qwen_chat.message import Attachment, FinishReason, Message, MessageRole, ToolCall, Usage
 
 FORMAT = "qwen-chat/2"
@@ -123,11 +123,11 @@ def _record(kind: type[T], entry: object) -> T:
     return kind(*(field(entry, each.name, str) for each in fields(kind)))
 
 
-def _answer(entry: Mapping[str, Any], known: Mapping[str, Node]) -> Answer:
+def _answer(entry: Mapping[str, Any], known: Mapping[str, Node]) -> AnswerDetails:
     system, usage = known.get(field(entry, "system", str, "")), field(entry, "usage", dict, None)
     # The file may have been written while the answer was.
     unfinished = entry.get("finish_reason") is None
-    return Answer(
+    return AnswerDetails(
         field(entry, "model", str, ""),
         system.id if system else None,
         field(entry, "seed", int, None),

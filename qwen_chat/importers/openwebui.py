@@ -1,6 +1,6 @@
-"""Chats as Open WebUI exports them: records with a `chat`, whose tree is `history.messages`.
+"""Reads the export of Open WebUI: records with a `chat`, whose tree is `history.messages`.
 
-Reasoning and calls of tools stand in the text there, in <details> elements; a file has its own list.
+There, reasoning and tool calls stand in the text within <details> elements; files have a list of their own.
 """
 
 import re
@@ -10,8 +10,8 @@ from typing import Any, Literal
 
 from qwen_chat.files import json as json_file
 from qwen_chat.importers.parsed import (
-    Piece,
-    Plan,
+    ParsedConversation,
+    ParsedMessage,
     count_of,
     list_of,
     object_of,
@@ -31,106 +31,111 @@ _NAME = re.compile(r'\bname="([^"]*)"')
 
 
 def is_chat(entry: dict[str, Any]) -> bool:
-    """Tell whether an object is such a record, or the chat in one."""
+    """Return whether an object is a record of Open WebUI, or the chat in one."""
     chat = entry.get("chat", entry)
     return isinstance(chat, dict) and isinstance(chat.get("history"), dict)
 
 
-def read(entry: dict[str, Any]) -> Plan:
-    """Return a conversation of Open WebUI's.
+def read(entry: dict[str, Any]) -> ParsedConversation:
+    """Return the messages of a conversation.
 
     Raises: ValueError that names the message and its fault.
     """
     chat: dict[str, Any] = entry.get("chat", entry)
     tree = chat["history"]
-    messages = object_of(tree.get("messages"), "messages")
-    pieces = []
-    for number, (id, message) in enumerate(messages.items(), 1):
+    messages = []
+    for number, (id, message) in enumerate(object_of(tree.get("messages"), "messages").items(), 1):
         try:
-            pieces.append(_piece(id, object_of(message, "message")))
+            messages.append(_parse_message(id, object_of(message, "message")))
         except ValueError as error:
             raise ValueError(f"message {number}: {error}") from None
-    return Plan(
+    return ParsedConversation(
         text_of(chat.get("title") or entry.get("title"), "title"),
-        pieces,
+        messages,
         text_of(tree.get("currentId"), "currentId"),
         text_of(object_of(chat.get("params"), "params").get("system"), "system"),
     )
 
 
-def _piece(id: str, message: dict[str, Any]) -> Piece:
+def _parse_message(id: str, message: dict[str, Any]) -> ParsedMessage:
     role: MessageRole = json_file.choice(message, "role", _Role)
-    piece = Piece(id, text_of(message.get("parentId"), "parentId") or None, role)
-    piece.created = time_of(message.get("timestamp"), "timestamp")
-    text = _content(message.get("content"))
+    parsed = ParsedMessage(id, text_of(message.get("parentId"), "parentId") or None, role)
+    parsed.created = time_of(message.get("timestamp"), "timestamp")
+    text = _read_content(message.get("content"))
     if role == "assistant":
-        piece.reasoning, text = _taken_apart(text)
-        piece.model = text_of(message.get("model"), "model")
-        piece.usage = _usage(message)
-        if message.get("error"):
-            piece.finish = "error"
-            text = text or _error(message["error"])
-        elif message.get("done") is False:
-            piece.finish = "interrupted"
-    piece.content = "\n\n".join(filter(None, (text, *_files(message))))
-    return piece
+        text = _read_answer(message, text, parsed)
+    parsed.content = "\n\n".join(filter(None, (text, *_file_names(message))))
+    return parsed
 
 
-def _content(content: object) -> str:
-    """Return the text of a message, whose parts may be listed one by one."""
+def _read_answer(message: dict[str, Any], text: str, parsed: ParsedMessage) -> str:
+    """Set what only answers have, and return the text without its reasoning."""
+    parsed.reasoning, text = _split_reasoning(text)
+    parsed.model = text_of(message.get("model"), "model")
+    parsed.usage = _usage(message)
+    if message.get("error"):
+        parsed.finish = "error"
+        return text or _error_text(message["error"])
+    if message.get("done") is False:
+        parsed.finish = "interrupted"
+    return text
+
+
+def _read_content(content: object) -> str:
+    """Return the text of a message, which may be a list of parts."""
     if not isinstance(content, list):
         return text_of(content, "content")
-    return "\n".join(filter(None, map(_part, content)))
+    return "\n".join(filter(None, map(_read_part, content)))
 
 
-def _part(part: object) -> str:
+def _read_part(part: object) -> str:
     fields = object_of(part, "content")
     kind = text_of(fields.get("type"), "type")
-    return text_of(fields.get("text"), "text") if kind == "text" else placeholder(_kind(kind))
+    return text_of(fields.get("text"), "text") if kind == "text" else placeholder(_media_kind(kind))
 
 
-def _kind(name: str) -> str:
+def _media_kind(name: str) -> str:
     return next((known for known in ("image", "audio", "video") if known in name), name or "file")
 
 
-def _taken_apart(text: str) -> tuple[str, str]:
-    """Return the reasoning and the answer, which stand in one text."""
+def _split_reasoning(text: str) -> tuple[str, str]:
+    """Return the reasoning and the answer of a text that has both."""
     thoughts: list[str] = []
 
-    def taken(found: re.Match[str]) -> str:
+    def take_out(found: re.Match[str]) -> str:
         if found["type"] == "reasoning":
-            thoughts.append(_unquoted(found["body"]))
+            thoughts.append(_unquote(found["body"]))
             return ""
         if found["type"] == "tool_calls":
             name = _NAME.search(found["attributes"])
             return placeholder("tool call", unescape(name[1]) if name else "") + "\n"
         return found[0]
 
-    rest = _DETAILS.sub(taken, text) if "<details" in text else text
+    rest = _DETAILS.sub(take_out, text) if "<details" in text else text
     return "\n\n".join(filter(None, thoughts)), rest.lstrip("\n") if thoughts else rest
 
 
-def _unquoted(body: str) -> str:
+def _unquote(body: str) -> str:
     lines = unescape(_SUMMARY.sub("", body)).strip("\n").splitlines()
     return "\n".join(line.removeprefix(">").removeprefix(" ") for line in lines)
 
 
 def _usage(message: dict[str, Any]) -> Usage | None:
-    told = message.get("usage")
-    if not isinstance(told, dict):
+    usage = message.get("usage")
+    if not isinstance(usage, dict):
         return None
-    counts = [count_of(told.get(name)) for name in ("prompt_tokens", "completion_tokens")]
+    counts = [count_of(usage.get(name)) for name in ("prompt_tokens", "completion_tokens")]
     return Usage(prompt_tokens=counts[0], completion_tokens=counts[1]) if any(counts) else None
 
 
-def _error(error: object) -> str:
-    told = error.get("content") if isinstance(error, dict) else error
-    return f"{placeholder('error')} {told}" if isinstance(told, str) else placeholder("error")
+def _error_text(error: object) -> str:
+    text = error.get("content") if isinstance(error, dict) else error
+    return f"{placeholder('error')} {text}" if isinstance(text, str) else placeholder("error")
 
 
-def _files(message: dict[str, Any]) -> Iterable[str]:
+def _file_names(message: dict[str, Any]) -> Iterable[str]:
     for file in list_of(message.get("files"), "files"):
         fields = object_of(file, "files")
         name = fields.get("name")
-        kind = _kind(text_of(fields.get("type"), "type"))
+        kind = _media_kind(text_of(fields.get("type"), "type"))
         yield placeholder(kind, text_of(name, "name") if isinstance(name, str) else "")

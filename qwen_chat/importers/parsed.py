@@ -1,4 +1,4 @@
-"""What other programs' conversations are read as, before they become ours: messages with a parent each."""
+"""Conversations of other programs as values, and readers for the fields of their JSON."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -6,14 +6,14 @@ from typing import Any
 from qwen_chat.message import FinishReason, MessageRole, Usage
 
 _MILLISECONDS = 1e11
-"""What is later than this, in seconds the year 5138, is in milliseconds."""
+"""Times beyond this, which is the year 5138 in seconds, are in milliseconds."""
 
 _END_OF_TIME = 253_000_000_000
 
 
 @dataclass(slots=True)
-class Piece:
-    """A message in its place in another program's tree; `created` is in seconds since the epoch."""
+class ParsedMessage:
+    """A message of another program's tree; `created` is in seconds since the epoch."""
 
     id: str
     parent: str | None
@@ -24,23 +24,23 @@ class Piece:
     model: str = ""
     finish: FinishReason = "stop"
     usage: Usage | None = None
-    joins: bool = False
-    """Whether it goes on with the answer before it: a call of a tool, what the tool said, more text."""
+    continues_answer: bool = False
+    """Whether it is a part of the answer before it: a tool call, a tool result, more text."""
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
-    """A conversation of another program: `head` is the message that its branch in view ends with."""
+class ParsedConversation:
+    """A conversation of another program; `head` is the last message of the branch in view."""
 
     title: str
-    pieces: list[Piece]
+    messages: list[ParsedMessage]
     head: str | None = None
     system: str = ""
-    """A system prompt that stands beside the messages."""
+    """A system prompt that is not one of the messages."""
 
 
 def text_of(value: object, name: str) -> str:
-    """Return a text, "" for null; halves of surrogate pairs, which some exports have, become U+FFFD.
+    """Return a text, "" for null; the halves of surrogate pairs in some exports become U+FFFD.
 
     Raises: ValueError.
     """
@@ -76,7 +76,7 @@ def list_of(value: object, name: str) -> list[Any]:
 
 
 def time_of(value: object, name: str) -> float | None:
-    """Return a time in seconds since the epoch, whichever of seconds and milliseconds it is given in.
+    """Return a time in seconds since the epoch; the value may be in seconds or milliseconds.
 
     Raises: ValueError.
     """
@@ -88,10 +88,10 @@ def time_of(value: object, name: str) -> float | None:
 
 
 def count_of(value: object) -> int:
-    """Return a number of tokens, 0 for what is none."""
+    """Return a number of tokens, 0 for any other value."""
     return value if type(value) is int and 0 <= value < 2**63 else 0
 
 
 def placeholder(kind: str, name: str = "") -> str:
-    """Return what stands in the text for something that is no text."""
+    """Return the text that stands for a part that is not text."""
     return f"[{kind}: {' '.join(name.split())}]" if name.strip() else f"[{kind}]"

@@ -1,4 +1,4 @@
-"""Files of chats -> the values in them: JSON, JSON Lines, or a ChatGPT export as it is downloaded, a zip."""
+"""Reads the JSON values in a file of chats: JSON, JSON Lines, or the zip file that ChatGPT exports."""
 
 import io
 import json
@@ -20,20 +20,20 @@ TOO_LARGE = "import it in parts"
 _MEMBER = re.compile(r"(?:.*/)?conversations(?:-\d+)?\.json")
 
 
-def entries(name: str, data: bytes) -> list[Any]:
-    """Return the values in a file that may each be a chat; `name` is what a person calls it.
+def parse_entries(name: str, data: bytes) -> list[Any]:
+    """Return the values of a file, each of which may be a chat; `name` names the file in errors.
 
-    Raises: UsageError for what is too large, or neither JSON nor JSON Lines.
+    Raises: UsageError for a file that is too large, or neither JSON nor JSON Lines.
     """
     try:
-        texts = _unpacked(data, name) if data.startswith(b"PK\x03\x04") else [_decoded(data, name, MAX_BYTES)]
+        texts = _unzip(data, name) if data.startswith(b"PK\x03\x04") else [_decode(data, name, MAX_BYTES)]
         del data
-        return [entry for text in texts for entry in _values(text)]
+        return [entry for text in texts for entry in _parse_text(text)]
     except (OSError, ValueError, zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError) as error:
         raise UsageError(f"cannot read {name}: {getattr(error, 'strerror', None) or error}") from None
 
 
-def _unpacked(data: bytes, name: str) -> Iterator[str]:
+def _unzip(data: bytes, name: str) -> Iterator[str]:
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         members = sorted(member for member in archive.namelist() if _MEMBER.fullmatch(member))
         if not members:
@@ -42,29 +42,29 @@ def _unpacked(data: bytes, name: str) -> Iterator[str]:
         for each in members:
             with archive.open(each) as member:
                 text = member.read(left + 1)
-            yield _decoded(text, name, left)
+            yield _decode(text, name, left)
             left -= len(text)
 
 
-def _decoded(data: bytes, name: str, limit: int) -> str:
+def _decode(data: bytes, name: str, limit: int) -> str:
     if len(data) > limit:
         raise too_large(name, MAX_BYTES, TOO_LARGE)
     return decode_utf8(data, name)
 
 
-def _values(text: str) -> list[Any]:
+def _parse_text(text: str) -> list[Any]:
     try:
         found = json.loads(text)
     except json.JSONDecodeError as error:
         if error.msg == "Extra data":
-            return list(_lines(text))
+            return list(_parse_lines(text))
         raise ValueError(f"not JSON: {error}") from None
     except (ValueError, RecursionError) as error:
         raise ValueError(f"not JSON: {error}") from None
     return found if isinstance(found, list) else [found]
 
 
-def _lines(text: str) -> Iterator[Any]:
+def _parse_lines(text: str) -> Iterator[Any]:
     for number, line in enumerate(text.split("\n"), 1):
         if line.strip():
             try:

@@ -1,120 +1,131 @@
-"""Another program's messages -> one of our conversations, with every branch and the one in view."""
+"""Builds a conversation from the messages of another program, with every branch and the one in view."""
 
 from dataclasses import dataclass, replace
 
-from qwen_chat.history import Answer, History, Node, title_from
-from qwen_chat.importers.parsed import Piece, Plan
+from qwen_chat.history import AnswerDetails, History, Node, title_from
+from qwen_chat.importers.parsed import ParsedConversation, ParsedMessage
 from qwen_chat.message import Message
 
 
 @dataclass(frozen=True, slots=True)
-class _Spot:
-    """Where a message of theirs is in our tree: itself, or what was kept last before it."""
+class _Position:
+    """The place of a parsed message in the tree: its node, or the last node before it that was kept."""
 
     node: str | None = None
     system: str | None = None
-    """Id of the system prompt that counts below it."""
-    fresh: bool = True
-    """Whether nothing was said since that prompt."""
-    alone: bool = True
-    """Whether no branch begins between the kept node and what comes below."""
+    """The id of the system prompt for the messages below."""
+    after_prompt: bool = True
+    """Whether no message came since that prompt."""
+    unbranched: bool = True
+    """Whether no branch begins between the node and the messages below."""
 
 
-def plant(plan: Plan, moment: float) -> History:
-    """Return a conversation; `moment` is the time, in seconds since the epoch, of what has none.
+def build_history(conversation: ParsedConversation, moment: float) -> History:
+    """Return a conversation; messages without a time get `moment`, in seconds since the epoch.
 
-    Raises: ValueError when nothing is said in it, or its messages run in a circle.
+    Raises: ValueError when it has no messages, or they form a circle.
     """
-    return _Planter(plan, moment).history()
+    return TreeBuilder(conversation, moment).history()
 
 
-class _Planter:
-    """Takes messages, parents before children, and keeps where each has gone."""
+class TreeBuilder:
+    """Adds messages to a tree, parents before children."""
 
-    def __init__(self, plan: Plan, moment: float) -> None:
-        self._plan = plan
+    def __init__(self, conversation: ParsedConversation, moment: float) -> None:
+        self._conversation = conversation
         self._nodes: dict[str, Node] = {}
-        self._spots: dict[str, _Spot] = {}
-        self._pieces = {piece.id: piece for piece in plan.pieces}
-        self._children: dict[str | None, list[Piece]] = {}
-        for piece in self._pieces.values():
-            parent = piece.parent if piece.parent in self._pieces else None
-            self._children.setdefault(parent, []).append(piece)
-        first = min((piece.created for piece in plan.pieces if piece.created is not None), default=moment)
-        self._root = _Spot()
-        if plan.system.strip():
-            self._root = self._prompt(plan.system, first, self._root)
-        for piece in self._in_order(first):
-            self._spots[piece.id] = self._take(piece)
+        self._positions: dict[str, _Position] = {}
+        self._messages = {message.id: message for message in conversation.messages}
+        self._children: dict[str | None, list[ParsedMessage]] = {}
+        for message in self._messages.values():
+            parent = message.parent if message.parent in self._messages else None
+            self._children.setdefault(parent, []).append(message)
+        first = min(
+            (message.created for message in conversation.messages if message.created is not None),
+            default=moment,
+        )
+        self._root = _Position()
+        if conversation.system.strip():
+            self._root = self._add_prompt(conversation.system, first, self._root)
+        for message in self._in_order(first):
+            self._positions[message.id] = self._place(message)
 
     def history(self) -> History:
         """Return the conversation."""
         spoken = [node for node in self._nodes.values() if node.message.role != "system"]
         if not spoken:
             raise ValueError("nothing is said in it")
-        at = self._spots.get(self._plan.head or "", self._root)
+        at = self._positions.get(self._conversation.head or "", self._root)
         if at.node is None:
             newest = max(spoken, key=lambda node: node.created)
-            at = next(spot for spot in self._spots.values() if spot.node == newest.id)
-        title = " ".join(self._plan.title.split()) or title_from(spoken[0].message.content)
+            at = next(position for position in self._positions.values() if position.node == newest.id)
+        title = " ".join(self._conversation.title.split()) or title_from(spoken[0].message.content)
         return History.restore(History().id, title, self._nodes.values(), at.node, at.system)
 
-    def _in_order(self, moment: float) -> list[Piece]:
-        """Return the messages, parents before children, siblings by age; those without a time get one."""
-        order: list[Piece] = []
+    def _in_order(self, moment: float) -> list[ParsedMessage]:
+        """Return the messages, parents before children, siblings by age; messages without a time get one."""
+        order: list[ParsedMessage] = []
         waiting: list[tuple[str | None, float]] = [(None, moment)]
         while waiting:
             parent, time = waiting.pop()
-            beside = self._children.get(parent, [])
-            for piece in beside:
-                piece.created = time if piece.created is None else piece.created
-            beside.sort(key=lambda piece: piece.created or 0.0)
-            order += beside
-            waiting += [(piece.id, piece.created or 0.0) for piece in reversed(beside)]
-        if len(order) < len(self._pieces):
+            siblings = self._children.get(parent, [])
+            for message in siblings:
+                message.created = time if message.created is None else message.created
+            siblings.sort(key=lambda message: message.created or 0.0)
+            order += siblings
+            waiting += [(message.id, message.created or 0.0) for message in reversed(siblings)]
+        if len(order) < len(self._messages):
             raise ValueError("its messages run in a circle: each has another before it")
         return order
 
-    def _take(self, piece: Piece) -> _Spot:
-        above = self._spots.get(piece.parent or "", self._root)
-        alone = len(self._children.get(piece.id, [])) < 2
-        if piece.role == "system":
-            said = piece.content.strip()
-            spot = self._prompt(piece.content, piece.created or 0.0, above) if said else above
-            return replace(spot, alone=alone and above.alone)
-        if not piece.content.strip() and not piece.reasoning.strip():
-            return replace(above, alone=alone and above.alone)
-        before = self._nodes[above.node] if above.node and above.alone else None
-        if piece.joins and before is not None and piece.role == before.message.role == "assistant":
-            self._nodes[before.id] = _joined(before, piece)
-            return replace(above, alone=alone)
-        return _Spot(self._add(piece, above), above.system, fresh=False, alone=alone)
+    def _place(self, message: ParsedMessage) -> _Position:
+        above = self._positions.get(message.parent or "", self._root)
+        unbranched = len(self._children.get(message.id, [])) < 2
+        if message.role == "system":
+            has_text = message.content.strip()
+            position = self._add_prompt(message.content, message.created or 0.0, above) if has_text else above
+            return replace(position, unbranched=unbranched and above.unbranched)
+        if not message.content.strip() and not message.reasoning.strip():
+            return replace(above, unbranched=unbranched and above.unbranched)
+        before = self._nodes[above.node] if above.node and above.unbranched else None
+        if (
+            message.continues_answer
+            and before is not None
+            and message.role == before.message.role == "assistant"
+        ):
+            self._nodes[before.id] = _extend_answer(before, message)
+            return replace(above, unbranched=unbranched)
+        node = self._add_node(message, above)
+        return _Position(node, above.system, after_prompt=False, unbranched=unbranched)
 
-    def _prompt(self, text: str, created: float, above: _Spot) -> _Spot:
-        """Keep a system prompt; one that follows another at once is added to it."""
-        before = self._nodes[above.system].message.content if above.system and above.fresh else ""
+    def _add_prompt(self, text: str, created: float, above: _Position) -> _Position:
+        """Add a system prompt; one that directly follows another gets the text of both."""
+        before = self._nodes[above.system].message.content if above.system and above.after_prompt else ""
         node = Node(Message("system", f"{before}\n\n{text}" if before else text), created=created)
         self._nodes[node.id] = node
-        return replace(above, system=node.id, fresh=True)
+        return replace(above, system=node.id, after_prompt=True)
 
-    def _add(self, piece: Piece, above: _Spot) -> str:
-        answer = Answer(piece.model, above.system, None, piece.finish, piece.usage)
+    def _add_node(self, message: ParsedMessage, above: _Position) -> str:
+        answer = AnswerDetails(message.model, above.system, None, message.finish, message.usage)
         node = Node(
-            Message(piece.role, piece.content, piece.reasoning),
+            Message(message.role, message.content, message.reasoning),
             above.node,
-            answer if piece.role == "assistant" else None,
-            created=piece.created or 0.0,
+            answer if message.role == "assistant" else None,
+            created=message.created or 0.0,
         )
         self._nodes[node.id] = node
         return node.id
 
 
-def _joined(node: Node, piece: Piece) -> Node:
-    """Return an answer with the part that goes on with it."""
-    said, made = node.message, node.answer or Answer()
-    content = "\n\n".join(filter(None, (said.content, piece.content)))
-    reasoning = "\n\n".join(filter(None, (said.reasoning, piece.reasoning)))
+def _extend_answer(node: Node, message: ParsedMessage) -> Node:
+    """Return an answer with another part at its end."""
+    before, details = node.message, node.answer or AnswerDetails()
+    content = "\n\n".join(filter(None, (before.content, message.content)))
+    reasoning = "\n\n".join(filter(None, (before.reasoning, message.reasoning)))
     answer = replace(
-        made, model=piece.model or made.model, finish_reason=piece.finish, usage=piece.usage or made.usage
+        details,
+        model=message.model or details.model,
+        finish_reason=message.finish,
+        usage=message.usage or details.usage,
     )
-    return replace(node, message=Message(said.role, content, reasoning), answer=answer)
+    return replace(node, message=Message(before.role, content, reasoning), answer=answer)

@@ -7,7 +7,7 @@ from pathlib import Path
 from qwen_chat import i18n
 from qwen_chat.errors import UsageError
 from qwen_chat.files.fenced import full_text, join_files
-from qwen_chat.history import Answer, History, Node, title_from
+from qwen_chat.history import AnswerDetails, History, Node, title_from
 from qwen_chat.message import Alternative, Attachment, Message, Think
 from qwen_chat.model.base import ChatModel
 from qwen_chat.roles import Role
@@ -32,43 +32,43 @@ class ChatSession(TurnRunner):
         role: Role | None = None,
     ) -> None:
         super().__init__(model, settings or Settings(), store, role)
-        self._enter(self.settings.system_prompt(self.role))
+        self._set_up(self.settings.system_prompt(self.role))
 
     @property
     def store(self) -> Store | None:
-        """Where the conversation is kept, or None for a chat that leaves no trace."""
+        """The store that keeps the conversation, None when nothing is saved."""
         return self._journal.store
 
     def use(self, model: ChatModel) -> Turn | None:
-        """Answer with another model from now on; return the turn that the old one still writes."""
+        """Use another model from the next answer on; return the turn that still runs on the old model."""
         with self.changing():
             self.model, self._window = model, ContextWindow()
             return self.running
 
     @property
     def incognito(self) -> bool:
-        """Whether this conversation is not saved, though others are."""
+        """Whether this conversation is not saved although others are."""
         return self.store is not None and self._journal.paused
 
     @property
     def saved(self) -> bool:
-        """Whether something was said and all of it is in the store, from where it can be opened again."""
+        """Whether the conversation has messages and the store has all of them."""
         return self._journal.saved
 
     @property
     def effective_params(self) -> SamplingParams:
-        """The parameters the next answer is made with."""
+        """The sampling parameters of the next answer."""
         return self.params.over(self.model.default_params)
 
     @property
     def system_prompt(self) -> str:
-        """The system prompt in force, the checkpoint's own default included."""
+        """The system prompt of the next answer: the conversation's, or else the checkpoint's default."""
         return self.history.system.message.content if self.history.system else self.model.default_system
 
     # Turns
 
     def send(self, text: str, attachments: Sequence[Attachment] = ()) -> Turn:
-        """Keep the question with its files, then start the turn that answers it.
+        """Save a question with its files, then start the turn that answers it.
 
         Raises: SessionBusyError, UsageError for a message that is empty or not Unicode.
         """
@@ -83,15 +83,15 @@ class ChatSession(TurnRunner):
             return self._start_answer()
 
     def regenerate(self, question: str | None = None) -> Turn:
-        """Answer the last question of the branch, or the one of that id, as a sibling of the answers it has.
+        """Add another answer to the question with that id, or to the last question of the branch.
 
         Raises: SessionBusyError, UsageError when nothing was asked.
         """
         with self.idle():
             if question is None:
-                self.history.ask_again()
+                self.history.rewind_to_question()
             else:
-                self.history.move(question)
+                self.history.move_head(question)
             return self._start_answer()
 
     def edit(self, node_id: str, text: str, attachments: Sequence[Attachment] = ()) -> Turn | None:
@@ -107,9 +107,9 @@ class ChatSession(TurnRunner):
             return self._start_answer() if node.message.role == "user" else None
 
     def continue_answer(self) -> Turn:
-        """Go on within an answer that was cut off, from the very tokens it has.
+        """Start a turn that continues the last answer, which was cut off, from its exact tokens.
 
-        Raises: SessionBusyError, UsageError when the last answer ended by itself, or there is none.
+        Raises: SessionBusyError, UsageError when the last answer is complete, or there is none.
         """
         with self.idle():
             node = self.history.last_answer()
@@ -118,15 +118,17 @@ class ChatSession(TurnRunner):
             return self._continue_answer(node)
 
     def take_alternative(self, chosen: Alternative, *, ends: bool) -> Turn | None:
-        """Answer the last question as before up to a token, then go on from another one, in a new branch.
+        """Replace a token of the last answer, and continue the answer from there in a new branch.
 
         Raises: SessionBusyError, UsageError.
         """
         with self.idle():
             old = self.history.last_answer()
-            made = replace(old.answer or Answer(), finish_reason="stop" if ends else None, usage=None)
-            self.history.move(old.parent)
-            node = self.history.add(chosen.answer, made)
+            details = replace(
+                old.answer or AnswerDetails(), finish_reason="stop" if ends else None, usage=None
+            )
+            self.history.move_head(old.parent)
+            node = self.history.add(chosen.answer, details)
             if not ends:
                 return self._continue_answer(node)
             self._journal.keep(self.history, node)
@@ -135,37 +137,37 @@ class ChatSession(TurnRunner):
     # The conversation
 
     def switch(self, head: str | None) -> None:
-        """Bring the branch that ends at a message into view; what is said next goes on from there."""
+        """Bring the branch that ends at a message into view; the next message continues it."""
         with self.idle():
-            self.history.move(head)
+            self.history.move_head(head)
             self._journal.keep(self.history)
 
     def undo(self, turns: int = 1) -> list[Node]:
         """Take the last turns out of view and return them."""
         with self.idle():
-            gone = self.history.undo(turns)
+            removed = self.history.undo(turns)
             self._journal.keep(self.history)
-            return gone
+            return removed
 
     def clear(self) -> None:
         """Take all turns out of view; the saved tree keeps them."""
         with self.idle():
-            self.history.move(None)
+            self.history.move_head(None)
             self._journal.keep(self.history)
 
     def new(self) -> None:
-        """Begin another conversation, in the same role or under the same system prompt."""
-        self._renew(incognito=False)
+        """Start another conversation with the same role or system prompt."""
+        self._start_conversation(incognito=False)
 
     def go_incognito(self) -> None:
-        """Begin another conversation, one that is not saved; those begun or opened later are again."""
-        self._renew(incognito=True)
+        """Start another conversation that is not saved; `new` and `open` end this."""
+        self._start_conversation(incognito=True)
 
-    def _renew(self, *, incognito: bool) -> None:
+    def _start_conversation(self, *, incognito: bool) -> None:
         with self.idle():
             system = self.history.system
-            self._fresh(incognito=incognito)
-            self._enter(system.message.content if system else None)
+            self._reset(incognito=incognito)
+            self._set_up(system.message.content if system else None)
 
     def rename(self, title: str) -> None:
         """Give the conversation another title."""
@@ -176,13 +178,13 @@ class ChatSession(TurnRunner):
             self._journal.keep(self.history)
 
     def open(self, history: History) -> None:
-        """Go on with another conversation, one that the store has."""
+        """Continue another conversation that the store has."""
         with self.idle():
-            self._fresh(begun=True)
+            self._reset(begun=True)
             self.history, self.role = history, find_role(history, self.settings.user_name)
 
     def adopt(self, history: History) -> None:
-        """Go on with a conversation from elsewhere, and keep it."""
+        """Continue a conversation that the store does not have, and save it."""
         self.open(history)
         self._journal.keep_all(history)
 
@@ -191,56 +193,56 @@ class ChatSession(TurnRunner):
         with self.idle():
             _check_text(text, may_be_empty=True)
             if self.role is not None and text != self.role.system:
-                self.history.role = ""  # under another prompt, an opened conversation plays no role
+                self.history.role = ""  # opened again, the conversation plays no role
             self._journal.keep(self.history, self.history.set_system(text))
 
     def take_role(self, role: Role) -> None:
-        """Begin a conversation in a role, with its system prompt, greeting and sampling."""
+        """Start another conversation in a role, with its system prompt, greeting and sampling."""
         with self.idle():
             self.role, self.params = role.fill_names(self.settings.user_name), self.settings.params(role)
-            self._fresh(incognito=self._journal.paused)
-            self._enter(self.role.system)
+            self._reset(incognito=self._journal.paused)
+            self._set_up(self.role.system)
 
     def set_think(self, think: Think) -> None:
-        """Choose whether the model reasons before it answers, from the next answer on."""
+        """Set whether the model reasons before it answers, from the next answer on."""
         with self.changing():
             self.think = think
 
     def reset_params(self) -> None:
-        """Take back every change of sampling since the start, or since the role was taken."""
+        """Undo every change of sampling since the start, or since the role was taken."""
         with self.changing():
             self.params = self.settings.params(self.role)
 
     def configure(self, changes: SamplingParams, unset: frozenset[str] = frozenset()) -> None:
-        """Change sampling from the next answer on; `unset` names go back to the checkpoint's default."""
+        """Change sampling from the next answer on; the names in `unset` get the checkpoint's default."""
         with self.changing():
             self.params = replace(changes.over(self.params), **dict.fromkeys(unset))
 
     def close(self) -> Path | None:
-        """Stop, and return the file a conversation was rescued to when the store would not take it.
+        """Stop the turn; return the file with the conversation if the store refused it, else None.
 
-        Raises: StoreError when no file would take it either.
+        Raises: StoreError when no file can be written either.
         """
         if (turn := self.running) is not None:
             turn.stop()
             turn.wait()
-        # The commit of a turn that has just ended may still be under way.
+        # The turn may still be committing its answer.
         with self._lock:
             return self._journal.rescue()
 
-    def _enter(self, system: str | None) -> None:
-        """Begin a fresh conversation under a system prompt, with the greeting of the role."""
+    def _set_up(self, system: str | None) -> None:
+        """Give a new conversation its system prompt and the greeting of the role."""
         if system is not None:
             self.set_system(system)
         if self.role is not None and self.role.greeting:
-            greeting = Answer(self.model.name, finish_reason="stop")
+            greeting = AnswerDetails(self.model.name, finish_reason="stop")
             self._journal.keep(
                 self.history, self.history.add(Message("assistant", self.role.greeting), greeting)
             )
 
-    def _fresh(self, *, begun: bool = False, incognito: bool = False) -> None:
+    def _reset(self, *, begun: bool = False, incognito: bool = False) -> None:
         self.history, self._window, self.latest = History(role=role_name(self.role)), ContextWindow(), None
-        self._journal.turn_to(begun=begun, paused=incognito)
+        self._journal.switch_conversation(begun=begun, paused=incognito)
 
 
 def _check_text(text: str, *, may_be_empty: bool = False) -> None:

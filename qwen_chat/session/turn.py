@@ -6,7 +6,7 @@ from dataclasses import replace
 from threading import Condition, Event, Thread
 
 from qwen_chat.errors import ModelError, as_model_error
-from qwen_chat.history import Answer, Node
+from qwen_chat.history import AnswerDetails, Node
 from qwen_chat.message import Delta, FinishReason, Usage
 from qwen_chat.observer import Observable
 from qwen_chat.session.accumulate import (
@@ -157,7 +157,7 @@ class Turn:
     def _finish(self, finish: FinishReason, usage: Usage | None) -> None:
         if usage is not None:
             usage = replace(usage, reasoning_seconds=self._reasoning_seconds)
-        answer = replace(self._node.answer or Answer(), finish_reason=finish, usage=usage)
+        answer = replace(self._node.answer or AnswerDetails(), finish_reason=finish, usage=usage)
         message = extend_message(self._node.message, self._deltas)
         self._node = replace(self._node, message=message, answer=answer)
         self._commit(self._node)

@@ -8,7 +8,7 @@ from threading import RLock
 
 from qwen_chat import i18n
 from qwen_chat.errors import ContextLengthError, SessionBusyError
-from qwen_chat.history import Answer, History, Node
+from qwen_chat.history import AnswerDetails, History, Node
 from qwen_chat.message import Message, Think
 from qwen_chat.model.base import ChatModel, PromptOptions
 from qwen_chat.observer import Observable
@@ -111,12 +111,12 @@ class TurnRunner:
         """Start a turn that answers the question at the end of the branch."""
         path, system = self.history.path(), self.history.system
         request = replace(self._request(path, system), params=self._params_with_seed(path[-1]))
-        answer = Answer(self.model.name, system.id if system else None, request.params.seed)
+        answer = AnswerDetails(self.model.name, system.id if system else None, request.params.seed)
         return self._run(self.history.add(Message("assistant", ""), answer), request)
 
     def _continue_answer(self, node: Node) -> Turn:
         """Start a turn that continues an answer."""
-        answer = replace(node.answer or Answer(), finish_reason=None, usage=None)
+        answer = replace(node.answer or AnswerDetails(), finish_reason=None, usage=None)
         node = replace(node, answer=answer)
         self.history.update(node)
         request = self._request(self.history.path()[:-1], self._system_of(node))
@@ -141,7 +141,7 @@ class TurnRunner:
         """Return the parameters of the next answer; under a fixed seed, each retry has another known seed."""
         if self.params.seed is None:
             return replace(self.params, seed=random.randint(0, MAX_SEED))
-        return self.params.reseeded(self.history.answers(question.id))
+        return self.params.reseeded(self.history.answer_count(question.id))
 
     def _commit(self, turn: Turn, node: Node) -> None:
         with self._lock:
@@ -157,5 +157,5 @@ class TurnRunner:
     def _take_back_question(self, turn: Turn, answer: Node) -> None:
         # A question that never fits the context would make every later one fail, too.
         question = self.history[answer.parent or ""]
-        self.history.move(question.parent)
+        self.history.move_head(question.parent)
         turn.notices.append(i18n.Text("notice.message_kept"))

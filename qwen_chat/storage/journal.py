@@ -1,7 +1,7 @@
-"""The journal between a conversation and the store: nothing is lost when the disk is full or locked.
+"""The journal between a conversation and the store, so that a full or locked disk loses nothing.
 
-What cannot be written waits, in order, and is tried again with the next event; when the store still
-refuses at the end, each conversation that waits goes whole into a file of its own.
+Events that the store refuses wait in order, and the next event tries them again. If the store still refuses
+at the end, each waiting conversation is written as a whole to a file of its own.
 """
 
 import tempfile
@@ -17,22 +17,22 @@ from qwen_chat.history import History, Node
 from qwen_chat.storage.database import BUSY_SECONDS
 from qwen_chat.storage.store import Store
 
-_HASTE_SECONDS = 0.1
-"""How long a locked database may hold up a piece of an answer, or anything once it was found locked."""
+_SHORT_WAIT_SECONDS = 0.1
+"""How long to wait for a locked database with a draft, and with every event once it was found locked."""
 
 
 class Journal:
-    """Writes the events of conversations into a store; without a store it forgets them.
+    """Writes the events of conversations to a store; without a store it drops them.
 
-    A conversation in which nothing was said leaves no trace: what happens in it waits for `begin`.
+    A conversation without a typed message leaves no trace: its events wait for `begin`.
     """
 
     def __init__(self, store: Store | None) -> None:
         self.store = store
         self.paused = False
-        """Whether what happens now is to be forgotten; what waits from before is still written."""
+        """Whether to drop new events; earlier events that wait are still written."""
         self._begun = False
-        self._unspoken: list[Node] = []
+        self._before_begin: list[Node] = []
         self._waiting: deque[tuple[History, Callable[[Store], None]]] = deque()
         self._lock = RLock()
         self._fault: StoreError | None = None
@@ -44,40 +44,40 @@ class Journal:
 
     @property
     def saved(self) -> bool:
-        """Whether something was said and all of it is written."""
+        """Whether the conversation has messages and all of them are written."""
         return self._begun and self.store is not None and not self.paused and self._fault is None
 
-    def turn_to(self, *, begun: bool = False, paused: bool = False) -> None:
-        """Another conversation is written from now on: one that is `begun`, or one that has yet to be."""
-        self._begun, self.paused, self._unspoken = begun, paused, []
+    def switch_conversation(self, *, begun: bool = False, paused: bool = False) -> None:
+        """Write another conversation from now on; `begun` says that the store has it already."""
+        self._begun, self.paused, self._before_begin = begun, paused, []
 
     def begin(self, history: History) -> None:
-        """Something is said: write what waited for it."""
-        self._begun, unspoken, self._unspoken = True, self._unspoken, []
-        for node in unspoken:
+        """Write the events that wait for the first typed message."""
+        self._begun, waiting, self._before_begin = True, self._before_begin, []
+        for node in waiting:
             self.keep(history, node)
 
     def keep(self, history: History, node: Node | None = None) -> None:
-        """Write where the conversation stands, and `node` where one is new."""
+        """Write the title, head and system prompt of the conversation, and a new node."""
         if self._begun:
             self._write(history, lambda store: store.keep(history, node))
         elif node is not None:
-            self._unspoken.append(node)
+            self._before_begin.append(node)
 
     def keep_all(self, history: History) -> None:
         """Write a whole conversation."""
         self._write(history, lambda store: store.keep_all(history))
 
     def draft(self, history: History, message: str, position: int, content: str, reasoning: str) -> None:
-        """Write the next piece of an answer that is being written."""
+        """Write the next piece of an unfinished answer."""
         self._write(history, lambda store: store.draft(message, position, content, reasoning), urgent=False)
 
     def rescue(self) -> Path | None:
-        """Try once more; write what still waits to a file, and return its path.
+        """Try the store once more; write conversations that still wait to files, and return their path.
 
-        Where several conversations wait, each has a file, and the path is that of their folder.
+        The path is that of the file, or of the folder with the files of several conversations.
 
-        Raises: StoreError when there is no room for a file either.
+        Raises: StoreError when a file cannot be written either.
         """
         with self._lock:
             if self.store is None or not self._waiting or self._flush(self.store, BUSY_SECONDS) is None:
@@ -101,14 +101,14 @@ class Journal:
         with self._lock:
             self._waiting.append((history, event))
             patient = urgent and self._fault is None
-            fault = self._flush(self.store, BUSY_SECONDS if patient else _HASTE_SECONDS)
-            # A piece that was refused is no fault yet: the end of the answer tries again, with patience.
+            fault = self._flush(self.store, BUSY_SECONDS if patient else _SHORT_WAIT_SECONDS)
+            # A refused draft is no fault yet: the end of the answer tries again and waits longer.
             if urgent or fault is None:
                 self._fault = fault
 
-    def _flush(self, store: Store, patience: float) -> StoreError | None:
+    def _flush(self, store: Store, seconds: float) -> StoreError | None:
         try:
-            with store.waiting(patience):
+            with store.waiting(seconds):
                 while self._waiting:
                     self._waiting[0][1](store)
                     self._waiting.popleft()

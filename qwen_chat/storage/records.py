@@ -4,7 +4,7 @@ import json
 from dataclasses import asdict, dataclass
 from typing import Any, TypeVar
 
-from qwen_chat.history import Answer, Node
+from qwen_chat.history import AnswerDetails, Node
 from qwen_chat.message import Attachment, Message, MessageRole, ToolCall, Usage
 from qwen_chat.storage.schema import to_json_list
 
@@ -70,7 +70,7 @@ def node_from_row(row: tuple[Any, ...], drafts: dict[str, tuple[str, str]]) -> N
         draft, finish = drafts.get(id, ("", "")), "interrupted"
         content, reasoning = content + draft[0], reasoning + draft[1]
     known = Usage(**json.loads(usage)) if usage else None
-    answer = Answer(model or "", system, seed, finish, known) if role == "assistant" else None
+    answer = AnswerDetails(model or "", system, seed, finish, known) if role == "assistant" else None
     message = Message(
         role,
         content,
@@ -89,7 +89,7 @@ def _load_list(kind: type[T], column: str | None) -> tuple[T, ...]:
 
 def message_row(conversation: str, node: Node) -> tuple[Any, ...]:
     """Return the values for INSERT_MESSAGE; only an answer that is being written has no finish reason."""
-    message, answer = node.message, node.answer or Answer()
+    message, answer = node.message, node.answer or AnswerDetails()
     usage = json.dumps(asdict(answer.usage)) if answer.usage else None
     finish = answer.finish_reason if node.answer else "stop"
     return (

@@ -42,7 +42,7 @@ def take(session: ChatSession, line: str) -> Answer:
     _check(name, argument)
     outcome = commands.run(session, name, argument)
     if outcome.action == "compose":
-        message = session.history.numbered(outcome.number).id if outcome.number else ""
+        message = session.history.message_at(outcome.number).id if outcome.number else ""
         return Answer(compose=outcome.text, message=message)
     said = "\n".join(filter(None, (_drawn(outcome.tokens), outcome.text)))
     return Answer(begun=outcome.turn is not None, said=said)

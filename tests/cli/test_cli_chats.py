@@ -12,7 +12,7 @@ import pytest
 from places import DATA
 
 from qwen_chat.export import from_json
-from qwen_chat.history import Answer, History
+from qwen_chat.history import AnswerDetails, History
 from qwen_chat.message import Message
 from qwen_chat.storage.store import Store, default_path
 
@@ -44,7 +44,8 @@ def tides(store: Store) -> History:
     history.set_system("Be brief.")
     history.add(Message("user", "Why are there two tides a day?"))
     history.add(
-        Message("assistant", "The **Moon**.\x1b]0;x\x07\x9b31m", "hm"), Answer("demo", finish_reason="stop")
+        Message("assistant", "The **Moon**.\x1b]0;x\x07\x9b31m", "hm"),
+        AnswerDetails("demo", finish_reason="stop"),
     )
     store.add_all([history])
     return history

@@ -350,7 +350,7 @@ def test_a_conversation_goes_on_in_another_process(qwen_chat: RunCommand) -> Non
     assert [node.message.role for node in path] == ["user", "assistant"] * 3
     questions = ["My name is Bob.", "What is my name?", "Really?"]
     assert [node.message.content for node in path[::2]] == questions
-    assert saved(id).spoken() == 6
+    assert saved(id).message_count() == 6
     assert system_of(path[-1]) == "Be brief."
 
 

@@ -17,7 +17,7 @@ from thorough import examples
 from qwen_chat.errors import UsageError
 from qwen_chat.export import FORMAT, WRITERS, from_json, to_html, to_json, to_markdown, to_qwen
 from qwen_chat.export.output_file import file_name, write_new
-from qwen_chat.history import Answer, History
+from qwen_chat.history import AnswerDetails, History
 from qwen_chat.message import Attachment, Message, ToolCall, Usage
 from qwen_chat.storage.store import Store
 from qwen_chat.training.calibration import read_conversations
@@ -31,11 +31,13 @@ def conversation() -> History:
     history = History(title="Tides 潮汐")
     first = history.set_system("Be brief.")
     history.add(Message("user", "Why tides?\r\n\ttab"))
-    history.add(Message("assistant", "The Moon.", "thinking…"), Answer("demo", first.id, 7, "stop", USAGE))
+    history.add(
+        Message("assistant", "The Moon.", "thinking…"), AnswerDetails("demo", first.id, 7, "stop", USAGE)
+    )
     second = history.set_system("Be long.")
     history.add(Message("user", "And the Sun?"))
-    history.add(Message("assistant", "It p"), Answer("demo", second.id, 8, "interrupted"))
-    history.edit(history.numbered(1).id, "Why no tides?")
+    history.add(Message("assistant", "It p"), AnswerDetails("demo", second.id, 8, "interrupted"))
+    history.edit(history.message_at(1).id, "Why no tides?")
     return history
 
 
@@ -45,7 +47,7 @@ def shape(history: History) -> list[tuple[object, ...]]:
         node.id: number for number, node in enumerate(history.nodes())
     } | {None: None}
 
-    def known(answer: Answer | None) -> tuple[object, ...] | None:
+    def known(answer: AnswerDetails | None) -> tuple[object, ...] | None:
         return (replace(answer, system=None), numbers[answer.system]) if answer else None
 
     return [
@@ -83,9 +85,9 @@ def with_tools() -> History:
     history = History(role="detective")
     history.add(Message("user", "When?", attachments=(Attachment("sun.md", "It is\r\nlate."),)))
     calls = (ToolCall("call_1", "search", '{"q": "潮"'), ToolCall("call_2", "now", "{}"))
-    history.add(Message("assistant", "", tool_calls=calls), Answer("demo", finish_reason="tool_calls"))
+    history.add(Message("assistant", "", tool_calls=calls), AnswerDetails("demo", finish_reason="tool_calls"))
     history.add(Message("tool", "12:00", tool_call_id="call_2", name="now"))
-    history.add(Message("assistant", "At noon."), Answer("demo", finish_reason="stop"))
+    history.add(Message("assistant", "At noon."), AnswerDetails("demo", finish_reason="stop"))
     return history
 
 
@@ -143,7 +145,7 @@ def test_what_was_read_is_another_conversation(tmp_path: Path) -> None:
 def test_a_file_written_while_an_answer_was() -> None:
     history = History()
     history.add(Message("user", "q"))
-    history.add(Message("assistant", ""), Answer("demo"))
+    history.add(Message("assistant", ""), AnswerDetails("demo"))
     answer = from_json(to_json(history)).path()[-1].answer
     assert answer is not None
     assert answer.finish_reason == "interrupted"
@@ -169,7 +171,7 @@ def test_a_file_written_by_hand() -> None:
         )
     )
     assert [node.message for node in history.path()] == [Message("user", "q"), Message("assistant", "a")]
-    assert [node.answer for node in history.path()] == [None, Answer(finish_reason="stop")]
+    assert [node.answer for node in history.path()] == [None, AnswerDetails(finish_reason="stop")]
 
 
 @examples(300)
@@ -177,7 +179,7 @@ def test_a_file_written_by_hand() -> None:
 def test_any_text_is_read_back_by_the_byte(texts: list[tuple[str, str]], title: str) -> None:
     history = History(title=" ".join(title.split()))
     for content, reasoning in texts:
-        history.add(Message("assistant", content, reasoning), Answer("demo", finish_reason="stop"))
+        history.add(Message("assistant", content, reasoning), AnswerDetails("demo", finish_reason="stop"))
     data = to_json(history).encode()
     again = from_json(data.decode())
     assert shape(again) == shape(history)
@@ -215,21 +217,23 @@ def lived(steps: list[tuple[str, str, str, int]], title: str) -> History:
                 history.add(Message("user", text))
             case "answer":
                 usage = Usage(number, number // 2, number * 3, number / 7, 1 / (number + 1))
-                history.add(Message("assistant", text, more), Answer(more, system, number**9, "stop", usage))
+                history.add(
+                    Message("assistant", text, more), AnswerDetails(more, system, number**9, "stop", usage)
+                )
             case "cut":
                 reason = ENDINGS[number % len(ENDINGS)]
-                history.add(Message("assistant", text, more), Answer(text, system, None, reason))
+                history.add(Message("assistant", text, more), AnswerDetails(text, system, None, reason))
             case "system":
                 history.set_system(text)
             case "edit" if path:
-                history.edit(history.numbered(number % len(path) + 1).id, text)
+                history.edit(history.message_at(number % len(path) + 1).id, text)
             case "undo" if any(node.message.role == "user" for node in path):
                 history.undo()
             case "again" if any(node.message.role == "user" for node in path):
-                history.ask_again()
+                history.rewind_to_question()
             case "move":
                 spoken = [node.id for node in history.nodes() if node.message.role != "system"]
-                history.move(spoken[number % len(spoken)] if spoken and number else None)
+                history.move_head(spoken[number % len(spoken)] if spoken and number else None)
     return history
 
 
@@ -426,7 +430,7 @@ def test_200_damaged_files_give_a_conversation_or_a_usage_error(tmp_path: Path) 
 
 def test_markdown_is_the_branch_in_view() -> None:
     history = conversation()
-    history.move(history.nodes()[5].id)
+    history.move_head(history.nodes()[5].id)
     lines = to_markdown(history).splitlines()
     today = datetime.fromtimestamp(history.nodes()[1].created).strftime("%Y-%m-%d")
     heads = [re.sub(r"\d\d:\d\d", "TIME", line) for line in lines if line.startswith("#")]
@@ -466,10 +470,12 @@ def test_markdown_holds_any_text_by_the_byte(text: str) -> None:
 def test_a_sample_to_fine_tune_with(tmp_path: Path) -> None:
     history = History("c0ffee", "Tides 潮汐")
     system = history.set_system("Be brief.")
-    history.add(Message("assistant", "Hello!"), Answer("demo", system.id, finish_reason="stop"))
+    history.add(Message("assistant", "Hello!"), AnswerDetails("demo", system.id, finish_reason="stop"))
     history.add(Message("user", "no answer to this"))
     history.add(Message("user", "Why tides?"))
-    history.add(Message("assistant", "The Moon.", "hm"), Answer("demo", system.id, finish_reason="stop"))
+    history.add(
+        Message("assistant", "The Moon.", "hm"), AnswerDetails("demo", system.id, finish_reason="stop")
+    )
     history.add(Message("user", "nor to this"))
     text = to_qwen(history)
     conversations = [
@@ -520,13 +526,13 @@ def test_what_nothing_can_be_learnt_from() -> None:
 )
 def test_markdown_in_a_page(markdown: str, html: str) -> None:
     history = History()
-    history.add(Message("assistant", markdown), Answer(finish_reason="stop"))
+    history.add(Message("assistant", markdown), AnswerDetails(finish_reason="stop"))
     assert html in to_html(history)
 
 
 def test_a_page_has_the_branch_in_view_and_how_it_ended() -> None:
     history = conversation()
-    history.move(history.nodes()[5].id)
+    history.move_head(history.nodes()[5].id)
     page = to_html(history)
     assert page.count("<article") == 4
     assert "one of 2 versions" in page
@@ -551,7 +557,7 @@ def test_a_page_without_control_characters() -> None:
 def test_any_text_makes_a_page(text: str) -> None:
     history = History(title=text)
     history.add(Message("user", text))
-    history.add(Message("assistant", text, text), Answer(text, finish_reason="stop"))
+    history.add(Message("assistant", text, text), AnswerDetails(text, finish_reason="stop"))
     page = to_html(history)
     assert page.startswith("<!DOCTYPE html>")
     assert not re.search(r"<(script|img|iframe|style)|\son\w+=", _tags(page.partition("<body>")[2]))

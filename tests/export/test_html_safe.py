@@ -13,7 +13,7 @@ from places import DATA
 from playwright.sync_api import Playwright
 
 from qwen_chat.export import to_html
-from qwen_chat.history import Answer, History
+from qwen_chat.history import AnswerDetails, History
 from qwen_chat.message import Message
 
 CORPUS = (DATA / "xss.txt").read_text(encoding="utf-8").splitlines()
@@ -31,13 +31,14 @@ def page(attack: str) -> str:
     system = history.set_system(attack)
     history.add(Message("user", attack))
     role: Any = attack
-    model = Answer(attack, system.id, finish_reason="stop")
+    model = AnswerDetails(attack, system.id, finish_reason="stop")
     history.add(
         Message("assistant", f"{attack}\n\n- {attack}\n\n| {attack} |\n|---|\n| x |\n", attack), model
     )
     history.add(Message("user", f"```\n{attack}\n```\n"))
     history.add(
-        Message("assistant", f"```html {attack}\n{attack}\n```\n\n> {attack}"), Answer(finish_reason="stop")
+        Message("assistant", f"```html {attack}\n{attack}\n```\n\n> {attack}"),
+        AnswerDetails(finish_reason="stop"),
     )
     odd = history.add(Message("user", attack))
     history.update(replace(odd, message=Message(role, attack, attack)))
@@ -104,7 +105,7 @@ def test_the_page_looks_as_it_should_offline(opened: Browser, tmp_path: Path) ->
     history = History(title="Tides")
     history.add(Message("user", "  two\n\ttabs <b>"))
     text = "# One\n\n$x^2$ costs $5 and $10\n\n```python\nprint(1)\n```\n\n| a | b |\n|--:|---|\n| 1 | 2 |\n"
-    history.add(Message("assistant", text, "hm"), Answer("Qwen", finish_reason="length"))
+    history.add(Message("assistant", text, "hm"), AnswerDetails("Qwen", finish_reason="length"))
     opened.open(written(tmp_path / "page.html", to_html(history)))
     shown = opened.page.inner_text("main")
     assert "  two\n\ttabs <b>" in shown

@@ -110,7 +110,7 @@ def test_a_retry_and_another_branch_read_their_own_lore() -> None:
     session = ChatSession(ScriptedModel("well"), role=ROLE)
     prompts(session, "A wolf!", "Rain.", "Sun.")
     session.regenerate().wait()
-    turn = session.edit(session.history.numbered(6).id, "The wolf again")
+    turn = session.edit(session.history.message_at(6).id, "The wolf again")
     assert turn is not None
     turn.wait()
     assert prompts(session)[-2:] == ["You are Ada.", "You are Ada.\n\nAda fears wolves."]

@@ -11,7 +11,7 @@ from thorough import examples
 
 from qwen_chat import commands
 from qwen_chat.errors import SessionBusyError, UsageError
-from qwen_chat.history import Answer, History
+from qwen_chat.history import AnswerDetails, History
 from qwen_chat.message import Message
 from qwen_chat.model.base import Capabilities
 from qwen_chat.model.llamacpp import LlamaCppModel
@@ -187,7 +187,7 @@ def test_branches_are_drawn_and_switched(session: ChatSession, store: Store) -> 
 def test_a_long_chat_is_drawn_short(session: ChatSession) -> None:
     for number in range(100):
         session.history.add(Message("user", f"question {number}"))
-        session.history.add(Message("assistant", f"answer {number}"), Answer(finish_reason="stop"))
+        session.history.add(Message("assistant", f"answer {number}"), AnswerDetails(finish_reason="stop"))
     lines = do(session, "/branches").splitlines()
     assert len(lines) == 4
     assert lines[2] == "⋮ 197 messages"
@@ -199,9 +199,10 @@ def test_every_branch_has_a_number(moves: list[tuple[int, bool]]) -> None:
     history = History()
     for at, asks in moves:
         nodes = history.nodes()
-        history.move(nodes[at % len(nodes)].id if nodes and at < 25 else None)
+        history.move_head(nodes[at % len(nodes)].id if nodes and at < 25 else None)
         history.add(
-            Message("user" if asks else "assistant", "x"), None if asks else Answer(finish_reason="stop")
+            Message("user" if asks else "assistant", "x"),
+            None if asks else AnswerDetails(finish_reason="stop"),
         )
     session = ChatSession(ScriptedModel())
     session.open(history)

@@ -121,16 +121,16 @@ def test_a_retry_is_a_sibling_and_differs_under_one_seed(session: ChatSession, s
 
 def test_an_edited_question_is_answered_in_its_own_branch(session: ChatSession) -> None:
     session.send("What is the capital of France?").wait()
-    turn = session.edit(session.history.numbered(1).id, "What is the capital of Italy?")
+    turn = session.edit(session.history.message_at(1).id, "What is the capital of Italy?")
     assert turn is not None
     turn.wait()
     assert said(session.history)[0] == ("user", "What is the capital of Italy?")
-    assert session.history.spoken() == 4
+    assert session.history.message_count() == 4
 
 
 def test_an_edited_answer_is_what_the_model_reads_next(session: ChatSession) -> None:
     session.send("What is the capital of France?").wait()
-    assert session.edit(session.history.numbered(2).id, "It is Lyon.") is None
+    assert session.edit(session.history.message_at(2).id, "It is Lyon.") is None
     session.send("Are you sure?").wait()
     assert [message.content for message in session.prompt()][-2:] == ["It is Lyon.", "Are you sure?"]
 
@@ -224,7 +224,7 @@ def test_a_message_no_context_holds_is_kept_but_does_not_block_the_chat(
     assert isinstance(turn.error, ContextLengthError)
     assert session.send("Hello").wait().message.content
     assert session.prompt()[0].content == "My name is Bob."
-    assert store.load(session.history.id).spoken() == 6
+    assert store.load(session.history.id).message_count() == 6
     small.close()
 
 

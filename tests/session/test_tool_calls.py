@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scripted import ScriptedModel
 
-from qwen_chat.history import Answer
+from qwen_chat.history import AnswerDetails
 from qwen_chat.message import Delta, Message, ToolCall, ToolCallPiece
 from qwen_chat.model.base import PLAIN, PromptOptions
 from qwen_chat.sampling import SamplingParams
@@ -59,7 +59,7 @@ def test_calls_and_results_are_in_the_next_prompt() -> None:
     model = ScriptedModel("The Moon.")
     session = ChatSession(model)
     session.history.add(Message("user", "Why tides?"))
-    session.history.add(Message("assistant", "", tool_calls=CALLS), Answer(finish_reason="tool_calls"))
+    session.history.add(Message("assistant", "", tool_calls=CALLS), AnswerDetails(finish_reason="tool_calls"))
     session.history.add(Message("tool", "", tool_call_id="call_1", name="search"))
     session.history.add(Message("tool", "12:00", tool_call_id="call_2", name="now"))
     session.send("Well?").wait()

@@ -245,7 +245,7 @@ def test_what_never_could_be_saved_is_rescued(model: LlamaCppModel, store: Store
     fill(store)
     assert len(ask(session, "two \0 二")) == 1
     session.undo()
-    session.edit(session.history.numbered(1).id, "one, again")
+    session.edit(session.history.message_at(1).id, "one, again")
     file = session.close()
     assert file is not None
     assert file.parent.parent == rescued
@@ -332,7 +332,7 @@ def test_an_edited_greeting_is_kept_with_what_it_replaced(
 ) -> None:
     role = Role("sage", "Sage", "Be wise.", greeting="Well met.")
     session = ChatSession(model, Settings(), store=store, role=role)
-    assert session.edit(session.history.numbered(1).id, "Well met, friend.") is None
+    assert session.edit(session.history.message_at(1).id, "Well met, friend.") is None
     assert kept(path, session.history) == session.history.nodes()
     assert len(session.history.nodes()) == 3
 

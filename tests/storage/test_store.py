@@ -19,7 +19,7 @@ from thorough import examples
 
 from qwen_chat.errors import StoreError, UsageError
 from qwen_chat.export import from_json, to_json
-from qwen_chat.history import Answer, History, Node
+from qwen_chat.history import AnswerDetails, History, Node
 from qwen_chat.message import Attachment, Message, ToolCall, Usage
 from qwen_chat.storage.schema import MIGRATIONS
 from qwen_chat.storage.store import Store, default_path
@@ -57,7 +57,7 @@ def talk(store: Store, *texts: str, id: str | None = None) -> History:
     """Keep a conversation of questions and answers, message by message."""
     history = History(id, texts[0])
     for number, text in enumerate(texts):
-        answer = Answer("demo", finish_reason="stop") if number % 2 else None
+        answer = AnswerDetails("demo", finish_reason="stop") if number % 2 else None
         store.keep(history, history.add(Message("assistant" if answer else "user", text), answer))
     return history
 
@@ -138,7 +138,7 @@ def test_1000_texts_come_back_by_the_byte(big_store: Store, texts: list[str], ti
     history = History(title=title)
     history.set_system(texts[0])
     for text, thought in zip(texts[::2], texts[1::2], strict=True):
-        history.add(Message("assistant", text, thought), Answer("demo", finish_reason="stop"))
+        history.add(Message("assistant", text, thought), AnswerDetails("demo", finish_reason="stop"))
     big_store.keep_all(history)
     kept = big_store.load(history.id)
     assert (kept.title.encode(), kept.nodes(), kept.path()) == (
@@ -156,11 +156,13 @@ def test_every_field_comes_back(store: Store) -> None:
     system = history.set_system("be brief")
     usage = Usage(11, 3, 7, 0.25, 1.5)
     history.add(Message("user", "q", attachments=(Attachment("潮.md", "tide\0\n"), Attachment("b", "c"))))
-    history.add(Message("assistant", "a", "because"), Answer("demo", system.id, 2**32 - 1, "length", usage))
+    history.add(
+        Message("assistant", "a", "because"), AnswerDetails("demo", system.id, 2**32 - 1, "length", usage)
+    )
     calls = (ToolCall("call_1", "search", '{"q": "潮"'), ToolCall("call_2", "now", "{}"))
-    history.add(Message("assistant", "", tool_calls=calls), Answer("demo", finish_reason="tool_calls"))
+    history.add(Message("assistant", "", tool_calls=calls), AnswerDetails("demo", finish_reason="tool_calls"))
     history.add(Message("tool", "12:00", tool_call_id="call_2", name="now"))
-    history.edit(history.numbered(1).id, "q again")
+    history.edit(history.message_at(1).id, "q again")
     store.keep_all(history)
     again = store.load(history.id)
     assert again.nodes() == history.nodes()
@@ -171,13 +173,13 @@ def test_every_field_comes_back(store: Store) -> None:
 
 def test_an_answer_that_was_cut_off_is_what_was_drafted(store: Store) -> None:
     history = talk(store, "q")
-    node = history.add(Message("assistant", ""), Answer("demo", seed=7))
+    node = history.add(Message("assistant", ""), AnswerDetails("demo", seed=7))
     store.keep(history, node)
     for position, (text, thought) in enumerate([("", "hm"), ("The ", ""), ("Mo\0on", "")]):
         store.draft(node.id, position, text, thought)
     cut = store.load(history.id).path()[-1]
     assert cut.message == Message("assistant", "The Mo\0on", "hm")
-    assert cut.answer == Answer("demo", seed=7, finish_reason="interrupted")
+    assert cut.answer == AnswerDetails("demo", seed=7, finish_reason="interrupted")
     assert node.answer is not None
     whole = replace(
         node, message=Message("assistant", "The Moon."), answer=replace(node.answer, finish_reason="stop")
@@ -189,7 +191,7 @@ def test_an_answer_that_was_cut_off_is_what_was_drafted(store: Store) -> None:
 
 def test_a_piece_for_a_message_that_is_gone_is_dropped(store: Store) -> None:
     history = talk(store, "q")
-    node = history.add(Message("assistant", ""), Answer("demo"))
+    node = history.add(Message("assistant", ""), AnswerDetails("demo"))
     store.keep(history, node)
     store.delete(history.id)
     store.draft(node.id, 0, "text", "")
@@ -302,9 +304,9 @@ def version_1(path: Path) -> History:
         connection.executescript(f"BEGIN; {MIGRATIONS[0]}; PRAGMA user_version = 1; COMMIT")
         system = history.set_system("be brief")
         history.add(Message("user", "Why tides?"))
-        history.add(Message("assistant", "月亮 pulls the café"), Answer("demo", system.id, 7, "stop"))
+        history.add(Message("assistant", "月亮 pulls the café"), AnswerDetails("demo", system.id, 7, "stop"))
         history.add(Message("user", "And then?"))
-        cut = history.add(Message("assistant", "It pu"), Answer("demo", system.id, 8, "interrupted"))
+        cut = history.add(Message("assistant", "It pu"), AnswerDetails("demo", system.id, 8, "interrupted"))
         connection.execute(
             "INSERT INTO conversations VALUES (?, ?, 1, 2, ?, ?)",
             (history.id, history.title, cut.id, system.id),
@@ -319,7 +321,7 @@ def version_1(path: Path) -> History:
 
 
 def row(node: Node, *, unfinished: bool) -> tuple[object, ...]:
-    answer = node.answer or Answer()
+    answer = node.answer or AnswerDetails()
     finish = None if unfinished else answer.finish_reason or "stop"
     content = "" if unfinished else node.message.content
     return (node.id, node.parent, node.message.role, content, node.created, answer.model, answer.system,

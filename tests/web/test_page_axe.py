@@ -9,7 +9,7 @@ from pages import Served, served
 from playwright.sync_api import Browser, Page
 from windows import window
 
-from qwen_chat.history import Answer, History
+from qwen_chat.history import AnswerDetails, History
 from qwen_chat.message import Attachment, Message, Usage
 
 ANSWER = """# Tides
@@ -53,9 +53,11 @@ def talk() -> History:
     usage = Usage(prompt_tokens=20, completion_tokens=40, decode_seconds=2.0, reasoning_seconds=1.5)
     files = (Attachment("sea.md", "# The sea\n"), Attachment("tides.py", "high = 2\n" * 50))
     history.add(Message("user", "How do tides work?", attachments=files))
-    history.add(Message("assistant", ANSWER, "The moon …"), Answer("demo", system.id, 1, "stop", usage))
-    history.ask_again()
-    history.add(Message("assistant", ANSWER), Answer("demo", system.id, 2, "length", usage))
+    history.add(
+        Message("assistant", ANSWER, "The moon …"), AnswerDetails("demo", system.id, 1, "stop", usage)
+    )
+    history.rewind_to_question()
+    history.add(Message("assistant", ANSWER), AnswerDetails("demo", system.id, 2, "length", usage))
     return history
 
 

@@ -11,7 +11,7 @@ from engine import idle_within
 from playwright.sync_api import Browser, expect
 from windows import Window, window
 
-from qwen_chat.history import Answer, History
+from qwen_chat.history import AnswerDetails, History
 from qwen_chat.message import Message, Usage
 from qwen_chat.model.llamacpp import LlamaCppModel
 from qwen_chat.sampling import SamplingParams
@@ -83,7 +83,7 @@ def said(store: Store, question: str, answer: str, title: str = "") -> str:
     history = History(title=title or question)
     history.add(Message("user", question))
     usage = Usage(10, 20, prefill_seconds=0.5, decode_seconds=1.5)
-    history.add(Message("assistant", answer), Answer("smol", finish_reason="stop", usage=usage))
+    history.add(Message("assistant", answer), AnswerDetails("smol", finish_reason="stop", usage=usage))
     store.add_all([history])
     return history.id
 
@@ -609,7 +609,7 @@ def test_old_messages_are_fetched_as_a_long_conversation_is_scrolled_back(here: 
     history = History(title="Long")
     for number in range(100):
         history.add(Message("user", f"question {number}"))
-        history.add(Message("assistant", f"answer {number}"), Answer("smol", finish_reason="stop"))
+        history.add(Message("assistant", f"answer {number}"), AnswerDetails("smol", finish_reason="stop"))
     store.add_all([history])
     here.open(history.id)
     page = here.page

@@ -9,7 +9,7 @@ from pages import Served, served
 from playwright.sync_api import Browser, Page, expect
 from windows import Window, window
 
-from qwen_chat.history import Answer, History
+from qwen_chat.history import AnswerDetails, History
 from qwen_chat.message import Message
 from qwen_chat.model.llamacpp import LlamaCppModel
 from qwen_chat.sampling import SamplingParams
@@ -43,7 +43,7 @@ def talked(store: Store, *questions: str, title: str) -> History:
     for question in questions:
         history.add(Message("user", question))
         history.add(
-            Message("assistant", f"An answer to {question[:40]}"), Answer("smol", finish_reason="stop")
+            Message("assistant", f"An answer to {question[:40]}"), AnswerDetails("smol", finish_reason="stop")
         )
     store.add_all([history])
     return history
@@ -94,7 +94,7 @@ def test_a_hit_in_the_conversation_in_view_is_scrolled_to(here: Window, store: S
 
 def test_a_hit_in_another_branch_brings_that_branch(here: Window, store: Store) -> None:
     history = talked(store, "Of the wryneck.", title="Two branches")
-    history.edit(history.numbered(1).id, "Of the wren.")
+    history.edit(history.message_at(1).id, "Of the wren.")
     store.keep_all(history)
     find(here.page, "wryneck")
     hit = here.page.locator(".message.user", has_text="wryneck")

@@ -12,7 +12,7 @@ from places import DATA
 from playwright.sync_api import Playwright
 from scripted import AnsweringModel
 
-from qwen_chat.history import Answer, History
+from qwen_chat.history import AnswerDetails, History
 from qwen_chat.message import Delta, Message
 from qwen_chat.model.base import Capabilities
 from qwen_chat.roles import Role, own_roles_dir
@@ -56,7 +56,7 @@ def conversation(attack: str) -> History:
     system = history.set_system(attack)
     for _ in range(2):
         history.add(Message("user", attack))
-        answer = Answer(attack, system.id, finish_reason="stop")
+        answer = AnswerDetails(attack, system.id, finish_reason="stop")
         history.add(Message("assistant", FORMS.format(attack), attack), answer)
     return history
 
