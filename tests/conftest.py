@@ -2,13 +2,13 @@
 
 import os
 import signal
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import pytest
+from command import RunCommand, run_here, run_process
 from hypothesis import settings
 
 from benchmarks import smol
@@ -112,22 +112,13 @@ def browser(playwright: "Playwright") -> Iterator["Browser"]:
         yield started
 
 
-class RunCommand(Protocol):
-    """Runs qwen-chat as a process of its own."""
-
-    def __call__(self, *arguments: str, stdin: str | bytes = b"") -> subprocess.CompletedProcess[str]: ...
+@pytest.fixture
+def qwen_chat(model_path: Path) -> RunCommand:
+    """Run the command in this process, and return what it printed and its exit code."""
+    return run_here
 
 
 @pytest.fixture
-def qwen_chat(model_path: Path) -> RunCommand:
-    """Run the command, and return what it printed and its exit code."""
-
-    def run(*arguments: str, stdin: str | bytes = b"") -> subprocess.CompletedProcess[str]:
-        data = stdin.encode() if isinstance(stdin, str) else stdin
-        command = [sys.executable, "-m", "qwen_chat", *arguments]
-        done = subprocess.run(command, input=data, capture_output=True, timeout=120, check=False)
-        return subprocess.CompletedProcess(
-            command, done.returncode, done.stdout.decode(), done.stderr.decode()
-        )
-
-    return run
+def qwen_chat_process(model_path: Path) -> RunCommand:
+    """Run the command as a process of its own, where that is the point."""
+    return run_process

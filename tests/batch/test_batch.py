@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 import tiny_hf
-from conftest import RunCommand
+from command import RunCommand
 from driver import Terminal
 from scripted import ScriptedModel
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import RunCommand
+from command import RunCommand
 
 from qwen_chat import sampling
 from qwen_chat.settings import SPECS

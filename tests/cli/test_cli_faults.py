@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import IO, Protocol
 
 import pytest
-from conftest import RunCommand
+from command import RunCommand
 from driver import Terminal
 
 from qwen_chat import cli

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import tiny
 import tiny_hf
-from conftest import RunCommand
+from command import RunCommand
 
 from qwen_chat.model.catalog import inventory
 from qwen_chat.model.catalog.cache import StoredModel

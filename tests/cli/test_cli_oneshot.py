@@ -1,4 +1,4 @@
-"""One question and one answer: the command as a process, the real demo model, what pipes and people see."""
+"""One question and one answer: the real command and demo model, what pipes and people see."""
 
 import json
 import os
@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import RunCommand
+from command import RunCommand
 from driver import Terminal
 from places import ROOT
 
@@ -90,8 +90,8 @@ def as_json(done: subprocess.CompletedProcess[str]) -> dict[str, Any]:
 # What comes out
 
 
-def test_the_answer_stands_alone_on_stdout(qwen_chat: RunCommand) -> None:
-    done = qwen_chat("-p", "Say hello.", "--temperature", "0", "--max-new-tokens", "40")
+def test_the_answer_stands_alone_on_stdout(qwen_chat_process: RunCommand) -> None:
+    done = qwen_chat_process("-p", "Say hello.", "--temperature", "0", "--max-new-tokens", "40")
     text = answered(done)
     node = last_answer()
     assert node.answer is not None
@@ -156,12 +156,12 @@ def test_control_characters_are_escaped_in_json(qwen_chat: RunCommand) -> None:
 
 
 def test_a_terminal_that_knows_only_ascii_loses_nothing_of_json(
-    qwen_chat: RunCommand, monkeypatch: pytest.MonkeyPatch
+    qwen_chat_process: RunCommand, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PYTHONIOENCODING", "ascii")
     monkeypatch.setenv("QWEN_CHAT_TEMPERATURE", "0")
     record = as_json(
-        qwen_chat("-p", "Schreibe auf Deutsch: München, Köln", "--json", "--max-new-tokens", "20")
+        qwen_chat_process("-p", "Schreibe auf Deutsch: München, Köln", "--json", "--max-new-tokens", "20")
     )
     assert not record["text"].isascii(), "the answer is to have an umlaut: ask something else"
     assert record["text"] == last_answer().message.content
@@ -170,8 +170,8 @@ def test_a_terminal_that_knows_only_ascii_loses_nothing_of_json(
 # What goes in
 
 
-def test_the_question_may_come_on_stdin(qwen_chat: RunCommand) -> None:
-    answered(qwen_chat(*SHORT, stdin="\ufeffWhat is the sea?\r\nTell me.\r\n\r\n"))
+def test_the_question_may_come_on_stdin(qwen_chat_process: RunCommand) -> None:
+    answered(qwen_chat_process(*SHORT, stdin="\ufeffWhat is the sea?\r\nTell me.\r\n\r\n"))
     assert saved().path()[0].message.content == "What is the sea?\r\nTell me."
 
 
@@ -338,12 +338,14 @@ def test_no_history_leaves_no_trace(qwen_chat: RunCommand, home: Path) -> None:
     assert [path for path in home.rglob("*") if path.is_file()] == []
 
 
-def test_a_conversation_goes_on_in_another_process(qwen_chat: RunCommand) -> None:
-    first = as_json(qwen_chat("-p", "My name is Bob.", "--json", *SHORT))
-    answered(qwen_chat("-p", "Something else.", *SHORT))
+def test_a_conversation_goes_on_in_another_process(qwen_chat_process: RunCommand) -> None:
+    first = as_json(qwen_chat_process("-p", "My name is Bob.", "--json", *SHORT))
+    answered(qwen_chat_process("-p", "Something else.", *SHORT))
     id = first["conversation"]
-    resumed = as_json(qwen_chat("-p", "What is my name?", "--resume", id[:6], "--json", *SHORT))
-    went_on = as_json(qwen_chat("--continue", "--json", "--system", "Be brief.", *SHORT, stdin="Really?"))
+    resumed = as_json(qwen_chat_process("-p", "What is my name?", "--resume", id[:6], "--json", *SHORT))
+    went_on = as_json(
+        qwen_chat_process("--continue", "--json", "--system", "Be brief.", *SHORT, stdin="Really?")
+    )
     assert resumed["conversation"] == went_on["conversation"] == id
     assert resumed["usage"]["prompt_tokens"] > first["usage"]["prompt_tokens"] + 5
     path = saved(id).path()

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from conftest import RunCommand
+from command import RunCommand
 from pictures import embedded, picture
 from places import DATA
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import httpx
 import psutil
 import pytest
-from conftest import RunCommand
+from command import RunCommand
 from driver import Terminal
 from pages import LONGEST, Visitor, until
 from places import DATA, ROOT

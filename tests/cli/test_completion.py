@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from conftest import RunCommand
+from command import RunCommand
 from driver import Terminal
 
 from qwen_chat.roles import role_names

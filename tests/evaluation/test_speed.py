@@ -16,7 +16,7 @@ from xml.etree import ElementTree
 
 import pytest
 import tiny_hf
-from conftest import RunCommand
+from command import RunCommand
 
 from qwen_chat.errors import MissingExtraError
 from qwen_chat.evaluation import speed as profiling

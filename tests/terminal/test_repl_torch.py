@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from conftest import RunCommand
+from command import RunCommand
 from driver import Terminal
 
 CALM = ("--dtype", "float32", "--temperature", "0", "--max-new-tokens", "10")
@@ -76,8 +76,8 @@ def test_ctrl_c_in_the_prompt_and_in_the_answer(terminal: Open) -> None:
     assert chat.leave() == 0
 
 
-def test_an_answer_in_a_pipe(qwen_chat: RunCommand, smol_path: Path) -> None:
-    done = qwen_chat("-c", str(smol_path), *CALM, "-s", "1", "--json", "-p", FRANCE)
+def test_an_answer_in_a_pipe(qwen_chat_process: RunCommand, smol_path: Path) -> None:
+    done = qwen_chat_process("-c", str(smol_path), *CALM, "-s", "1", "--json", "-p", FRANCE)
     assert (done.returncode, done.stderr) == (0, "")
     record = json.loads(done.stdout)
     assert record["text"] == "The capital of France is Paris."

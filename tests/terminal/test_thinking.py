@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from conftest import RunCommand
+from command import RunCommand
 from driver import Terminal
 from reasoner import SAMPLING, Kind, write_reasoner
 

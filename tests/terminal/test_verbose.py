@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
-from conftest import RunCommand
+from command import RunCommand
 from driver import Terminal
 
 ROWS = ["loaded in", "first token", "prompt", "read", "wrote", "context", "seed", "sampling"]

@@ -33,6 +33,7 @@ PASTED = (
     '\n\treturn "\\n".join(f"{name}:  {rows[name]}" for name in rows if rows[name] < 3)   \n\n\n'
 )
 AT_ONCE = 50
+COUNT = times(200, 1000)
 SHOWN = """() => [...document.querySelectorAll(".message.user .typed")].map(each => each.textContent)"""
 SCROLLED_BACK = """number => {
     document.querySelector("button.earlier").scrollIntoView();
@@ -84,7 +85,7 @@ def test_texts_pass_byte_by_byte(page: Served, model: Fenced, here: Window) -> N
     seen: list[int] = []
 
     @settings(
-        max_examples=times(200, 1000) // AT_ONCE,
+        max_examples=COUNT // AT_ONCE,
         deadline=None,
         phases=[Phase.generate],
         suppress_health_check=list(HealthCheck),
@@ -113,7 +114,7 @@ def test_texts_pass_byte_by_byte(page: Served, model: Fenced, here: Window) -> N
         seen.append(len(texts))
 
     check()
-    assert sum(seen) >= 1000
+    assert sum(seen) >= COUNT
 
 
 def on_page(here: Window, chat: str, texts: list[str]) -> None:

@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 
 import pytest
-from conftest import RunCommand
+from command import RunCommand
 
 from qwen_chat.message import Usage
 from qwen_chat.model.catalog import speeds
