@@ -18,7 +18,7 @@ class ScriptedModel(LoadedModel):
     notice = ""
     capabilities = Capabilities()
 
-    def __init__(self, *script: str | Exception | Event, context_length: int = 1000) -> None:
+    def __init__(self, *script: str | Exception | Event, context_length: int | None = 1000) -> None:
         self.script = script
         self.context_length = context_length
         self.prompts: list[list[Message]] = []
@@ -33,7 +33,7 @@ class ScriptedModel(LoadedModel):
     ) -> Generator[Delta, None, None]:
         """Yield the script; a prompt of more characters than the context is refused."""
         size = sum(len(message.content) for message in messages)
-        if size >= self.context_length:
+        if self.context_length is not None and size >= self.context_length:
             raise ContextLengthError(size, self.context_length)
         self.prompts.append(list(messages))
         for word in self.script:
