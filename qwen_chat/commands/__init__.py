@@ -1,26 +1,27 @@
-"""Commands of the chat, the same in every front end: Qwen's own with `:`, and all of them with `/`."""
+"""The commands of the chat, the same in every front end; they begin with `/`, or with `:` as in Qwen's."""
 
 from qwen_chat.commands import chats, control, files, roles, settings, tokens, tree
-from qwen_chat.commands.attach import say
-from qwen_chat.commands.conversation import standing
-from qwen_chat.commands.table import COMMANDS, Choice, Command, Outcome, Picking, as_message, parse, run
+from qwen_chat.commands.attach import send_message
+from qwen_chat.commands.conversation import summarize_conversation
+from qwen_chat.commands.registry import COMMANDS, Command, parse, run, unescape_message
+from qwen_chat.commands.result import CommandResult, Menu, MenuItem
 
 __all__ = [
     "COMMANDS",
-    "Choice",
     "Command",
-    "Outcome",
-    "Picking",
-    "as_message",
+    "CommandResult",
+    "Menu",
+    "MenuItem",
     "chats",
     "control",
     "files",
     "parse",
     "roles",
     "run",
-    "say",
+    "send_message",
     "settings",
-    "standing",
+    "summarize_conversation",
     "tokens",
     "tree",
+    "unescape_message",
 ]

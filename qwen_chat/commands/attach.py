@@ -3,7 +3,8 @@
 import shlex
 from collections.abc import Sequence
 
-from qwen_chat.commands.table import Outcome, command
+from qwen_chat.commands.registry import command
+from qwen_chat.commands.result import CommandResult
 from qwen_chat.errors import RefusedError
 from qwen_chat.message import Attachment, Message
 from qwen_chat.session.attachments import (
@@ -16,8 +17,8 @@ from qwen_chat.session.attachments import (
 from qwen_chat.session.session import ChatSession
 
 
-def say(session: ChatSession, text: str) -> Outcome:
-    """Send a message with the files that it mentions as @path, and say how large they are.
+def send_message(session: ChatSession, text: str) -> CommandResult:
+    """Send a message with the files that it mentions as @path; the result lists their sizes.
 
     Raises: RefusedError for a file that cannot be sent, and what ChatSession.send raises.
     """
@@ -31,12 +32,12 @@ def say(session: ChatSession, text: str) -> Outcome:
     zh="将文本文件放入消息，也可用 @路径",
     completes="paths",
 )
-def file(session: ChatSession, argument: str) -> Outcome:
-    """Ask about files; without a question, name them on the line for the one to be typed."""
-    names, question = _parts(argument)
+def file(session: ChatSession, argument: str) -> CommandResult:
+    """Send files with a question; without one, put the files into the prompt, where the question is typed."""
+    names, question = _split_argument(argument)
     files = [attach_path(name) for name in dict.fromkeys(names)]
     if not question:
-        return Outcome("".join(f"{format_mention(name)} " for name in names), action="compose")
+        return CommandResult("".join(f"{format_mention(name)} " for name in names), action="compose")
     question, mentioned = attach_mentions(question)
     return _send(session, question, [*files, *(each for each in mentioned if each.name not in names)])
 
@@ -51,13 +52,13 @@ def check_files(session: ChatSession, message: Message) -> None:
         check_size(message, system.message if system else None, session.model)
 
 
-def _send(session: ChatSession, text: str, files: Sequence[Attachment]) -> Outcome:
+def _send(session: ChatSession, text: str, files: Sequence[Attachment]) -> CommandResult:
     check_files(session, Message("user", text, attachments=tuple(files)))
-    return Outcome("\n".join(describe_sizes(files, session.model)), turn=session.send(text, files))
+    return CommandResult("\n".join(describe_sizes(files, session.model)), turn=session.send(text, files))
 
 
-def _parts(argument: str) -> tuple[list[str], str]:
-    """Return the paths and the question of `PATH [PATH ...] -- QUESTION`, or of a line and those after it."""
+def _split_argument(argument: str) -> tuple[list[str], str]:
+    """Return the paths and the question of `PATH [PATH ...] -- QUESTION`, which may have several lines."""
     line, newline, rest = argument.partition("\n")
     paths, _, question = f"{line} ".partition(" -- ")
     try:

@@ -1,12 +1,13 @@
-"""Commands that list, search, open, rename and delete the conversations that are saved."""
+"""Commands that list, search, open, rename and delete saved conversations."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from weakref import WeakKeyDictionary
 
-from qwen_chat.commands.conversation import standing
-from qwen_chat.commands.table import Outcome, command, whole_number
-from qwen_chat.commands.tree import branch_of
+from qwen_chat.commands.conversation import summarize_conversation
+from qwen_chat.commands.registry import command, parse_number
+from qwen_chat.commands.result import CommandResult
+from qwen_chat.commands.tree import branch_number
 from qwen_chat.errors import UsageError
 from qwen_chat.session.session import ChatSession
 from qwen_chat.storage import search as finding
@@ -14,65 +15,66 @@ from qwen_chat.storage.store import Store
 
 
 @dataclass(frozen=True, slots=True)
-class _Line:
-    """A conversation in the list that was shown, and the message it was found by."""
+class _ListedChat:
+    """A conversation in the last list, and the message that matched the search."""
 
     conversation: str
     message: str | None = None
 
 
-_OPENS = "/resume opens a chat by its number: /resume 1"
+_RESUME_HINT = "/resume opens a chat by its number: /resume 1"
 
-_SHOWN: WeakKeyDictionary[ChatSession, tuple[_Line, ...]] = WeakKeyDictionary()
-"""What numbers mean: the list that each session was shown last, so that no later change moves them."""
+_LAST_LISTS: WeakKeyDictionary[ChatSession, tuple[_ListedChat, ...]] = WeakKeyDictionary()
+"""The last list that each session saw: a number means a row of it, whatever changed since."""
 
 
 @command("chats", usage="[n]", en="List the last n saved chats", zh="列出最近保存的 n 个对话")
-def chats(session: ChatSession, argument: str) -> Outcome:
+def chats(session: ChatSession, argument: str) -> CommandResult:
     """List the saved conversations, newest first."""
-    recent = store_of(session).recent(whole_number(argument) if argument else 20)
-    _show(session, [_Line(chat.id) for chat in recent])
+    recent = require_store(session).recent(parse_number(argument) if argument else 20)
+    _remember_list(session, [_ListedChat(chat.id) for chat in recent])
     if not recent:
-        return Outcome("no conversation is saved yet")
-    return Outcome("\n".join([*finding.listed_lines(recent), _OPENS]))
+        return CommandResult("no conversation is saved yet")
+    return CommandResult("\n".join([*finding.listed_lines(recent), _RESUME_HINT]))
 
 
 @command("search", "find", usage="words", en="Search all saved chats", zh="搜索所有已保存的对话")
-def search(session: ChatSession, argument: str) -> Outcome:
-    """Show where words were said, in any conversation and any branch."""
+def search(session: ChatSession, argument: str) -> CommandResult:
+    """Find messages with all words, in every conversation and every branch."""
     if not argument.strip():
         raise UsageError("say what to search for: /search tides moon")
-    found = finding.search(store_of(session), argument)
-    _show(session, [_Line(each.id, each.hits[0].message if each.hits else None) for each in found])
+    found = finding.search(require_store(session), argument)
+    _remember_list(session, [_ListedChat(each.id, _first_hit(each)) for each in found])
     if not found:
-        return Outcome(f"no saved chat holds all of: {argument}")
-    return Outcome("\n".join([*finding.found_lines(found), _OPENS]))
+        return CommandResult(f"no saved chat holds all of: {argument}")
+    return CommandResult("\n".join([*finding.found_lines(found), _RESUME_HINT]))
 
 
 @command(
     "resume",
     usage="[number|id]",
-    en="List saved chats, or go on with one",
+    en="List saved chats, or open one",
     zh="列出或恢复已保存的对话",
     completes="chat",
 )
-def resume(session: ChatSession, argument: str) -> Outcome:
-    """List the saved conversations, or go on with one of them."""
+def resume(session: ChatSession, argument: str) -> CommandResult:
+    """List the saved conversations, or open one of them."""
     if not argument:
         return chats(session, "")
-    store = store_of(session)
-    line = _meant(session, argument)
-    session.open(store.load(line.conversation))
-    return Outcome("\n".join(filter(None, (standing(session), _elsewhere(session, line.message)))))
+    store = require_store(session)
+    chat = _find_listed(session, argument)
+    session.open(store.load(chat.conversation))
+    hint = _branch_hint(session, chat.message)
+    return CommandResult("\n".join(filter(None, (summarize_conversation(session), hint))))
 
 
 @command("rename", usage="title", en="Give this chat another title", zh="重命名当前对话")
-def rename(session: ChatSession, argument: str) -> Outcome:
-    """Give the conversation another title, by which lists show it and searches find it."""
+def rename(session: ChatSession, argument: str) -> CommandResult:
+    """Give the conversation another title, which lists show and searches find."""
     if not argument.strip():
         raise UsageError("say the new title: /rename Tides")
     session.rename(argument)
-    return Outcome(f"this chat is now called: {session.history.title}")
+    return CommandResult(f"this chat is now called: {session.history.title}")
 
 
 @command(
@@ -82,68 +84,72 @@ def rename(session: ChatSession, argument: str) -> Outcome:
     zh="永久删除某个已保存的对话",
     completes="chat",
 )
-def delete(session: ChatSession, argument: str) -> Outcome:
-    """Say what would be deleted; with `yes` behind it, delete it."""
+def delete(session: ChatSession, argument: str) -> CommandResult:
+    """Name the chat that would be deleted; after a final `yes`, delete it."""
     words = argument.split()
-    sure = bool(words) and words[-1].lower() == "yes"
-    named = words[:-1] if sure else words
+    confirmed = bool(words) and words[-1].lower() == "yes"
+    named = words[:-1] if confirmed else words
     if len(named) > 1:
         raise UsageError("name one chat: /delete 3, or /delete with the beginning of its id")
-    store = store_of(session)
-    chat = store.summary(_meant(session, named[0]).conversation if named else _open(session))
-    if not sure:
+    store = require_store(session)
+    chat = store.summary(_find_listed(session, named[0]).conversation if named else _open_chat_id(session))
+    if not confirmed:
         again = named[0] if named else chat.id
-        return Outcome(f"this deletes {finding.described(chat)} for good: type /delete {again} yes")
-    opened = chat.id == session.history.id
-    if opened:
+        return CommandResult(f"this deletes {finding.described(chat)} for good: type /delete {again} yes")
+    is_open = chat.id == session.history.id
+    if is_open:
         session.new()
     store.delete(chat.id)
-    return Outcome(f"deleted {finding.described(chat)}" + ("; a new chat begins" if opened else ""))
+    return CommandResult(f"deleted {finding.described(chat)}" + ("; a new chat begins" if is_open else ""))
 
 
 @command("incognito", en="Begin a chat that is not saved", zh="开始不保存的对话")
-def incognito(session: ChatSession, argument: str) -> Outcome:  # noqa: ARG001 - every handler takes both
-    """Begin a conversation that leaves no trace, until /new or /resume."""
+def incognito(session: ChatSession, argument: str) -> CommandResult:  # noqa: ARG001 - every handler takes both
+    """Begin a conversation that is not saved, until /new or /resume."""
     if session.store is None:
-        return Outcome("nothing is saved in this chat anyway: it was started with --no-history")
+        return CommandResult("nothing is saved in this chat anyway: it was started with --no-history")
     session.go_incognito()
-    return Outcome("new chat, not saved; /new begins one that is")
+    return CommandResult("new chat, not saved; /new begins one that is")
 
 
-def store_of(session: ChatSession) -> Store:
-    """Return where the conversations are kept.
+def require_store(session: ChatSession) -> Store:
+    """Return the store of the conversations.
 
-    Raises: UsageError when they are not.
+    Raises: UsageError when there is none.
     """
     if session.store is None:
         raise UsageError("nothing is saved in this chat: start without --no-history")
     return session.store
 
 
-def _open(session: ChatSession) -> str:
+def _open_chat_id(session: ChatSession) -> str:
     if session.incognito or not session.history.title:
-        raise UsageError("this chat is not saved: say which to delete, as /chats lists them")
+        raise UsageError("this chat is not saved: name the chat to delete by its number in /chats")
     return session.history.id
 
 
-def _meant(session: ChatSession, argument: str) -> _Line:
-    store = store_of(session)
-    if session not in _SHOWN:
-        _show(session, [_Line(chat.id) for chat in store.recent()])
-    shown = _SHOWN[session]
-    id = finding.pick(store, argument, [line.conversation for line in shown])
-    return next((line for line in shown if line.conversation == id), _Line(id))
+def _find_listed(session: ChatSession, argument: str) -> _ListedChat:
+    store = require_store(session)
+    if session not in _LAST_LISTS:
+        _remember_list(session, [_ListedChat(chat.id) for chat in store.recent()])
+    shown = _LAST_LISTS[session]
+    id = finding.pick(store, argument, [chat.conversation for chat in shown])
+    return next((chat for chat in shown if chat.conversation == id), _ListedChat(id))
 
 
-def _show(session: ChatSession, lines: Sequence[_Line]) -> None:
-    _SHOWN[session] = tuple(lines)
+def _first_hit(found: finding.Found) -> str | None:
+    return found.hits[0].message if found.hits else None
 
 
-def _elsewhere(session: ChatSession, message: str | None) -> str:
-    """Say in which branch the words are that a conversation was found by, where it is not in view."""
+def _remember_list(session: ChatSession, lines: Sequence[_ListedChat]) -> None:
+    _LAST_LISTS[session] = tuple(lines)
+
+
+def _branch_hint(session: ChatSession, message: str | None) -> str:
+    """Return which branch holds the message that a search found, where it is not in view."""
     if message is None or message not in session.history:
         return ""
     if message in {node.id for node in session.history.path()}:
         return ""
-    number = branch_of(session.history, message)
-    return f"the words found are in another branch: /switch {number} shows it"
+    number = branch_number(session.history, message)
+    return f"the found words are in another branch: /switch {number} shows it"

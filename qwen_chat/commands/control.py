@@ -1,6 +1,7 @@
-"""Commands about the chat program itself."""
+"""Commands about the program itself: help, exit, statistics, the page."""
 
-from qwen_chat.commands.table import COMMANDS, Command, Outcome, command, find
+from qwen_chat.commands.registry import COMMANDS, Command, command, find
+from qwen_chat.commands.result import CommandResult
 from qwen_chat.message import Usage
 from qwen_chat.session.context_window import describe_context
 from qwen_chat.session.session import ChatSession
@@ -9,33 +10,33 @@ _CALL_WIDTH = 30
 
 
 @command("help", "h", "?", usage="[command]", en="Show this help", zh="显示帮助信息", completes="command")
-def help(session: ChatSession, argument: str) -> Outcome:  # noqa: ARG001 - every handler takes both
+def help(session: ChatSession, argument: str) -> CommandResult:  # noqa: ARG001 - every handler takes both
     """Show all commands, or one."""
-    # What everyone needs first stands first: the commands of this file.
-    shown = [find(argument.lstrip("/:"))] if argument else sorted(COMMANDS, key=_elsewhere)
-    lines = [line for entry in shown for line in _described(entry)]
+    # The commands of this file come first: everyone needs them first.
+    shown = [find(argument.lstrip("/:"))] if argument else sorted(COMMANDS, key=_is_from_another_file)
+    lines = [line for entry in shown for line in _format_help(entry)]
     if not argument:
         lines.append("")
         lines.append("':' works in place of '/'; '//' begins a message with a slash.")
         lines.append("':' 可以代替 '/'；以 '//' 开头可发送以斜杠开头的消息。")
-    return Outcome("\n".join(lines))
+    return CommandResult("\n".join(lines))
 
 
 @command("exit", "quit", "q", "bye", en="Leave the chat", zh="退出")
-def exit(session: ChatSession, argument: str) -> Outcome:  # noqa: ARG001
-    """Leave."""
-    return Outcome(action="exit")
+def exit(session: ChatSession, argument: str) -> CommandResult:  # noqa: ARG001
+    """Leave the chat."""
+    return CommandResult(action="exit")
 
 
 @command("clear", "cl", en="Clear the screen", zh="清屏")
-def clear(session: ChatSession, argument: str) -> Outcome:  # noqa: ARG001
+def clear(session: ChatSession, argument: str) -> CommandResult:  # noqa: ARG001
     """Clear the screen, not the conversation."""
-    return Outcome(action="clear screen")
+    return CommandResult(action="clear screen")
 
 
 @command("stats", en="Show model, context and speed", zh="显示模型、上下文与速度统计")
-def stats(session: ChatSession, argument: str) -> Outcome:  # noqa: ARG001
-    """Show what this conversation is, took and cost."""
+def stats(session: ChatSession, argument: str) -> CommandResult:  # noqa: ARG001
+    """Show the model, the context, the speed and where the conversation is saved."""
     path = session.history.path()
     usages = [node.answer.usage for node in path if node.answer and node.answer.usage]
     context = usages[-1].context_tokens if usages else 0
@@ -46,36 +47,36 @@ def stats(session: ChatSession, argument: str) -> Outcome:  # noqa: ARG001
         "messages": f"{len(path)} in view, {session.history.message_count()} in all",
         "context": describe_context(context, session.model.context_length),
         "left out": f"{session.left_out} oldest turns",
-        **_speeds(usages),
-        **_saved(session),
+        **_speed_rows(usages),
+        **_storage_rows(session),
     }
-    return Outcome("\n".join(f"{name:<12}{value}" for name, value in rows.items()))
+    return CommandResult("\n".join(f"{name:<12}{value}" for name, value in rows.items()))
 
 
 @command("web", en="Open this chat in a browser, too", zh="在浏览器中同时打开当前对话")
-def web(session: ChatSession, argument: str) -> Outcome:  # noqa: ARG001
-    """Open a page that shows the same conversation, which goes on in both."""
-    return Outcome(action="open page")
+def web(session: ChatSession, argument: str) -> CommandResult:  # noqa: ARG001
+    """Open the conversation in a browser, too; it continues in both."""
+    return CommandResult(action="open page")
 
 
-def _elsewhere(entry: Command) -> bool:
+def _is_from_another_file(entry: Command) -> bool:
     return entry.run.__module__ != __name__
 
 
-def _described(entry: Command) -> list[str]:
-    """Return a command and what it does: on one line, or on two when it is long to write."""
-    call, meaning = _call(entry), f"{entry.english}  {entry.chinese}"
+def _format_help(entry: Command) -> list[str]:
+    """Return the help of a command: one line, or two when its names are long."""
+    call, meaning = _format_usage(entry), f"{entry.english}  {entry.chinese}"
     if len(call) <= _CALL_WIDTH:
         return [f"{call:<{_CALL_WIDTH}}  {meaning}"]
     return [call, f"{'':<{_CALL_WIDTH}}  {meaning}"]
 
 
-def _call(entry: Command) -> str:
+def _format_usage(entry: Command) -> str:
     names = ", ".join(f"/{name}" for name in entry.names)
     return f"{names} {entry.usage}".rstrip()
 
 
-def _saved(session: ChatSession) -> dict[str, str]:
+def _storage_rows(session: ChatSession) -> dict[str, str]:
     if session.store is None:
         return {"saved as": "not saved", "saved in": "nowhere (--no-history)"}
     if session.incognito:
@@ -83,11 +84,12 @@ def _saved(session: ChatSession) -> dict[str, str]:
     return {"saved as": session.history.id, "saved in": str(session.store.path)}
 
 
-def _speeds(usages: list[Usage]) -> dict[str, str]:
-    made, seconds = sum(u.completion_tokens for u in usages), sum(u.decode_seconds for u in usages)
+def _speed_rows(usages: list[Usage]) -> dict[str, str]:
+    completion, seconds = sum(u.completion_tokens for u in usages), sum(u.decode_seconds for u in usages)
     read, known = sum(u.prompt_tokens for u in usages), sum(u.cached_tokens for u in usages)
     avoided = f" ({known / read:.0%} not read again)" if read else ""
+    speed = f" at {completion / seconds:.1f} tokens/s" if seconds else ""
     return {
-        "answered": f"{made:,} tokens" + (f" at {made / seconds:.1f} tokens/s" if seconds else ""),
+        "answered": f"{completion:,} tokens{speed}",
         "read": f"{read:,} tokens{avoided}",
     }

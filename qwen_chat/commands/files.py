@@ -1,10 +1,11 @@
-"""Commands that write conversations to files, and read them back."""
+"""Commands that write conversations to files and read them from files."""
 
 from pathlib import Path
 
-from qwen_chat.commands.chats import store_of
-from qwen_chat.commands.conversation import standing
-from qwen_chat.commands.table import Outcome, command
+from qwen_chat.commands.chats import require_store
+from qwen_chat.commands.conversation import summarize_conversation
+from qwen_chat.commands.registry import command
+from qwen_chat.commands.result import CommandResult
 from qwen_chat.errors import UsageError
 from qwen_chat.export import SUFFIXES, WRITERS, from_json
 from qwen_chat.export.output_file import file_name, write_new
@@ -21,7 +22,7 @@ from qwen_chat.session.session import ChatSession
     zh="将全部对话保存为 JSON",
     completes="path",
 )
-def save(session: ChatSession, argument: str) -> Outcome:
+def save(session: ChatSession, argument: str) -> CommandResult:
     """Write the whole conversation to a file that /load reads."""
     return _write(session.history, argument, "json")
 
@@ -34,8 +35,8 @@ def save(session: ChatSession, argument: str) -> Outcome:
     completes="path",
     words=tuple(WRITERS),
 )
-def export(session: ChatSession, argument: str) -> Outcome:
-    """Write the branch in view to read, to show or to learn from, or the whole conversation as JSON."""
+def export(session: ChatSession, argument: str) -> CommandResult:
+    """Write the current branch in the chosen format, or all branches as JSON."""
     head, _, rest = argument.partition(" ")
     if head in WRITERS:
         return _write(session.history, rest.strip(), head)
@@ -49,12 +50,12 @@ def export(session: ChatSession, argument: str) -> Outcome:
 @command(
     "load",
     usage="file",
-    en="Go on with a conversation from /save",
+    en="Open a conversation from a file of /save",
     zh="载入已保存的对话文件",
     completes="path",
 )
-def load(session: ChatSession, argument: str) -> Outcome:
-    """Go on with a conversation that /save wrote."""
+def load(session: ChatSession, argument: str) -> CommandResult:
+    """Open a conversation that /save wrote, and save it."""
     if not argument:
         raise UsageError("name the file: /load FILE.json")
     path = Path(argument).expanduser()
@@ -64,7 +65,7 @@ def load(session: ChatSession, argument: str) -> Outcome:
     except UsageError as error:
         raise UsageError(f"cannot load {path}: {error}") from None
     session.adopt(history)
-    return Outcome(standing(session))
+    return CommandResult(summarize_conversation(session))
 
 
 @command(
@@ -74,19 +75,19 @@ def load(session: ChatSession, argument: str) -> Outcome:
     zh="导入 ChatGPT、Open WebUI、ShareGPT 的对话",
     completes="path",
 )
-def import_chats(session: ChatSession, argument: str) -> Outcome:
-    """Add the chats of a file to the saved ones; those that are there already are left alone."""
+def import_chats(session: ChatSession, argument: str) -> CommandResult:
+    """Add the chats of a file to the saved chats; chats that are already saved are skipped."""
     if not argument:
         raise UsageError("name the file: /import conversations.json")
-    store = store_of(session)
+    store = require_store(session)
     found = read_chats(Path(argument).expanduser())
     added = store.add_all(found.chats)
-    return Outcome("\n".join([*format_import(added, len(found.chats), "/resume"), *found.faults]))
+    return CommandResult("\n".join([*format_import(added, len(found.chats), "/resume"), *found.faults]))
 
 
-def _write(history: History, name: str, kind: str) -> Outcome:
+def _write(history: History, name: str, kind: str) -> CommandResult:
     if not history.path():
         raise UsageError("nothing to save: nothing has been said yet")
     path = Path(name).expanduser() if name else Path(file_name(history, kind))
     write_new(path, WRITERS[kind](history))
-    return Outcome(f"saved to {path}")
+    return CommandResult(f"saved to {path}")

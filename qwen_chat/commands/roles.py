@@ -1,4 +1,4 @@
-"""The command of roles: they are listed, played and imported."""
+"""The command that lists, takes and imports roles."""
 
 import shlex
 from collections.abc import Iterator, Sequence
@@ -6,7 +6,8 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
-from qwen_chat.commands.table import Choice, Outcome, Picking, command, whole_number
+from qwen_chat.commands.registry import command, parse_number
+from qwen_chat.commands.result import CommandResult, Menu, MenuItem
 from qwen_chat.errors import UsageError
 from qwen_chat.roles import Role, all_roles, load_role
 from qwen_chat.session.session import ChatSession
@@ -23,48 +24,48 @@ _PREVIEW_LENGTH = 240
     completes="role",
     words=("import",),
 )
-def role(session: ChatSession, argument: str) -> Outcome:
+def role(session: ChatSession, argument: str) -> CommandResult:
     """List the roles, begin a new conversation in one, or make one of a character card."""
     head, _, rest = argument.partition(" ")
     if not argument:
-        return _listed(session)
+        return _list_roles(session)
     if head == "import":
-        return _import(rest)
+        return _import_card(rest)
     number = rest.strip()
     if number.isdecimal():
-        session.take_role(_greeting_with(load_role(head), whole_number(number)))
+        session.take_role(_with_greeting(load_role(head), parse_number(number)))
     else:
         session.take_role(load_role(argument))
-    return Outcome(_entered(session))
+    return CommandResult(_describe_role(session))
 
 
-def _listed(session: ChatSession) -> Outcome:
+def _list_roles(session: ChatSession) -> CommandResult:
     found, problems = all_roles()
     current = session.role.name if session.role else ""
     shown = [role.fill_names(session.settings.user_name) for role in found]
-    choices = tuple(Choice(role.name, role.title, _preview(role)) for role in shown)
+    choices = tuple(MenuItem(role.name, role.title, _preview(role)) for role in shown)
     width = max((len(choice.value) for choice in choices), default=0)
     lines = [f"{'*' if c.value == current else ' '} {c.value:<{width}}  {c.title}" for c in choices]
-    return Outcome("\n".join([*lines, *problems]), picking=Picking("role", choices, current, tuple(problems)))
+    return CommandResult("\n".join([*lines, *problems]), menu=Menu("role", choices, current, tuple(problems)))
 
 
 def _preview(role: Role) -> str:
-    greeting = ["", f"» {_begin(role.greeting)}"] if role.greeting else []
-    return "\n".join([role.title, "", _begin(role.system), *greeting])
+    greeting = ["", f"» {_shorten(role.greeting)}"] if role.greeting else []
+    return "\n".join([role.title, "", _shorten(role.system), *greeting])
 
 
-def _begin(text: str) -> str:
+def _shorten(text: str) -> str:
     return text if len(text) <= _PREVIEW_LENGTH else text[:_PREVIEW_LENGTH] + "…"
 
 
-def _greeting_with(role: Role, number: int) -> Role:
+def _with_greeting(role: Role, number: int) -> Role:
     """Return the role with another of its greetings, counted from 1."""
     if not 1 <= number <= len(role.greetings):
         raise UsageError(f"no greeting {number}: {role.name} has {len(role.greetings)}")
     return replace(role, greeting=role.greetings[number - 1])
 
 
-def _entered(session: ChatSession) -> str:
+def _describe_role(session: ChatSession) -> str:
     role = session.role
     if role is None:
         return ""
@@ -74,15 +75,15 @@ def _entered(session: ChatSession) -> str:
     return "\n".join([f"new chat as {role.title}", *more, *([role.greeting] if role.greeting else examples)])
 
 
-def _import(argument: str) -> Outcome:
+def _import_card(argument: str) -> CommandResult:
     from qwen_chat.roles.card_import import import_card
 
-    path, name, overwrite = _import_words(argument)
+    path, name, overwrite = _parse_import(argument)
     imported = import_card(Path(path).expanduser(), name, overwrite=overwrite)
-    return Outcome(f"{imported.summary}\nplay it: /role {imported.role.name}")
+    return CommandResult(f"{imported.summary}\nplay it: /role {imported.role.name}")
 
 
-def _import_words(argument: str) -> tuple[str, str | None, bool]:
+def _parse_import(argument: str) -> tuple[str, str | None, bool]:
     """Return what `PATH [--name NAME] [--overwrite]` says; a file's name as it is, or as shells quote it."""
     with suppress(OSError, ValueError):
         if Path(argument).expanduser().is_file():

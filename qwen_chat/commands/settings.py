@@ -1,10 +1,11 @@
-"""Commands that change how the next answer is made."""
+"""Commands that change the settings of the next answer: sampling, seed, thinking, system prompt."""
 
 import shlex
 from pathlib import Path
 from typing import get_args
 
-from qwen_chat.commands.table import Outcome, command
+from qwen_chat.commands.registry import command
+from qwen_chat.commands.result import CommandResult
 from qwen_chat.errors import UsageError
 from qwen_chat.files.bounded_read import read_text
 from qwen_chat.message import Think
@@ -20,23 +21,23 @@ from qwen_chat.session.session import ChatSession
     zh="显示或修改生成配置",
     completes="setting",
 )
-def conf(session: ChatSession, argument: str) -> Outcome:
-    """Show all sampling parameters, or change some of them at once or not at all."""
+def conf(session: ChatSession, argument: str) -> CommandResult:
+    """Show all sampling parameters, or change some; after an error none is changed."""
     if not argument:
-        return Outcome(_shown(session))
-    changes = dict(map(parse_assignment, _split(argument)))
+        return CommandResult(_format_params(session))
+    changes = dict(map(parse_assignment, _split_words(argument)))
     session.configure(
         SamplingParams(**{name: value for name, value in changes.items() if value is not None}),
         frozenset(name for name, value in changes.items() if value is None),
     )
-    return Outcome("\n".join(f"{name} = {_value(session, name)}" for name in changes))
+    return CommandResult("\n".join(f"{name} = {_format_param(session, name)}" for name in changes))
 
 
-@command("reset-conf", "reset", en="Take back changes of sampling", zh="重置生成配置")
-def reset_conf(session: ChatSession, argument: str) -> Outcome:  # noqa: ARG001 - every handler takes both
-    """Take back all changes of sampling."""
+@command("reset-conf", "reset", en="Reset sampling to the defaults", zh="重置生成配置")
+def reset_conf(session: ChatSession, argument: str) -> CommandResult:  # noqa: ARG001 - every handler takes both
+    """Undo all changes of sampling."""
     session.reset_params()
-    return Outcome(_shown(session))
+    return CommandResult(_format_params(session))
 
 
 @command(
@@ -46,15 +47,15 @@ def reset_conf(session: ChatSession, argument: str) -> Outcome:  # noqa: ARG001 
     zh="显示或设置随机种子",
     words=("random",),
 )
-def seed(session: ChatSession, argument: str) -> Outcome:
+def seed(session: ChatSession, argument: str) -> CommandResult:
     """Show the seed, or set it."""
     if not argument:
-        return Outcome(_seed(session))
+        return CommandResult(_format_seed(session))
     if argument == "random":
         session.configure(SamplingParams(), frozenset({"seed"}))
     else:
         session.configure(SamplingParams.parse([f"seed={argument}"]))
-    return Outcome(_seed(session))
+    return CommandResult(_format_seed(session))
 
 
 @command(
@@ -64,7 +65,7 @@ def seed(session: ChatSession, argument: str) -> Outcome:
     zh="设置是否先思考再回答",
     words=get_args(Think),
 )
-def think(session: ChatSession, argument: str) -> Outcome:
+def think(session: ChatSession, argument: str) -> CommandResult:
     """Show or change whether a model that can reason does so before it answers."""
     if argument:
         choice = next((each for each in get_args(Think) if each == argument), None)
@@ -73,39 +74,41 @@ def think(session: ChatSession, argument: str) -> Outcome:
         session.set_think(choice)
     never = session.model.capabilities.thinking is False
     remark = "; this model does not reason, so it has no effect" if never else ""
-    return Outcome(f"thinking: {session.think}{remark}")
+    return CommandResult(f"thinking: {session.think}{remark}")
 
 
 @command("system", usage="[text|@file]", en="Show or replace the system prompt", zh="显示或替换系统提示词")
-def system(session: ChatSession, argument: str) -> Outcome:
-    """Show the system prompt in force, or replace it from the next answer on."""
+def system(session: ChatSession, argument: str) -> CommandResult:
+    """Show the system prompt, or replace it from the next answer on."""
     if not argument:
-        return Outcome(session.system_prompt or "(no system prompt)")
+        return CommandResult(session.system_prompt or "(no system prompt)")
     text = read_text(Path(argument[1:].strip('"')).expanduser()) if argument.startswith("@") else argument
     session.set_system(text)
-    return Outcome("system prompt replaced; it counts from the next answer on")
+    return CommandResult("system prompt replaced; it applies from the next answer on")
 
 
-def _split(argument: str) -> list[str]:
+def _split_words(argument: str) -> list[str]:
     try:
         return shlex.split(argument)
     except ValueError:
         raise UsageError("a quotation mark is not closed") from None
 
 
-def _shown(session: ChatSession) -> str:
+def _format_params(session: ChatSession) -> str:
     width = max(map(len, MEANINGS))
-    return "\n".join(f"{name:<{width}} = {_value(session, name):<12} {MEANINGS[name]}" for name in MEANINGS)
+    return "\n".join(
+        f"{name:<{width}} = {_format_param(session, name):<12} {MEANINGS[name]}" for name in MEANINGS
+    )
 
 
-def _value(session: ChatSession, name: str) -> str:
+def _format_param(session: ChatSession, name: str) -> str:
     value = getattr(session.effective_params, name)
     if value is None:
         return {"seed": "random", "stop": "none", "max_new_tokens": "no limit"}.get(name, "default")
     return str(list(value)) if isinstance(value, tuple) else str(value)
 
 
-def _seed(session: ChatSession) -> str:
+def _format_seed(session: ChatSession) -> str:
     if session.params.seed is not None:
         return f"seed = {session.params.seed}"
     used = [

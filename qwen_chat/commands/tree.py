@@ -1,59 +1,60 @@
-"""Commands that move between the branches of a conversation."""
+"""Commands that draw the branches of a conversation and switch between them."""
 
-from qwen_chat.commands.conversation import brief, standing
-from qwen_chat.commands.table import Outcome, command, whole_number
+from qwen_chat.commands.conversation import shorten, summarize_conversation
+from qwen_chat.commands.registry import command, parse_number
+from qwen_chat.commands.result import CommandResult
 from qwen_chat.errors import UsageError
 from qwen_chat.files.fenced import full_text
 from qwen_chat.history import History, Node
 from qwen_chat.session.session import ChatSession
 
-_RUN = 6
-"""Messages that follow each other without a fork, beyond which the middle of them is not drawn."""
+_MAX_RUN = 6
+"""Of longer runs of messages without a fork, the middle is not drawn."""
 
 
-@command("fork", usage="n", en="Go on from message n, in a new branch", zh="从第 n 条消息另起分支")
-def fork(session: ChatSession, argument: str) -> Outcome:
-    """Bring the branch up to a message into view; what is said next begins a new one."""
+@command("fork", usage="n", en="Continue from message n in a new branch", zh="从第 n 条消息另起分支")
+def fork(session: ChatSession, argument: str) -> CommandResult:
+    """Show the branch up to a message; the next message begins a new branch."""
     if not argument:
         raise UsageError("say from which message: /fork 2; /history shows their numbers")
-    node = session.history.message_at(whole_number(argument))
+    node = session.history.message_at(parse_number(argument))
     session.switch(node.id)
-    return Outcome(f"message {argument} is the last in view: what you say next begins a new branch")
+    return CommandResult(f"message {argument} is now the last in view: your next message begins a new branch")
 
 
 @command("branches", "tree", en="Draw the conversation as a tree", zh="以树形显示所有分支")
-def branches(session: ChatSession, argument: str) -> Outcome:  # noqa: ARG001 - every handler takes both
-    """Draw all branches; those in view are marked, and the ends of all are numbered for /switch."""
-    return Outcome("\n".join(_drawn(session.history)) or "nothing has been said yet")
+def branches(session: ChatSession, argument: str) -> CommandResult:  # noqa: ARG001 - every handler takes both
+    """Draw all branches: the current one is marked, and the end of each is numbered for /switch."""
+    return CommandResult("\n".join(_draw_tree(session.history)) or "nothing has been said yet")
 
 
 @command("switch", usage="n", en="Show branch n of /branches", zh="切换到第 n 个分支")
-def switch(session: ChatSession, argument: str) -> Outcome:
-    """Bring another branch into view."""
-    ends = _ends(session.history)
+def switch(session: ChatSession, argument: str) -> CommandResult:
+    """Show another branch."""
+    ends = _branch_ends(session.history)
     if not argument:
         raise UsageError("say which branch: /switch 1; /branches shows their numbers")
-    if not argument.isdecimal() or not 1 <= whole_number(argument) <= len(ends):
+    if not argument.isdecimal() or not 1 <= parse_number(argument) <= len(ends):
         raise UsageError(f"no branch {argument}: /branches shows {len(ends)}")
-    session.switch(ends[whole_number(argument) - 1])
-    return Outcome(standing(session))
+    session.switch(ends[parse_number(argument) - 1])
+    return CommandResult(summarize_conversation(session))
 
 
-def branch_of(history: History, message: str) -> int:
-    """Return the number of the newest branch that a message is in, as /switch counts."""
+def branch_number(history: History, message: str) -> int:
+    """Return the number, as in /switch, of the newest branch with a message."""
     at = message
     while children := history.children(at):
         at = children[-1].id
-    return _ends(history).index(at) + 1
+    return _branch_ends(history).index(at) + 1
 
 
-def _drawn(history: History) -> list[str]:
-    """Draw a line for each message; long runs without a fork are shortened."""
+def _draw_tree(history: History) -> list[str]:
+    """Return a line for each message; long runs without a fork are shortened."""
     view = {node.id for node in history.path()}
     lines: list[str] = []
     run: list[str] = []
-    numbers = {id: number for number, id in enumerate(_ends(history), 1)}
-    for depth, node in _rows(history):
+    numbers = {id: number for number, id in enumerate(_branch_ends(history), 1)}
+    for depth, node in _list_rows(history):
         name = {"user": "You", "assistant": "Assistant"}.get(node.message.role, node.message.role)
         mark = "●" if node.id in view else "○"
         number = numbers.get(node.id)
@@ -61,25 +62,25 @@ def _drawn(history: History) -> list[str]:
         label += " in view" if node.id == history.head else ""
         beside = len(history.siblings(node.id)) > 1
         if beside:
-            lines, run = [*lines, *_shortened(run)], []
-        run.append(f"{'│  ' * depth}{mark} {name}: {brief(full_text(node.message))}{label}")
+            lines, run = [*lines, *_shorten_run(run)], []
+        run.append(f"{'│  ' * depth}{mark} {name}: {shorten(full_text(node.message))}{label}")
         if number or len(history.children(node.id)) > 1:
-            lines, run = [*lines, *_shortened(run)], []
+            lines, run = [*lines, *_shorten_run(run)], []
     return lines
 
 
-def _shortened(run: list[str]) -> list[str]:
-    if len(run) <= _RUN:
+def _shorten_run(run: list[str]) -> list[str]:
+    if len(run) <= _MAX_RUN:
         return run
     gone = len(run) - 3
     margin = run[0][: len(run[0]) - len(run[0].lstrip("│ "))]
     return [*run[:2], f"{margin}⋮ {gone} messages", run[-1]]
 
 
-def _rows(history: History) -> list[tuple[int, Node]]:
-    """Return every message with the depth it is drawn at: side branches first, then the one in view.
+def _list_rows(history: History) -> list[tuple[int, Node]]:
+    """Return every message with its depth in the drawing: side branches first, then the current branch.
 
-    The trunk, which is in view or else the newest, keeps its depth, so that a long chat does not run away.
+    The trunk, which is the current or else the newest branch, keeps its depth: a long chat is not indented.
     """
     view = {node.id for node in history.path()}
     rows: list[tuple[int, Node]] = []
@@ -96,8 +97,8 @@ def _rows(history: History) -> list[tuple[int, Node]]:
     return rows
 
 
-def _ends(history: History) -> list[str]:
-    """Return the last messages of all branches; their order, and so their numbers, outlive every switch."""
+def _branch_ends(history: History) -> list[str]:
+    """Return the ids of the last messages of all branches, in an order that no switch changes."""
     return [
         node.id for node in history.nodes() if node.message.role != "system" and not history.children(node.id)
     ]

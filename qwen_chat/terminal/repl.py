@@ -60,7 +60,7 @@ class Repl:
         """
         if not self._quiet:
             self._print_notice(greeting)
-        if summary := commands.standing(self._session):
+        if summary := commands.summarize_conversation(self._session):
             self._console.print(Text(strip_controls(summary)))
         with suppress_echo(), self._session.changes.subscribe(self._cancel_prompt_for_page):
             return self._loop()
@@ -146,32 +146,32 @@ class Repl:
         self._send_message(line)
         return False
 
-    def _show_result(self, outcome: commands.Outcome) -> bool:
+    def _show_result(self, result: commands.CommandResult) -> bool:
         """Show the result of a command, and return whether to leave."""
-        if outcome.picking is not None and self._can_pick():
-            return self._pick(outcome.picking)
-        if outcome.tokens is not None:
-            draw_tokens(outcome.tokens, self._console, plain=self._plain or not self._console.is_terminal)
-        if outcome.action == "compose":
-            self._keep_draft(outcome.text, outcome.number or None)
-        elif outcome.text:
-            self._console.print(Text(strip_controls(outcome.text)))
-        if outcome.action == "clear screen":
+        if result.menu is not None and self._can_pick():
+            return self._pick_from(result.menu)
+        if result.tokens is not None:
+            draw_tokens(result.tokens, self._console, plain=self._plain or not self._console.is_terminal)
+        if result.action == "compose":
+            self._keep_draft(result.text, result.number or None)
+        elif result.text:
+            self._console.print(Text(strip_controls(result.text)))
+        if result.action == "clear screen":
             self._console.clear()
-        if outcome.action == "open page":
+        if result.action == "open page":
             self._print_notice(f"this chat is also at {self._open_page()}")
-        if outcome.turn is not None:
-            self._show_turn(outcome.turn)
-        return outcome.action == "exit"
+        if result.turn is not None:
+            self._show_turn(result.turn)
+        return result.action == "exit"
 
     def _send_message(self, line: str) -> None:
         model = self._session.model
         if "@" in line and isinstance(model.state, Loading):
             self._print_notice(f"loading {model.name}, to count tokens ...")
-        outcome = commands.say(self._session, commands.as_message(line))
-        self._print_notice(outcome.text)
-        if outcome.turn is not None:
-            self._show_turn(outcome.turn)
+        result = commands.send_message(self._session, commands.unescape_message(line))
+        self._print_notice(result.text)
+        if result.turn is not None:
+            self._show_turn(result.turn)
 
     def _keep_draft(self, text: str, edited: int | None) -> None:
         """Put a text into the next prompt, where the person can change it and send it."""
@@ -181,13 +181,13 @@ class Repl:
     def _can_pick(self) -> bool:
         return not self._plain and self._console.is_terminal and not self._console.is_dumb_terminal
 
-    def _pick(self, picking: commands.Picking) -> bool:
+    def _pick_from(self, menu: commands.Menu) -> bool:
         from qwen_chat.terminal.input.picker import pick
 
-        for note in picking.notes:
+        for note in menu.notes:
             self._print_notice(note)
-        value = pick(picking)
-        return value is not None and self._show_result(commands.run(self._session, picking.command, value))
+        value = pick(menu)
+        return value is not None and self._show_result(commands.run(self._session, menu.command, value))
 
     def _show_turn(self, turn: Turn) -> None:
         self._shown_turn = turn

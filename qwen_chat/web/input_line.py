@@ -7,7 +7,8 @@ ways to bring files and to take them.
 from dataclasses import dataclass
 
 from qwen_chat import commands
-from qwen_chat.commands.table import TokenView, find
+from qwen_chat.commands.registry import find
+from qwen_chat.commands.result import TokenListing
 from qwen_chat.errors import UsageError
 from qwen_chat.session.session import ChatSession
 
@@ -36,7 +37,7 @@ def take(session: ChatSession, line: str) -> Answer:
     """
     command = commands.parse(line)
     if command is None:
-        session.send(commands.as_message(line))
+        session.send(commands.unescape_message(line))
         return Answer(begun=True)
     name, argument = command
     _check(name, argument)
@@ -57,12 +58,12 @@ def _check(name: str, argument: str) -> None:
         raise UsageError(f"/{name} with files is for the terminal: {_OTHER_WAYS}")
 
 
-def _drawn(view: TokenView | None) -> str:
+def _drawn(view: TokenListing | None) -> str:
     """Return tokens as a text, each between bars; with ids where they are asked for."""
     if view is None:
         return ""
     lines = []
-    for heading, tokens in view.stretches:
+    for heading, tokens in view.sections:
         shown = (token.bytes.decode(errors="replace") for token in tokens)
         pieces = [
             f"{text} {token.id}" if view.detailed else text for text, token in zip(shown, tokens, strict=True)

@@ -127,7 +127,7 @@ def test_words_in_another_branch_are_told_of(session: ChatSession) -> None:
     ask(session, "Tell me of nothing")
     do(session, "/search xyzzy")
     told = do(session, "/resume 1")
-    assert "the words found are in another branch: /switch 1 shows it" in told
+    assert "the found words are in another branch: /switch 1 shows it" in told
     assert "Tell me of xyzzy" in do(session, "/switch 1") + do(session, "/history")
     do(session, "/switch 2")
     do(session, "/search nothing")

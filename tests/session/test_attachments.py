@@ -142,14 +142,14 @@ def test_a_message_that_cannot_fit_is_refused_and_not_kept(model: LlamaCppModel)
     session = ChatSession(model)
     fault = r"long.txt: the message would have 28,0\d\d tokens, the context holds 8,192: give a part"
     with pytest.raises(RefusedError, match=fault):
-        commands.say(session, "@long.txt what?")
+        commands.send_message(session, "@long.txt what?")
     with pytest.raises(RefusedError, match=fault):
         commands.run(session, "file", "long.txt -- what?")
     assert session.history.path() == []
     assert session.history.title == ""
 
 
-def sent(outcome: commands.Outcome, session: ChatSession) -> str:
+def sent(outcome: commands.CommandResult, session: ChatSession) -> str:
     assert outcome.turn is not None
     outcome.turn.wait()
     return full_text(session.history.path()[-2].message)
@@ -163,7 +163,7 @@ def test_files_are_sent_by_command_by_mention_and_by_edit() -> None:
     assert asked.startswith("my notes.txt:\n```txt\nThe password is swordfish.\n```\n\ndocs/a.py:\n")
     assert asked.endswith("\n\nWhat is in notes.md?")
     assert session.history.title == "What is in notes.md?"
-    outcome = commands.say(session, "And @docs/a.py?")
+    outcome = commands.send_message(session, "And @docs/a.py?")
     assert outcome.text == "docs/a.py: 1 line"
     assert sent(outcome, session) == "docs/a.py:\n```py\nprint(1)\n```\n\nAnd docs/a.py?"
     outcome = commands.run(session, "edit", "3 Or @notes.md?")

@@ -40,7 +40,7 @@ def do(session: ChatSession, line: str) -> str:
     """Run a line as a front end does, and return what it shows."""
     command = commands.parse(line)
     if command is None:
-        turn = session.send(commands.as_message(line))
+        turn = session.send(commands.unescape_message(line))
     else:
         outcome = commands.run(session, *command)
         if outcome.turn is None:
@@ -221,9 +221,9 @@ def test_the_prompt_is_shown_message_by_message(session: ChatSession) -> None:
     do(session, SKY)
     outcome = commands.run(session, "prompt", "")
     assert outcome.tokens is not None
-    headings = [heading for heading, _ in outcome.tokens.stretches]
+    headings = [heading for heading, _ in outcome.tokens.sections]
     assert [heading.split(",")[0] for heading in headings] == ["system", "user", "assistant"]
-    spelled = b"".join(token.bytes for _, tokens in outcome.tokens.stretches for token in tokens).decode()
+    spelled = b"".join(token.bytes for _, tokens in outcome.tokens.sections for token in tokens).decode()
     assert spelled.endswith(f"<|im_start|>user\n{SKY}<|im_end|>\n<|im_start|>assistant\n")
     assert not outcome.tokens.detailed
     detailed = commands.run(session, "prompt", "ids").tokens
@@ -231,7 +231,7 @@ def test_the_prompt_is_shown_message_by_message(session: ChatSession) -> None:
     assert detailed.detailed
     bits = commands.run(session, "tokens", "<|im_end|> é").tokens
     assert bits is not None
-    ((_, tokens),) = bits.stretches
+    ((_, tokens),) = bits.sections
     assert b"".join(token.bytes for token in tokens).decode() == "<|im_end|> é"
     assert not any(token.control for token in tokens)
 

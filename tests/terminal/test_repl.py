@@ -126,7 +126,7 @@ def test_edit_without_a_text_puts_the_old_one_on_the_line(terminal: Open) -> Non
 def test_system_prompts_and_roles(terminal: Open, tmp_path: Path) -> None:
     chat = terminal(*CALM)
     assert "You are a helpful assistant." in chat.say("/system")
-    assert "counts from the next answer on" in chat.say("/system Answer in one word.")
+    assert "applies from the next answer on" in chat.say("/system Answer in one word.")
     assert "Answer in one word." in chat.say("/system")
     (tmp_path / "system.txt").write_text("From a file.")
     chat.say(f"/system @{tmp_path}/system.txt")

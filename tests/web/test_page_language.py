@@ -12,7 +12,7 @@ from scripted import ScriptedModel
 from windows import Window, window
 
 from qwen_chat import i18n
-from qwen_chat.commands.table import find
+from qwen_chat.commands.registry import find
 from qwen_chat.errors import QwenChatError
 from qwen_chat.i18n.catalog import argument_names, catalog
 from qwen_chat.message import Attachment

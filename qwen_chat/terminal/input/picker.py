@@ -25,7 +25,7 @@ from rich.cells import cell_len, set_cell_size
 from rich.console import Console
 from rich.text import Text
 
-from qwen_chat.commands import Choice, Picking
+from qwen_chat.commands import Menu, MenuItem
 from qwen_chat.text import strip_controls
 
 _HELP = "↑ ↓ move · type to filter · Enter picks · Esc closes"
@@ -39,32 +39,32 @@ _ESCAPE_SECONDS = 0.05
 """How long Esc waits for the rest of an escape sequence, such as that of an arrow key."""
 
 
-def pick(picking: Picking) -> str | None:
+def pick(menu: Menu) -> str | None:
     """Show the list and return the picked value, or None when the person closed it."""
     try:
-        return _Picker(picking).app.run()
+        return _Picker(menu).app.run()
     except EOFError:  # the terminal was closed
         return None
 
 
 class _Picker:
-    def __init__(self, picking: Picking) -> None:
-        self._all = [_strip_controls(choice) for choice in picking.choices]
-        values = [choice.value for choice in self._all]
-        self._selected = values.index(picking.current) if picking.current in values else 0
+    def __init__(self, menu: Menu) -> None:
+        self._all = [_strip_controls(item) for item in menu.items]
+        values = [item.value for item in self._all]
+        self._selected = values.index(menu.current) if menu.current in values else 0
         self._name_width = max((cell_len(value) for value in values), default=0)
         self._filter = Buffer(multiline=False, on_text_changed=lambda _: self._select(0))
         self.app: Application[str | None] = Application(
-            Layout(self._build_layout(picking.command)), key_bindings=self._build_keys(), erase_when_done=True
+            Layout(self._build_layout(menu.command)), key_bindings=self._build_keys(), erase_when_done=True
         )
         self.app.ttimeoutlen = _ESCAPE_SECONDS
 
-    def _matches(self) -> list[Choice]:
+    def _matches(self) -> list[MenuItem]:
         words = self._filter.text.casefold().split()
         return [
-            choice
-            for choice in self._all
-            if all(word in f"{choice.value} {choice.title}".casefold() for word in words)
+            item
+            for item in self._all
+            if all(word in f"{item.value} {item.title}".casefold() for word in words)
         ]
 
     def _select(self, number: int) -> None:
@@ -115,10 +115,10 @@ class _Picker:
             return [("", set_cell_size("nothing matches", width))]
         first = max(0, min(self._selected - rows // 2, len(found) - rows))
         drawn: StyleAndTextTuples = []
-        for number, choice in enumerate(found[first : first + rows], first):
+        for number, item in enumerate(found[first : first + rows], first):
             here = number == self._selected
-            name = choice.value + " " * (self._name_width - cell_len(choice.value))
-            line = set_cell_size(f"{'›' if here else ' '} {name}  {choice.title}", width - 1)
+            name = item.value + " " * (self._name_width - cell_len(item.value))
+            line = set_cell_size(f"{'›' if here else ' '} {name}  {item.title}", width - 1)
             drawn += [("reverse" if here else "", line), ("", "\n")]
         return drawn[:-1]
 
@@ -161,8 +161,8 @@ class _Picker:
         return keys
 
 
-def _strip_controls(choice: Choice) -> Choice:
-    return Choice(choice.value, strip_controls(choice.title), strip_controls(choice.preview))
+def _strip_controls(item: MenuItem) -> MenuItem:
+    return MenuItem(item.value, strip_controls(item.title), strip_controls(item.preview))
 
 
 def _wrap(text: str, width: int) -> Sequence[str]:

@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from qwen_chat.commands.table import TokenView
+from qwen_chat.commands.result import TokenListing
 from qwen_chat.message import Token
 from qwen_chat.text import strip_controls
 
@@ -15,9 +15,9 @@ _CONTROL = "bold #ffffff on #7a3fd0"
 _REPLACEMENT = "\ufffd"
 
 
-def draw_tokens(view: TokenView, console: Console, *, plain: bool) -> None:
+def draw_tokens(view: TokenListing, console: Console, *, plain: bool) -> None:
     """Print tokens under their headings; without colours, bars separate them."""
-    for heading, tokens in view.stretches:
+    for heading, tokens in view.sections:
         if heading:
             console.print(Text(strip_controls(heading), style="" if plain else "bold"))
         if view.detailed:
