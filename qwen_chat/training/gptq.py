@@ -122,7 +122,7 @@ def _open_model(info: CheckpointInfo, recipe: GptqSettings, size: int, offload: 
         gpu = torch.cuda.is_available() and not recipe.cpu_only
         config = QuantizeConfig(
             bits=recipe.bits,
-            choose_group_size=size,
+            group_size=size,
             sym=True,
             desc_act=False,
             device="cuda" if gpu else "cpu",

@@ -8,7 +8,7 @@ import time
 
 import torch
 
-_READ, _WRITTEN = 256, 256
+_PROMPT_TOKENS, _ANSWER_TOKENS = 256, 256
 """Tokens of a typical turn."""
 
 _MATRICES = 4
@@ -32,7 +32,7 @@ def _turn_seconds(dtype: torch.dtype, shape: tuple[int, int]) -> float:
     weights = [torch.ones(shape, dtype=dtype) for _ in range(_MATRICES)]
     reading = _time_linear(weights, torch.ones((_SAMPLE_TOKENS, shape[1]), dtype=dtype))
     writing = _time_linear(weights, torch.ones((1, shape[1]), dtype=dtype))
-    return reading * _READ / _SAMPLE_TOKENS + writing * _WRITTEN
+    return reading * _PROMPT_TOKENS / _SAMPLE_TOKENS + writing * _ANSWER_TOKENS
 
 
 @torch.no_grad()

@@ -98,11 +98,11 @@ def _torchao_int4(config: Mapping[str, Any], *, gpu: bool) -> Any:  # noqa: ANN4
     if not gpu:
         from torchao.prototype.quantization.int4 import PrototypeInt4WeightOnlyConfig
 
-        return TorchAoConfig(PrototypeInt4WeightOnlyConfig(choose_group_size=group))
+        return TorchAoConfig(PrototypeInt4WeightOnlyConfig(group_size=group))
     from torchao.quantization import Int4WeightOnlyConfig
 
     layout = {"int4_packing_format": "tile_packed_to_4d", "int4_choose_qparams_algorithm": "hqq"}
-    return TorchAoConfig(Int4WeightOnlyConfig(choose_group_size=group, **layout))
+    return TorchAoConfig(Int4WeightOnlyConfig(group_size=group, **layout))
 
 
 def _bitsandbytes(kind: str) -> Any:  # noqa: ANN401

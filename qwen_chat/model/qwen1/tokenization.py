@@ -87,7 +87,7 @@ def _build_tokenizer(rank_file: Path, extra_file: str | None) -> Tokenizer:
     names = {token: token.decode("latin-1").translate(alphabet) for token in ranks}
     model = BPE(
         vocab={names[token]: rank for token, rank in ranks.items()} | control,
-        derive_merges=[(names[left], names[right]) for left, right in derive_merges(ranks)],
+        merges=[(names[left], names[right]) for left, right in derive_merges(ranks)],
         ignore_merges=True,
     )
     return _pipeline(model)

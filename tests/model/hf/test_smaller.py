@@ -230,4 +230,4 @@ def test_layers_that_are_small_by_themselves_stay(tmp_path: Path) -> None:
     layers = {"num_hidden_layers": 2, "layer_types": ["sliding_attention", "full_attention"]}
     config = AutoConfig.for_model("qwen3", use_sliding_window=True, sliding_window=8, **layers)
     kinds = [type(layer).__name__ for layer in new_cache(config, "int8", None).layers]
-    assert kinds == ["DynamicSlidingWindowLayer", "SmallLayer"]
+    assert kinds == ["DynamicSlidingWindowLayer", "QuantizedLayer"]
