@@ -1,4 +1,4 @@
-"""The terminal chat, by the name that users of Qwen's cli_demo.py know: -c CHECKPOINT --cpu-only -s SEED."""
+"""The terminal chat, named like Qwen's cli_demo.py and with its flags: -c CHECKPOINT --cpu-only -s SEED."""
 
 from qwen_chat.cli import run
 

@@ -1,6 +1,6 @@
-"""`python -m qwen_chat` is the command qwen-chat."""
+"""`python -m qwen_chat` runs the command qwen-chat."""
 
 from qwen_chat.cli import run
 
-if __name__ == "__main__":  # processes of our own import it, too
+if __name__ == "__main__":  # worker processes import this file, too
     run()

@@ -1,4 +1,4 @@
-"""The command line: arguments -> which front end with which model."""
+"""The command line: it reads flags and starts a front end with a model."""
 
 from qwen_chat.cli.main import main, run
 

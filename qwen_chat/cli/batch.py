@@ -6,7 +6,7 @@ import sys
 import time
 from codecs import BOM_UTF8
 from collections.abc import Generator
-from contextlib import ExitStack, closing, nullcontext
+from contextlib import AbstractContextManager, ExitStack, closing, nullcontext
 from itertools import chain
 from pathlib import Path
 from threading import Event
@@ -30,73 +30,75 @@ _SYNC_SECONDS = 1.0
 
 @click.command()
 @click.argument("prompts", metavar="PROMPTS.jsonl")
-@click.option("-o", "--output", required=True, metavar="FILE", help="where the answers go, a line each")
-@click.option("--batch-size", default=8, type=click.IntRange(1, 1024), help="prompts written together (8)")
-@click.option("--overwrite", is_flag=True, help="begin anew where the output has answers already")
+@click.option("-o", "--output", required=True, metavar="FILE", help="the file of the answers, one a line")
+@click.option(
+    "--batch-size", default=8, type=click.IntRange(1, 1024), help="how many prompts to answer together (8)"
+)
+@click.option("--overwrite", is_flag=True, help="start again, even if the output has answers")
 @setting_flags
 def batch(prompts: str, output: str, batch_size: int, overwrite: bool, **flags: Any) -> int:  # noqa: ANN401
-    """Answer every line of PROMPTS.jsonl ("-" is stdin), in order; run again, it goes on where it was.
+    """Answer every line of PROMPTS.jsonl ("-" is stdin), in order; a second run continues where it stopped.
 
-    A line is a JSON text, or an object with "prompt" or "messages", and if wanted "id", "system" and
+    A line is a JSON string, or an object with "prompt" or "messages", and optionally "id", "system" and
     sampling parameters.
     """
     chosen = read_settings(flags, system_file=None)
     role = load_role(chosen.role).fill_names(chosen.user_name) if chosen.role else None
     with ExitStack() as stack:
-        source = stack.enter_context(nullcontext(sys.stdin.buffer) if prompts == "-" else _source(prompts))
-        out = stack.enter_context(_output(Path(output)))
+        source = stack.enter_context(_open_prompts(prompts))
+        out = stack.enter_context(_open_output(Path(output)))
         if os.path.sameopenfile(source.fileno(), out.fileno()):
-            raise UsageError(f"{output} is where the prompts are: name another -o for the answers")
-        # What is no UTF-8 is the fault of its line alone; Windows marks the begin of a file.
+            raise UsageError(f"{output} holds the prompts: name another file with -o for the answers")
+        # A line that is not UTF-8 is an error of that line alone. Windows begins files with a BOM.
         lines = (line.removeprefix(BOM_UTF8).decode(errors="surrogateescape") for line in source)
         jobs = core.read_jobs(
             lines, chosen.params(role), chosen.system_prompt(role), PromptOptions(think=chosen.think)
         )
         earlier = core.Earlier() if overwrite else core.resume(out, jobs)
         waiting = next(jobs, None)
-        model = _model(chosen, stack) if waiting is not None else None
+        model = _load_model(chosen, stack) if waiting is not None else None
         out.seek(earlier.end)
         out.truncate()
-        tally = _Tally(earlier)
+        progress = _Progress(earlier)
         if model is not None and waiting is not None:
             todo, cancel = chain([waiting], jobs), Event()
             results = core.run(model, todo, batch_size=batch_size, parallel=chosen.parallel, cancel=cancel)
-            bar = stack.enter_context(_bar(_count(prompts), chosen, tally))
-            if not _write(results, out, cancel, bar, tally):
+            bar = stack.enter_context(_open_progress(_count_lines(prompts), chosen, progress))
+            if not _write_answers(results, out, cancel, bar, progress):
                 again = "run it again without --overwrite" if overwrite else "run it again"
-                sys.stderr.write(f"stopped after {tally.all_lines} lines: {again} to go on\n")
+                sys.stderr.write(f"stopped after {progress.total_lines} lines: {again} to go on\n")
                 return 130
-    return tally.told(quiet=chosen.quiet)
+    return progress.report(quiet=chosen.quiet)
 
 
-def _model(chosen: Settings, stack: ExitStack) -> ChatModel:
+def _load_model(chosen: Settings, stack: ExitStack) -> ChatModel:
     _, loading = open_model(chosen, sys.stderr)
     model = loading.loaded()
     stack.callback(model.close)
     return model
 
 
-def _bar(total: int | None, chosen: Settings, tally: "_Tally") -> "ProgressBar":
+def _open_progress(total: int | None, chosen: Settings, progress: "_Progress") -> "ProgressBar":
     from qwen_chat.terminal.output.progress import ProgressBar
 
-    return ProgressBar(total, tally.all_lines, enabled=not (chosen.quiet or chosen.plain))
+    return ProgressBar(total, progress.total_lines, enabled=not (chosen.quiet or chosen.plain))
 
 
-def _write(
+def _write_answers(
     results: Generator[core.Result, None, None],
     out: IO[bytes],
     cancel: Event,
     bar: "ProgressBar",
-    tally: "_Tally",
+    progress: "_Progress",
 ) -> bool:
-    """Write the answers as they come; False when a person stopped them."""
-    with closing(results):  # before the model goes whose threads may still be at work
+    """Write the answers as they come; return False after Ctrl-C."""
+    with closing(results):  # before the model is closed, whose threads may still use it
         try:
             for result in results:
                 out.write(core.record(result).encode() + b"\n")
                 out.flush()
-                tally.take(result, out)
-                bar.advance(tally.speed)
+                progress.count(result, out)
+                bar.advance(progress.speed)
         except KeyboardInterrupt:
             cancel.set()
             return False
@@ -105,8 +107,8 @@ def _write(
     return True
 
 
-class _Tally:
-    """What was answered so far, and how fast."""
+class _Progress:
+    """How many lines were answered, and how fast."""
 
     def __init__(self, earlier: core.Earlier) -> None:
         self._earlier = earlier
@@ -114,14 +116,14 @@ class _Tally:
         self._started = self._synced = time.monotonic()
 
     @property
-    def all_lines(self) -> int:
+    def total_lines(self) -> int:
         return self._earlier.lines + self._lines
 
     @property
     def speed(self) -> float:
         return self._tokens / max(time.monotonic() - self._started, 1e-9)
 
-    def take(self, result: core.Result, out: IO[bytes]) -> None:
+    def count(self, result: core.Result, out: IO[bytes]) -> None:
         self._lines += 1
         answer = result[1]
         if isinstance(answer, ModelError):
@@ -132,8 +134,8 @@ class _Tally:
             _sync(out)
             self._synced = time.monotonic()
 
-    def told(self, *, quiet: bool) -> int:
-        """Say how it went, and return the exit code: 1 when a line of the output has an error."""
+    def report(self, *, quiet: bool) -> int:
+        """Print a summary and return the exit code: 1 when a line of the output has an error."""
         errors = self._earlier.errors + self._errors
         if not quiet or errors:
             before = f", {self._earlier.lines} before" if self._earlier.lines else ""
@@ -147,27 +149,29 @@ def _sync(out: IO[bytes]) -> None:
     os.fsync(out.fileno())
 
 
-def _source(name: str) -> IO[bytes]:
+def _open_prompts(name: str) -> AbstractContextManager[IO[bytes]]:
+    if name == "-":
+        return nullcontext(sys.stdin.buffer)
     try:
         return Path(name).open("rb")
     except OSError as error:
         raise UsageError(f"cannot read {name}: {error.strerror or error}") from None
 
 
-def _output(path: Path) -> IO[bytes]:
+def _open_output(path: Path) -> IO[bytes]:
     try:
-        # Both read and written: what is there already is gone on with.
+        # For reading and writing: a second run continues after the answers of the first.
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o600)
     except OSError as error:
         raise UsageError(f"cannot write {path}: {error.strerror or error}") from None
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
-        raise UsageError(f"cannot write {path}: not a plain file, which a run that was cut off needs")
+        raise UsageError(f"cannot write {path}: not a regular file, which a second run needs to continue")
     return os.fdopen(descriptor, "r+b")
 
 
-def _count(name: str) -> int | None:
-    """Return how many lines there are to answer, or None for a stream, which can be read only once."""
+def _count_lines(name: str) -> int | None:
+    """Return the number of prompts, or None for a stream, which can be read only once."""
     path = Path(name)
     if name == "-" or not path.is_file():
         return None

@@ -33,29 +33,29 @@ def chat(
     chosen = read_settings(flags, system_file=system_file)
     resuming = go_on or resume is not None
     if resuming:
-        _check_resuming(chosen, resume, go_on=go_on, role=flags["role"])
-    question = _question(prompt)
+        _check_resume_flags(chosen, resume, go_on=go_on, role=flags["role"])
+    question = _read_question(prompt)
     if as_json and question is None:
         raise UsageError("--json is for one answer: give the question with -p, or on stdin")
     role = load_role(chosen.role) if chosen.role and not resuming else None
     with ExitStack() as stack:
         store = stack.enter_context(closing(Store(default_path()))) if chosen.history else None
-        resumed = _resumed(store, resume, go_on=go_on) if store else None
+        resumed = _load_resumed(store, resume, go_on=go_on) if store else None
         located, model = open_model(chosen, sys.stderr)
         session = ChatSession(model, chosen, store=store, role=role)
-        stack.callback(_close, session)
+        stack.callback(_close_session, session)
         if resumed is not None:
-            _go_on(session, resumed)
+            _resume(session, resumed)
         if question is not None:
             from qwen_chat.terminal import oneshot
 
             return oneshot.answer_question(session, question, as_json=as_json, quiet=chosen.quiet)
-        return _talk(session, model, embedded=located.embedded)
+        return _run_repl(session, model, embedded=located.embedded)
 
 
-def _question(prompt: str | None) -> str | None:
-    """Return the one question to answer, or None to talk."""
-    piped = _piped()
+def _read_question(prompt: str | None) -> str | None:
+    """Return the one question to answer, or None for a chat."""
+    piped = _read_stdin()
     if prompt is None and piped is None:
         if not sys.stdout.isatty():
             raise UsageError("stdout is not a terminal: give the question with -p, or on stdin")
@@ -66,8 +66,8 @@ def _question(prompt: str | None) -> str | None:
     return text
 
 
-def _piped() -> str | None:
-    """Return what is piped in, or None when stdin is a terminal."""
+def _read_stdin() -> str | None:
+    """Return the text on stdin, or None when stdin is a terminal."""
     if sys.stdin.isatty():
         return None
     try:
@@ -77,33 +77,33 @@ def _piped() -> str | None:
     return decode_text(data, "stdin").rstrip("\r\n")
 
 
-def _check_resuming(chosen: Settings, id: str | None, *, go_on: bool, role: str | None) -> None:
+def _check_resume_flags(chosen: Settings, id: str | None, *, go_on: bool, role: str | None) -> None:
     flag = "--continue" if go_on else "--resume"
     if go_on and id is not None:
         raise UsageError("--continue and --resume: give one of them")
     if role:
-        raise UsageError(f"a role begins a conversation of its own: leave out {flag}, or --role")
+        raise UsageError(f"a role begins a new conversation: leave out {flag}, or --role")
     if not chosen.history:
         raise UsageError(f"{flag}: nothing is saved without history: leave out --no-history")
 
 
-def _resumed(store: Store, id: str | None, *, go_on: bool) -> History | None:
-    """Return the conversation to go on with, or None to begin one."""
+def _load_resumed(store: Store, id: str | None, *, go_on: bool) -> History | None:
+    """Return the conversation to continue, or None to begin a new one."""
     if go_on:
         recent = store.recent(1)
         if not recent:
-            raise UsageError("no conversation to go on with: begin one without --continue")
+            raise UsageError("no conversation to continue: begin one without --continue")
         id = recent[0].id
     return None if id is None else store.load(id)
 
 
-def _go_on(session: ChatSession, history: History) -> None:
+def _resume(session: ChatSession, history: History) -> None:
     session.open(history)
     if session.settings.system is not None:
         session.set_system(session.settings.system)
 
 
-def _talk(session: ChatSession, model: ChatModel, *, embedded: bool) -> int:
+def _run_repl(session: ChatSession, model: ChatModel, *, embedded: bool) -> int:
     from qwen_chat.terminal.input.reader import PromptReader
     from qwen_chat.terminal.repl import Repl, format_banner
 
@@ -115,7 +115,7 @@ def _talk(session: ChatSession, model: ChatModel, *, embedded: bool) -> int:
         return repl.run(greeting=format_banner(session, embedded=embedded))
 
 
-def _close(session: ChatSession) -> None:
+def _close_session(session: ChatSession) -> None:
     rescued = session.close()
     if rescued is not None:
         sys.stderr.write(f"the conversation could not be saved; it is in {rescued}, /load reads it\n")

@@ -1,4 +1,4 @@
-"""`qwen-chat chats`: the saved conversations, without a model."""
+"""`qwen-chat chats`: list, search, show, export, import and delete saved conversations, without a model."""
 
 import json
 import sys
@@ -18,10 +18,10 @@ from qwen_chat.storage import search as finding
 from qwen_chat.storage.store import Store, default_path
 from qwen_chat.text import escape_controls, strip_controls
 
-_LISTED = 20
+_LIST_LENGTH = 20
 
-_as_json = click.option("--json", "as_json", is_flag=True, help="as JSON, for programs")
-_chat = click.argument("chat")
+_json_option = click.option("--json", "as_json", is_flag=True, help="as JSON, for programs")
+_chat_argument = click.argument("chat")
 
 
 @click.group(invoke_without_command=True)
@@ -35,113 +35,113 @@ def chats(context: click.Context) -> int:
 
 
 @chats.command("list")
-@click.option("-n", "limit", type=click.IntRange(1), default=_LISTED, show_default=True, help="how many")
-@_as_json
-def list_chats(*, limit: int = _LISTED, as_json: bool = False) -> int:
+@click.option("-n", "limit", type=click.IntRange(1), default=_LIST_LENGTH, show_default=True, help="how many")
+@_json_option
+def list_chats(*, limit: int = _LIST_LENGTH, as_json: bool = False) -> int:
     """List the chats, newest first."""
-    with _store() as store:
+    with _open_store() as store:
         recent = store.recent(limit)
     if as_json:
-        return _tell_json([asdict(chat) for chat in recent])
-    return _tell(finding.listed_lines(recent) or ["no conversation is saved yet"])
+        return _print_json([asdict(chat) for chat in recent])
+    return _print_lines(finding.listed_lines(recent) or ["no conversation is saved yet"])
 
 
 @chats.command()
 @click.argument("words", nargs=-1, required=True)
-@_as_json
+@_json_option
 def search(words: Sequence[str], *, as_json: bool) -> int:
-    """Show the chats that hold all WORDS, with what stands around them."""
-    with _store() as store:
+    """Show the chats that contain all WORDS, with the text around them."""
+    with _open_store() as store:
         found = finding.search(store, " ".join(words))
     if as_json:
-        return _tell_json([asdict(chat) for chat in found])
-    return _tell(finding.found_lines(found) or [f"no saved chat holds all of: {' '.join(words)}"])
+        return _print_json([asdict(chat) for chat in found])
+    return _print_lines(finding.found_lines(found) or [f"no saved chat holds all of: {' '.join(words)}"])
 
 
 @chats.command()
-@_chat
-@_as_json
+@_chat_argument
+@_json_option
 def show(chat: str, *, as_json: bool) -> int:
-    """Print the branch in view of CHAT as Markdown, or all of it as JSON."""
-    history = _load(chat)
+    """Print the current branch of CHAT as Markdown, or all branches as JSON."""
+    history = _load_chat(chat)
     if as_json:
         return _write(escape_controls(to_json(history)).encode())
-    return _tell([to_markdown(history).rstrip("\n")])
+    return _print_lines([to_markdown(history).rstrip("\n")])
 
 
 @chats.command()
-@_chat
-@click.option("-o", "--output", metavar="FILE", help="a new file; stdout if left out")
-@click.option("--format", "kind", type=click.Choice(list(WRITERS)), help="md unless FILE's name says another")
+@_chat_argument
+@click.option("-o", "--output", metavar="FILE", help="write a new file; default: stdout")
+@click.option("--format", "kind", type=click.Choice(list(WRITERS)), help="default: the suffix of FILE, or md")
 def export(chat: str, *, output: str | None, kind: str | None) -> int:
-    """Write CHAT as Markdown, JSON, a page of HTML, or a sample to fine-tune Qwen with."""
+    """Write CHAT as Markdown, JSON, an HTML page, or a sample for fine-tuning Qwen."""
     path = Path(output).expanduser() if output else None
-    kind = kind or _kind(path)
-    text = WRITERS[kind](_load(chat))
+    kind = kind or _format_of(path)
+    text = WRITERS[kind](_load_chat(chat))
     if path is not None:
         write_new(path, text)
         return 0
-    return _tell([text.rstrip("\n")]) if sys.stdout.isatty() else _write(text.encode())
+    return _print_lines([text.rstrip("\n")]) if sys.stdout.isatty() else _write(text.encode())
 
 
 @chats.command("import")
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
 def import_chats(files: Sequence[str]) -> int:
-    """Add the chats of exports: ChatGPT's, Open WebUI's, ShareGPT's, Qwen's for fine-tuning, or ours.
+    """Add chats from exports of ChatGPT, Open WebUI, ShareGPT, Qwen's fine-tuning format or qwen-chat.
 
-    A chat that cannot be read is left out and named, one that is there already is left alone; if a file
-    cannot be read at all, nothing is imported.
+    A chat that cannot be read is skipped and named; a chat that is already saved is skipped. If a file cannot
+    be read at all, nothing is imported.
     """
     found = [read_chats(Path(file).expanduser()) for file in files]
     histories = [chat for each in found for chat in each.chats]
-    with _store() as store:
+    with _open_store() as store:
         added = store.add_all(histories)
     for fault in (fault for each in found for fault in each.faults):
         sys.stderr.write(f"left out: {strip_controls(fault)}\n")
-    return _tell(format_import(added, len(histories), "qwen-chat --resume"))
+    return _print_lines(format_import(added, len(histories), "qwen-chat --resume"))
 
 
 @chats.command()
-@_chat
-@click.option("-y", "--yes", is_flag=True, help="without asking")
+@_chat_argument
+@click.option("-y", "--yes", is_flag=True, help="do not ask for confirmation")
 def delete(chat: str, *, yes: bool) -> int:
     """Delete CHAT for good."""
-    with _store() as store:
-        summary = store.summary(_pick(store, chat))
-        told = strip_controls(finding.described(summary))
-        if not yes and not click.confirm(f"Delete {told} for good?", err=True):
-            return _tell([f"{told} stays"])
+    with _open_store() as store:
+        summary = store.summary(_find_chat(store, chat))
+        description = strip_controls(finding.described(summary))
+        if not yes and not click.confirm(f"Delete {description} for good?", err=True):
+            return _print_lines([f"{description} stays"])
         store.delete(summary.id)
-    return _tell([f"deleted {told}"])
+    return _print_lines([f"deleted {description}"])
 
 
 @contextmanager
-def _store() -> Generator[Store]:
+def _open_store() -> Generator[Store]:
     with closing(Store(default_path())) as store:
         yield store
 
 
-def _pick(store: Store, chat: str) -> str:
-    return finding.pick(store, chat, [each.id for each in store.recent(_LISTED)])
+def _find_chat(store: Store, chat: str) -> str:
+    return finding.pick(store, chat, [each.id for each in store.recent(_LIST_LENGTH)])
 
 
-def _load(chat: str) -> History:
-    with _store() as store:
-        return store.load(_pick(store, chat))
+def _load_chat(chat: str) -> History:
+    with _open_store() as store:
+        return store.load(_find_chat(store, chat))
 
 
-def _kind(path: Path | None) -> str:
+def _format_of(path: Path | None) -> str:
     suffix = path.suffix.lstrip(".").lower() if path else "md"
     if suffix not in SUFFIXES:
         raise UsageError(f"-o {path}: add --format, which is one of {', '.join(WRITERS)}")
     return SUFFIXES[suffix]
 
 
-def _tell(lines: Sequence[str]) -> int:
+def _print_lines(lines: Sequence[str]) -> int:
     return _write("".join(f"{strip_controls(line)}\n" for line in lines).encode())
 
 
-def _tell_json(value: Sequence[Mapping[str, object]]) -> int:
+def _print_json(value: Sequence[Mapping[str, object]]) -> int:
     return _write(escape_controls(json.dumps(value, ensure_ascii=False, indent=1) + "\n").encode())
 
 
@@ -149,7 +149,7 @@ def _write(data: bytes) -> int:
     try:
         sys.stdout.buffer.write(data)
         sys.stdout.buffer.flush()
-    except BrokenPipeError:  # nobody reads on, as in `qwen-chat chats show 1 | head`
+    except BrokenPipeError:  # nobody reads any more, as in `qwen-chat chats show 1 | head`
         from qwen_chat.terminal.output.stdout import discard_stdout
 
         discard_stdout()

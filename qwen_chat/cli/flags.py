@@ -49,7 +49,7 @@ def _declare(name: str, **attributes: Any) -> tuple[list[str], dict[str, Any]]: 
     if not attributes.get("multiple"):
         attributes["default"] = None
     spec = SPECS.get(name)
-    if spec is not None and (completer := value_completion.for_setting(spec)) is not None:
+    if spec is not None and (completer := value_completion.completer_for(spec)) is not None:
         attributes["shell_complete"] = completer
     attributes["help"] = spec.help if spec else sampling.MEANINGS[name]
     short = spec.short_flag if spec else sampling.SHORT_FLAGS.get(name)

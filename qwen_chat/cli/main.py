@@ -1,4 +1,4 @@
-"""The command line: its first word names a command, without one it is the chat."""
+"""The entry point of the command line: it runs a command, and prints an error as one line on stderr."""
 
 import os
 import sys
@@ -17,20 +17,20 @@ from qwen_chat.text import strip_controls
 
 
 def run() -> NoReturn:
-    """Run the command line, and leave the process."""
+    """Run the command line and exit the process."""
     code = main()
-    if any(map(_is_at_work, threading.enumerate())):
+    if any(map(_blocks_exit, threading.enumerate())):
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(code)
     sys.exit(code)
 
 
-def _is_at_work(thread: threading.Thread) -> bool:
-    """Return whether a thread is in the way of leaving.
+def _blocks_exit(thread: threading.Thread) -> bool:
+    """Return whether a thread would crash or delay a regular exit of the interpreter.
 
-    An engine at its last batch would crash in an interpreter that is taken down; other threads are waited for
-    then, and one may wait for a model that takes minutes to load.
+    An engine within its last batch would crash during interpreter shutdown. The shutdown also waits for
+    non-daemon threads, and one may wait for a model that takes minutes to load.
     """
     return thread.name == background_stream.THREAD_NAME or not (
         thread.daemon or thread is threading.main_thread()
@@ -38,18 +38,18 @@ def _is_at_work(thread: threading.Thread) -> bool:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Do what the command line says and return the exit code; errors are one line on stderr."""
+    """Run a command and return its exit code; an error is one line on stderr and exit code 2."""
     _open_streams()
     try:
         return _run_command(list(sys.argv[1:] if argv is None else argv))
     except click.ClickException as error:
-        return _fail(_told(error))
+        return _fail(_format_error(error))
     except QwenChatError as error:
         return _fail(str(error))
     except OSError as error:
-        return _give_up_output(error)
+        return _fail_output(error)
     except SystemExit as left:
-        # Click leaves like this when nobody reads the help, and when it has completed a word for a shell.
+        # Click exits like this when the reader of the help closed the pipe.
         return int(left.code or 0)
     except (KeyboardInterrupt, click.Abort):
         return 130
@@ -62,8 +62,8 @@ def _run_command(arguments: list[str]) -> int:
 
 
 def _open_streams() -> None:
-    """Put the null device where a stream is closed; what a stream cannot encode becomes `?`."""
-    for name in ("stdin", "stdout", "stderr"):  # in order: each gets the number of the one closed
+    """Replace closed streams by the null device; replace characters that a stream cannot encode by `?`."""
+    for name in ("stdin", "stdout", "stderr"):  # in order: each gets the descriptor that was closed
         if getattr(sys, name) is None:
             null = os.open(os.devnull, os.O_RDWR)
             setattr(sys, name, os.fdopen(null, "r" if name == "stdin" else "w", encoding="utf-8"))
@@ -71,15 +71,15 @@ def _open_streams() -> None:
         stream.reconfigure(errors="replace")  # type: ignore[union-attr]
 
 
-def _told(error: click.ClickException) -> str:
-    """Return what is wrong, and for a command that is not there where those are told that are."""
+def _format_error(error: click.ClickException) -> str:
+    """Return the message of an error; for an unknown subcommand, name the command that lists them."""
     message, context = error.format_message(), getattr(error, "ctx", None)
     if message.startswith("No such command") and message.endswith(".") and context is not None:
         return f"{message[:-1]}: {context.command_path} --help lists them"
     return message
 
 
-def _give_up_output(error: OSError) -> int:
+def _fail_output(error: OSError) -> int:
     from qwen_chat.terminal.output.stdout import discard_stdout
 
     discard_stdout()

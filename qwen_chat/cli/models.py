@@ -1,4 +1,4 @@
-"""`qwen-chat models`: which models are here, whether they fit, how fast they ran."""
+"""`qwen-chat models`: the models on this machine, whether they fit, and how fast they ran."""
 
 import json
 import sys
@@ -17,13 +17,13 @@ from qwen_chat.text import format_size
 
 @click.command()
 @click.argument("folders", nargs=-1, metavar="[FOLDER]...", type=click.Path(path_type=Path))
-@click.option("--json", "as_json", is_flag=True, help="one JSON object for each model, a line each")
+@click.option("--json", "as_json", is_flag=True, help="print one JSON object for each model, one a line")
 def models(folders: tuple[Path, ...], *, as_json: bool) -> int:
-    """List the models that are here: in the hubs' caches, in the FOLDERs, and those that ran before."""
+    """List the models in the caches of the hubs, in the FOLDERs, and those that ran before."""
     machine = read_machine_memory()
     if as_json:
         for entry in list_models(folders):
-            sys.stdout.write(f"{json.dumps(_record(entry, machine))}\n")
+            sys.stdout.write(f"{json.dumps(_build_record(entry, machine))}\n")
         return 0
     for line in (*format_model_table(list(list_models(folders)), machine), *_notes()):
         sys.stdout.write(f"{line}\n")
@@ -36,7 +36,7 @@ def _notes() -> Iterator[str]:
         yield f"The demo model is not here yet: qwen-chat without -c fetches it ({size}, once)."
 
 
-def _record(entry: LocalModel, machine: MachineMemory) -> dict[str, Any]:
+def _build_record(entry: LocalModel, machine: MachineMemory) -> dict[str, Any]:
     survey, speed, memory = entry.survey, entry.speed, entry.memory
     return {
         "checkpoint": entry.stored.checkpoint,

@@ -1,4 +1,4 @@
-"""`qwen-chat quantize`: make a checkpoint smaller, once, for good."""
+"""`qwen-chat quantize`: write a quantized copy of a checkpoint."""
 
 import sys
 from importlib.util import find_spec
@@ -22,30 +22,35 @@ _PACKAGES = ("torch", "transformers", "gptqmodel", "optimum")
     '{"from": "assistant", "value": "Hello!"}]}]',
 )
 @click.option("-c", "--checkpoint-path", metavar="NAME", help="a safetensors checkpoint: folder or name")
-@click.option("--bits", type=click.Choice([4, 8]), default=4, show_default=True, help="bits for each weight")
-@click.option("--data", required=True, metavar="FILE", help="conversations like those it is to be good at")
+@click.option("--bits", type=click.Choice([4, 8]), default=4, show_default=True, help="bits per weight")
+@click.option(
+    "--data",
+    required=True,
+    metavar="FILE",
+    help="conversations to calibrate with, like those of its later use",
+)
 @click.option("-o", "--output", required=True, metavar="DIR", help="the folder to write")
 @click.option(
     "--group-size",
     type=click.Choice([32, 64, 128]),
-    help="weights that share a scale; the largest that fits unless given",
+    help="weights that share a scale; default: the largest that fits",
 )
 @click.option(
     "--samples",
     type=click.IntRange(1),
     default=128,
     show_default=True,
-    help="how many of the conversations to read",
+    help="how many conversations to use",
 )
 @click.option(
     "--max-len",
     type=click.IntRange(16),
     default=2048,
     show_default=True,
-    help="tokens to read of each",
+    help="the most tokens of a conversation to use",
 )
 @click.option("--cpu-only", is_flag=True, default=None, help="do not use the GPU")
-@click.option("--overwrite", is_flag=True, help="write into a folder that has a checkpoint already")
+@click.option("--overwrite", is_flag=True, help="replace a checkpoint in the folder")
 def quantize(
     *,
     checkpoint_path: str | None,
@@ -58,10 +63,10 @@ def quantize(
     cpu_only: bool | None,
     overwrite: bool,
 ) -> int:
-    """Make a checkpoint smaller with GPTQ, calibrated on conversations."""
+    """Quantize a checkpoint with GPTQ, calibrated on conversations."""
     given = {"checkpoint_path": checkpoint_path, "cpu_only": cpu_only}
     chosen = load_settings({name: value for name, value in given.items() if value is not None})
-    folder, out = _source(chosen), Path(output).expanduser()
+    folder, out = _locate_source(chosen), Path(output).expanduser()
     _check_output(out, folder, overwrite=overwrite)
     info = read_checkpoint(folder)
     chats = read_conversations(Path(data).expanduser())
@@ -71,17 +76,17 @@ def quantize(
     from qwen_chat.training import gptq as quantizing
 
     recipe = quantizing.GptqSettings(bits, group_size, samples, max_len, cpu_only=chosen.cpu_only)
-    quantizing.quantize(info, chats, out, recipe, _report)
+    quantizing.quantize(info, chats, out, recipe, _print_progress)
     sys.stderr.write(f"{out}: {_weights_size(out)}, from {_weights_size(folder)}\n")
     return 0
 
 
-def _source(chosen: Settings) -> Path:
+def _locate_source(chosen: Settings) -> Path:
     if chosen.checkpoint_path is None:
         raise UsageError("-c is missing: name a safetensors checkpoint, a folder or owner/name on the hub")
     located = locate(chosen.checkpoint_path, sys.stderr, hub=chosen.hub, revision=chosen.revision)
     if located.engine != "transformers":
-        raise UsageError(f"{located.name} is a GGUF file, which is quantized already: name safetensors")
+        raise UsageError(f"{located.name} is a GGUF file, which is already quantized: name safetensors")
     return located.path
 
 
@@ -98,7 +103,7 @@ def _check_output(out: Path, source: Path, *, overwrite: bool) -> None:
         raise UsageError(f"-o {out} has files in it that are no checkpoint: name another folder")
 
 
-def _report(done: int, layers: int) -> None:
+def _print_progress(done: int, layers: int) -> None:
     end = "\n" if done == layers or not sys.stderr.isatty() else ""
     start = "\r" if sys.stderr.isatty() else ""
     sys.stderr.write(f"{start}quantizing: layer {done} of {layers}{end}")

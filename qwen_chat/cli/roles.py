@@ -10,8 +10,9 @@ from typing import Any
 
 import click
 
-from qwen_chat.cli import value_completion as completing
+from qwen_chat.cli import value_completion
 from qwen_chat.cli.flags import read_settings, setting_flags
+from qwen_chat.cli.progress_line import print_progress
 from qwen_chat.errors import UsageError
 from qwen_chat.evaluation import role_probes as role_tests
 from qwen_chat.evaluation.role_probes import Verdict
@@ -31,65 +32,69 @@ def roles(context: click.Context) -> int:
 
 @roles.command("list")
 def list_roles() -> int:
-    """List every role; your own have a *."""
+    """List all roles; a * marks your own."""
     found, problems = all_roles()
     width = max((len(role.name) for role in found), default=0)
     for role in found:
         own = role_path(role.name).parent == own_roles_dir()
-        _say(f"{'*' if own else ' '} {role.name:<{width}}  {role.title}")
+        _print(f"{'*' if own else ' '} {role.name:<{width}}  {role.title}")
     for problem in problems:
         sys.stderr.write(f"{strip_controls(problem)}\n")
     return 2 if problems else 0
 
 
 @roles.command()
-@click.argument("name", shell_complete=completing.roles)
+@click.argument("name", shell_complete=value_completion.complete_roles)
 def show(name: str) -> int:
-    """Show what a role says, and where its file is."""
+    """Show the texts of a role and the path of its file."""
     role = load_role(name)
-    _say(role.title)
-    _say(str(role_path(name)))
-    _say(f"\n{role.system}")
+    _print(role.title)
+    _print(str(role_path(name)))
+    _print(f"\n{role.system}")
     for number, greeting in enumerate(role.greetings, 1):
-        _say(f"\ngreeting {number}: {greeting}")
+        _print(f"\ngreeting {number}: {greeting}")
     for entry in role.lorebook.entries:
         off = "" if entry.enabled else " (switched off)"
-        _say(f"\nlore on {', '.join(entry.keys)}{off}: {entry.text}")
+        _print(f"\nlore on {', '.join(entry.keys)}{off}: {entry.text}")
     for probe in role.probes:
-        _say(f"\nprobe {probe.name}: {' / '.join(probe.say)}")
+        _print(f"\nprobe {probe.name}: {' / '.join(probe.say)}")
     return 0
 
 
 @roles.command("import")
 @click.argument("card")
-@click.option("--name", help="what to call the role; made of the card's name unless given")
+@click.option("--name", help="the name of the role; default: from the card")
 @click.option("--overwrite", is_flag=True, help="replace a role of that name")
 def import_role(card: str, name: str | None, *, overwrite: bool) -> int:
-    """Make a role of a character card: version 1, 2 or 3, as JSON or PNG."""
+    """Make a role from a character card of version 1, 2 or 3, as JSON or PNG."""
     from qwen_chat.roles.card_import import import_card
 
-    _say(import_card(Path(card).expanduser(), name, overwrite=overwrite).summary)
+    _print(import_card(Path(card).expanduser(), name, overwrite=overwrite).summary)
     return 0
 
 
 @roles.command()
-@click.argument("names", nargs=-1, required=True, metavar="NAME...", shell_complete=completing.roles)
-@click.option("--json", "as_json", is_flag=True, help="a line of JSON for each probe, instead of a table")
+@click.argument(
+    "names", nargs=-1, required=True, metavar="NAME...", shell_complete=value_completion.complete_roles
+)
+@click.option(
+    "--json", "as_json", is_flag=True, help="print a line of JSON for each probe instead of a table"
+)
 @setting_flags
 def test(names: tuple[str, ...], *, as_json: bool, **flags: Any) -> int:  # noqa: ANN401
-    """Ask a model what the probes of roles ask; the exit code is 1 when an answer is not as they want it."""
+    """Run the probes of roles on a model; the exit code is 1 when an answer fails a probe."""
     if flags["role"] is not None or flags["system"] is not None:
         raise UsageError("a role is tested under its own system prompt: leave out --role and --system")
     chosen = read_settings(flags, system_file=None)
-    tested = [_with_probes(name).fill_names(chosen.user_name) for name in dict.fromkeys(names)]
+    tested = [_load_with_probes(name).fill_names(chosen.user_name) for name in dict.fromkeys(names)]
     total = sum(len(role.probes) for role in tested)
     verdicts: list[Verdict] = []
     stopped = False
     try:
-        with closing(_verdicts(tested, chosen)) as coming:
+        with closing(_run_probes(tested, chosen)) as coming:
             for verdict in coming:
                 verdicts.append(verdict)
-                _tell(verdict, len(verdicts), total, as_json=as_json)
+                _print_verdict(verdict, len(verdicts), total, as_json=as_json)
     except KeyboardInterrupt:
         stopped = True
     if not as_json and verdicts:
@@ -102,14 +107,14 @@ def test(names: tuple[str, ...], *, as_json: bool, **flags: Any) -> int:  # noqa
     return 0 if all(verdict.passed for verdict in verdicts) else 1
 
 
-def _with_probes(name: str) -> Role:
+def _load_with_probes(name: str) -> Role:
     role = load_role(name)
     if not role.probes:
         raise UsageError(f"the role {name} has no probes: write some under [[probes]] in {role_path(name)}")
     return role
 
 
-def _verdicts(roles: list[Role], chosen: Settings) -> Generator[Verdict, None, None]:
+def _run_probes(roles: list[Role], chosen: Settings) -> Generator[Verdict, None, None]:
     _, loading = open_model(chosen, sys.stderr)
     with closing(loading.loaded()) as model:
         for role in roles:
@@ -117,16 +122,15 @@ def _verdicts(roles: list[Role], chosen: Settings) -> Generator[Verdict, None, N
             yield from role_tests.run_probes(model, role, chosen.params(role), options)
 
 
-def _tell(verdict: Verdict, done: int, total: int, *, as_json: bool) -> None:
+def _print_verdict(verdict: Verdict, done: int, total: int, *, as_json: bool) -> None:
     if as_json:
         runs = [asdict(run) for run in verdict.runs]
         line = {"role": verdict.role, "probe": verdict.probe.name, "passed": verdict.passed, "runs": runs}
         sys.stdout.write(f"{json.dumps(line)}\n")
         sys.stdout.flush()
-    elif sys.stderr.isatty():
-        sys.stderr.write(f"\rtested {done} of {total}" + "\n" * (done == total))
-        sys.stderr.flush()
+    else:
+        print_progress("tested", done, total)
 
 
-def _say(text: str) -> None:
+def _print(text: str) -> None:
     sys.stdout.write(f"{strip_controls(text)}\n")

@@ -1,4 +1,4 @@
-"""What may stand where a person presses Tab: values of settings, roles, models, files."""
+"""Completion of the values of flags: choices, complete_roles, complete_models and complete_files."""
 
 from collections.abc import Callable, Iterable
 from itertools import chain
@@ -11,42 +11,44 @@ from qwen_chat.settings import HUBS, Spec
 Completer = Callable[[click.Context, click.Parameter, str], list[CompletionItem]]
 
 
-def files(context: click.Context, parameter: click.Parameter, begun: str) -> list[CompletionItem]:  # noqa: ARG001
-    """Leave it to the shell, which knows its files."""
-    return [CompletionItem(begun, type="file")]
+def complete_files(_context: click.Context, _: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Let the shell complete files."""
+    return [CompletionItem(incomplete, type="file")]
 
 
-def roles(context: click.Context, parameter: click.Parameter, begun: str) -> list[CompletionItem]:  # noqa: ARG001
-    """Offer the roles with their titles."""
+def complete_roles(_context: click.Context, _: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Complete the names of roles, with their titles."""
     from qwen_chat.roles import all_roles
 
-    found, _ = all_roles()
-    return [CompletionItem(role.name, help=role.title) for role in found if role.name.startswith(begun)]
+    found = all_roles()[0]
+    return [CompletionItem(role.name, help=role.title) for role in found if role.name.startswith(incomplete)]
 
 
-def models(context: click.Context, parameter: click.Parameter, begun: str) -> list[CompletionItem]:
-    """Offer the models that the hubs' caches have, or files."""
+def complete_models(
+    context: click.Context, parameter: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    """Complete the models in the caches of the hubs, or files."""
     from qwen_chat.model.catalog.cache import scan_huggingface_cache, scan_modelscope_cache
 
     hub = context.params.get("hub") or HUBS[0]
     stored = chain(scan_huggingface_cache(), scan_modelscope_cache())
-    # What follows a colon is left out: bash takes it for another word.
+    # Without the part after a colon, which bash would take for another word.
     here = {each.checkpoint.partition(":")[0] for each in stored if each.hub == hub and each.has_hub_name}
-    found = _beginning(begun, ["embedded", *sorted(here)]) if begun else []
-    return found or files(context, parameter, begun)
+    found = _complete_words(incomplete, ["embedded", *sorted(here)]) if incomplete else []
+    return found or complete_files(context, parameter, incomplete)
 
 
-def for_setting(spec: Spec) -> Completer | None:
-    """Return what completes the values of a setting, or None where any value may stand."""
+def completer_for(spec: Spec) -> Completer | None:
+    """Return the completer of a setting's values, or None where any text is valid."""
     known = spec.all_choices or spec.suggestions
     further = _COMPLETERS.get(spec.completes)
     if not known:
         return further
-    return lambda *asked: _beginning(asked[2], known) or (further(*asked) if further else [])
+    return lambda *arguments: _complete_words(arguments[2], known) or (further(*arguments) if further else [])
 
 
-def _beginning(begun: str, words: Iterable[str]) -> list[CompletionItem]:
-    return [CompletionItem(word) for word in words if word.startswith(begun)]
+def _complete_words(incomplete: str, words: Iterable[str]) -> list[CompletionItem]:
+    return [CompletionItem(word) for word in words if word.startswith(incomplete)]
 
 
-_COMPLETERS: dict[str, Completer] = {"model": models, "role": roles, "file": files}
+_COMPLETERS: dict[str, Completer] = {"model": complete_models, "role": complete_roles, "file": complete_files}

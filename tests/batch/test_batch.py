@@ -254,7 +254,7 @@ def test_the_prompts_themselves_are_never_written_over(tmp_path: Path, source: s
     with prompts.open("rb") as stdin:
         done = subprocess.run(command, stdin=stdin, capture_output=True, cwd=tmp_path)
     assert done.returncode == 2
-    assert b"link is where the prompts are: name another -o" in done.stderr
+    assert b"link holds the prompts: name another file with -o" in done.stderr
     assert prompts.read_bytes() == before
 
 

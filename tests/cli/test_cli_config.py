@@ -94,9 +94,9 @@ def test_for_people(qwen_chat: RunCommand, folder: Path) -> None:
 
 def test_path_and_check(qwen_chat: RunCommand, folder: Path) -> None:
     assert qwen_chat("config", "path").stdout == f"{folder / 'config.toml'}\n"
-    assert qwen_chat("config", "check").stdout == f"{folder / 'config.toml'}: nothing is wrong\n"
+    assert qwen_chat("config", "check").stdout == f"{folder / 'config.toml'}: no errors\n"
     (folder / "config.toml").unlink()
-    assert qwen_chat("config", "check").stdout == f"{folder / 'config.toml'}: there is none, which is fine\n"
+    assert qwen_chat("config", "check").stdout == f"{folder / 'config.toml'}: no such file, which is fine\n"
 
 
 @pytest.mark.parametrize("command", [("show",), ("show", "--origin"), ("check",), ()])

@@ -175,11 +175,11 @@ def test_a_name_that_no_model_has(fault: Fault, name: str, words: str) -> None:
         ("--system-file /", "cannot read /: not a plain file"),
         ("--system-file /dev/zero", "cannot read /dev/zero: not a plain file"),
         ("--resume nope", "no conversation begins with 'nope'"),
-        ("--continue", "no conversation to go on with"),
+        ("--continue", "no conversation to continue"),
         ("--continue --no-history", "nothing is saved without history: leave out --no-history"),
         ("--resume x --no-history", "nothing is saved without history: leave out --no-history"),
         ("--continue --resume x", "--continue and --resume: give one of them"),
-        ("--continue --role pirate", "a role begins a conversation of its own: leave out --continue"),
+        ("--continue --role pirate", "a role begins a new conversation: leave out --continue"),
     ],
 )
 def test_a_flag_that_does_not_fit(fault: Fault, arguments: str, words: str) -> None:
