@@ -11,7 +11,7 @@ from benchmarks.measure import Result, compared, in_turn
 from benchmarks.terminal import leave, talk
 from qwen_chat.history import AnswerDetails, History
 from qwen_chat.message import Message
-from qwen_chat.storage import search as finding
+from qwen_chat.storage.search import search
 from qwen_chat.storage.store import Store, default_path
 
 CHATS, MESSAGES_EACH, RESUMED = 180, 50, 1_000
@@ -43,7 +43,7 @@ def measure() -> list[Result]:
 
 def _searched(store: Store, words: str) -> list[tuple[float, float]]:
     def ours() -> float:
-        return _seconds(lambda: finding.search(store, words))
+        return _seconds(lambda: search(store, words))
 
     def scan() -> float:
         return _seconds(lambda: _scan(words))

@@ -14,7 +14,9 @@ from qwen_chat.export import SUFFIXES, WRITERS, to_json, to_markdown
 from qwen_chat.export.output_file import write_new
 from qwen_chat.history import History
 from qwen_chat.importers import format_import, read_chats
-from qwen_chat.storage import search as finding
+from qwen_chat.storage.listing import describe_summary, format_results, format_summaries
+from qwen_chat.storage.search import resolve_chat
+from qwen_chat.storage.search import search as search_chats
 from qwen_chat.storage.store import Store, default_path
 from qwen_chat.text import escape_controls, strip_controls
 
@@ -43,7 +45,7 @@ def list_chats(*, limit: int = _LIST_LENGTH, as_json: bool = False) -> int:
         recent = store.recent(limit)
     if as_json:
         return _print_json([asdict(chat) for chat in recent])
-    return _print_lines(finding.listed_lines(recent) or ["no conversation is saved yet"])
+    return _print_lines(format_summaries(recent) or ["no conversation is saved yet"])
 
 
 @chats.command()
@@ -52,10 +54,10 @@ def list_chats(*, limit: int = _LIST_LENGTH, as_json: bool = False) -> int:
 def search(words: Sequence[str], *, as_json: bool) -> int:
     """Show the chats that contain all WORDS, with the text around them."""
     with _open_store() as store:
-        found = finding.search(store, " ".join(words))
+        found = search_chats(store, " ".join(words))
     if as_json:
         return _print_json([asdict(chat) for chat in found])
-    return _print_lines(finding.found_lines(found) or [f"no saved chat holds all of: {' '.join(words)}"])
+    return _print_lines(format_results(found) or [f"no saved chat holds all of: {' '.join(words)}"])
 
 
 @chats.command()
@@ -108,7 +110,7 @@ def delete(chat: str, *, yes: bool) -> int:
     """Delete CHAT for good."""
     with _open_store() as store:
         summary = store.summary(_find_chat(store, chat))
-        description = strip_controls(finding.described(summary))
+        description = strip_controls(describe_summary(summary))
         if not yes and not click.confirm(f"Delete {description} for good?", err=True):
             return _print_lines([f"{description} stays"])
         store.delete(summary.id)
@@ -122,7 +124,7 @@ def _open_store() -> Generator[Store]:
 
 
 def _find_chat(store: Store, chat: str) -> str:
-    return finding.pick(store, chat, [each.id for each in store.recent(_LIST_LENGTH)])
+    return resolve_chat(store, chat, [each.id for each in store.recent(_LIST_LENGTH)])
 
 
 def _load_chat(chat: str) -> History:

@@ -10,7 +10,9 @@ from qwen_chat.commands.result import CommandResult
 from qwen_chat.commands.tree import branch_number
 from qwen_chat.errors import UsageError
 from qwen_chat.session.session import ChatSession
-from qwen_chat.storage import search as finding
+from qwen_chat.storage.listing import describe_summary, format_results, format_summaries
+from qwen_chat.storage.search import resolve_chat
+from qwen_chat.storage.search import search as search_chats
 from qwen_chat.storage.store import Store
 
 
@@ -35,7 +37,7 @@ def chats(session: ChatSession, argument: str) -> CommandResult:
     _remember_list(session, [_ListedChat(chat.id) for chat in recent])
     if not recent:
         return CommandResult("no conversation is saved yet")
-    return CommandResult("\n".join([*finding.listed_lines(recent), _RESUME_HINT]))
+    return CommandResult("\n".join([*format_summaries(recent), _RESUME_HINT]))
 
 
 @command("search", "find", usage="words", en="Search all saved chats", zh="搜索所有已保存的对话")
@@ -43,11 +45,11 @@ def search(session: ChatSession, argument: str) -> CommandResult:
     """Find messages with all words, in every conversation and every branch."""
     if not argument.strip():
         raise UsageError("say what to search for: /search tides moon")
-    found = finding.search(require_store(session), argument)
+    found = search_chats(require_store(session), argument)
     _remember_list(session, [_ListedChat(each.id, _first_hit(each)) for each in found])
     if not found:
         return CommandResult(f"no saved chat holds all of: {argument}")
-    return CommandResult("\n".join([*finding.found_lines(found), _RESUME_HINT]))
+    return CommandResult("\n".join([*format_results(found), _RESUME_HINT]))
 
 
 @command(
@@ -95,12 +97,12 @@ def delete(session: ChatSession, argument: str) -> CommandResult:
     chat = store.summary(_find_listed(session, named[0]).conversation if named else _open_chat_id(session))
     if not confirmed:
         again = named[0] if named else chat.id
-        return CommandResult(f"this deletes {finding.described(chat)} for good: type /delete {again} yes")
+        return CommandResult(f"this deletes {describe_summary(chat)} for good: type /delete {again} yes")
     is_open = chat.id == session.history.id
     if is_open:
         session.new()
     store.delete(chat.id)
-    return CommandResult(f"deleted {finding.described(chat)}" + ("; a new chat begins" if is_open else ""))
+    return CommandResult(f"deleted {describe_summary(chat)}" + ("; a new chat begins" if is_open else ""))
 
 
 @command("incognito", en="Begin a chat that is not saved", zh="开始不保存的对话")
@@ -133,7 +135,7 @@ def _find_listed(session: ChatSession, argument: str) -> _ListedChat:
     if session not in _LAST_LISTS:
         _remember_list(session, [_ListedChat(chat.id) for chat in store.recent()])
     shown = _LAST_LISTS[session]
-    id = finding.pick(store, argument, [chat.conversation for chat in shown])
+    id = resolve_chat(store, argument, [chat.conversation for chat in shown])
     return next((chat for chat in shown if chat.conversation == id), _ListedChat(id))
 
 

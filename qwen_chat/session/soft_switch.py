@@ -1,4 +1,4 @@
-"""The soft switches of Qwen3: /think and /no_think in what a person wrote, which the model itself obeys."""
+"""The soft switches of Qwen3: /think and /no_think in a message, which the model itself obeys."""
 
 import re
 from collections.abc import Sequence
@@ -12,13 +12,13 @@ _SWITCH = re.compile(r"(?<!\S)/(no_)?think(?!\S)")
 
 
 def soft_switch(text: str) -> Think | None:
-    """Return what a text switches reasoning to; its last switch counts."""
+    """Return the last soft switch in a text, or None."""
     found = _SWITCH.findall(text)
     return ("off" if found[-1] else "on") if found else None
 
 
 def soft_switch_notice(path: Sequence[Node], think: Think) -> list[str]:
-    """Say which soft switch of the last question is followed, if there is one."""
+    """Return a notice when the last question has a soft switch."""
     wanted = soft_switch(full_text(path[-1].message)) if path else None
     if wanted is None:
         return []

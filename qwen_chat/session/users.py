@@ -1,4 +1,4 @@
-"""Who talks: each person's own store, and the conversations that are open in it."""
+"""The people who use one process: each has a store and open conversations of their own."""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
@@ -17,26 +17,26 @@ from qwen_chat.settings import Settings
 from qwen_chat.storage.store import Store
 
 _MOST_OPEN = 32
-"""Conversations that stay open though nobody may look at them; older ones are read from the store again."""
+"""The number of conversations that stay open without watchers; the store reloads the others."""
 
 
 @dataclass(slots=True)
-class Open:
-    """An open conversation, and how many pages look at it."""
+class OpenSession:
+    """An open conversation, and the number of pages that watch it."""
 
     session: ChatSession
     watchers: int = 0
-    told: ExitStack = field(default_factory=ExitStack)
-    """Ends the telling of what happens in it."""
+    subscription: ExitStack = field(default_factory=ExitStack)
+    """Ends the subscription to its changes."""
 
     @property
     def idle(self) -> bool:
-        """Whether nobody looks at it and nothing is written in it."""
+        """Whether nobody watches it and no turn runs in it."""
         return not self.watchers and self.session.running is None
 
 
 class Person:
-    """One person's conversations; nobody else's can be had from here."""
+    """The conversations of one person, and of nobody else."""
 
     def __init__(self, name: str, model: ChatModel, settings: Settings, store: Store | None) -> None:
         self.name = name
@@ -44,12 +44,12 @@ class Person:
         self.settings = settings
         self.store = store
         self.changes = Observable()
-        """Told when the list of conversations is another one, or another one of them is answering."""
-        self._open: list[Open] = []
+        """Notifies when the list of conversations changes, or the set of those with a running turn."""
+        self._open: list[OpenSession] = []
         self._lock = RLock()
 
     def begin(self, role: Role | None = None, *, incognito: bool = False) -> ChatSession:
-        """Begin a conversation, in the role of the settings where no other is given."""
+        """Start a conversation in a role, by default in that of the settings."""
         if role is None and self.settings.role:
             role = load_role(self.settings.role)
         session = ChatSession(self.model, self.settings, store=self.store, role=role)
@@ -58,16 +58,18 @@ class Person:
         return self.join(session)
 
     def join(self, session: ChatSession) -> ChatSession:
-        """Take in a conversation that is led elsewhere too, as in a terminal."""
-        opened = Open(session)
-        opened.told.enter_context(session.changes.subscribe(_turns(session, self.changes.notify)))
+        """Add a conversation that another front end, such as a terminal, may use, too."""
+        opened = OpenSession(session)
+        opened.subscription.enter_context(
+            session.changes.subscribe(_turn_listener(session, self.changes.notify))
+        )
         with self._lock:
             self._open.append(opened)
             self._close_unused()
         return session
 
     def find(self, id: str) -> ChatSession:
-        """Return the conversation of that id, the open one where it is open.
+        """Return the conversation with that id; opens it if needed.
 
         Raises: UsageError when this person has none.
         """
@@ -75,12 +77,12 @@ class Person:
             for each in self._open:
                 if each.session.history.id == id:
                     return each.session
-            history = self._saved(id)
+            history = self._load(id)
             session = ChatSession(self.model, self.settings, store=self.store)
             session.open(history)
             return self.join(session)
 
-    def _saved(self, id: str) -> History:
+    def _load(self, id: str) -> History:
         history = None
         if self.store is not None:
             with suppress(UsageError):
@@ -90,14 +92,14 @@ class Person:
         return history
 
     def delete(self, id: str) -> None:
-        """Forget a conversation; an answer that is being written in it is stopped first.
+        """Delete a conversation; its running turn is stopped first.
 
         Raises: UsageError when this person has none of that id.
         """
         session = self.find(id)
         session.stop()
         if (turn := session.running) is not None:
-            turn.wait()  # without the lock: pages ask for it all the time
+            turn.wait()  # not under the lock, which pages take all the time
         with self._lock:
             if self.store is not None:
                 self.store.delete(id)
@@ -106,68 +108,67 @@ class Person:
 
     @property
     def answering(self) -> list[str]:
-        """The conversations in which an answer is being written, by their ids."""
+        """The ids of the conversations in which a turn runs."""
         return [each.history.id for each in self.sessions if each.running is not None]
 
     @property
     def sessions(self) -> list[ChatSession]:
-        """The conversations that are open."""
+        """The open conversations."""
         with self._lock:
             return [each.session for each in self._open]
 
     def use(self, model: ChatModel, settings: Settings) -> list[Turn]:
-        """Answer with another model from now on; return the turns that the old one still writes."""
+        """Use another model from the next answers on; return the turns that still run on the old model."""
         with self._lock:
             self.model, self.settings = model, settings
             turns = [each.session.use(model) for each in self._open]
         return [turn for turn in turns if turn is not None]
 
-    def watched(self, session: ChatSession, change: int) -> None:
-        """Count one page more, or one less, that looks at a conversation."""
+    def count_watchers(self, session: ChatSession, change: int) -> None:
+        """Add `change` to the number of pages that watch a conversation."""
         with self._lock:
             for each in self._open:
                 if each.session is session:
                     each.watchers += change
 
     def stop(self) -> None:
-        """End every answer that is being written."""
+        """Stop every running turn."""
         with self._lock:
             for each in self._open:
                 each.session.stop()
 
     def close(self) -> list[str]:
-        """Stop all answers and return where conversations were rescued to that the store would not take."""
+        """Stop all turns; return the paths of files with conversations that the store refused."""
         self.stop()
         with self._lock:
             return [str(path) for each in self._open if (path := each.session.close()) is not None]
 
     def _close_unused(self) -> None:
-        # What is not saved is nowhere else.
+        # A conversation that is not saved exists only here.
         unused = [each for each in self._open if each.idle and each.session.saved]
         for each in unused[: max(0, len(self._open) - _MOST_OPEN)]:
             self._close(each)
 
-    def _close(self, opened: Open) -> None:
+    def _close(self, opened: OpenSession) -> None:
         self._open.remove(opened)
-        opened.told.close()
+        opened.subscription.close()
 
 
-def _turns(session: ChatSession, tell: Callable[[], None]) -> Callable[[], None]:
-    """Return what hears of every change in a conversation, and tells when an answer begins or ends."""
-    was = session.running
+def _turn_listener(session: ChatSession, callback: Callable[[], None]) -> Callable[[], None]:
+    """Return a listener to a session's changes that calls `callback` when a turn starts or ends."""
+    running = session.running
 
-    def heard() -> None:
-        nonlocal was
-        now = session.running
-        if now is not was:
-            was = now
-            tell()
+    def on_change() -> None:
+        nonlocal running
+        if session.running is not running:
+            running = session.running
+            callback()
 
-    return heard
+    return on_change
 
 
 class People:
-    """Everyone who talks here, by name; a person without a name is the only one."""
+    """The people who use this process, by name; without accounts there is one, whose name is empty."""
 
     def __init__(self, make: Callable[[str], Person]) -> None:
         self._make = make
@@ -175,25 +176,25 @@ class People:
         self._lock = RLock()
 
     def __getitem__(self, name: str) -> Person:
-        """Return a person, who is known from then on."""
+        """Return a person; the first time, make one."""
         with self._lock:
             if name not in self._people:
                 self._people[name] = self._make(name)
             return self._people[name]
 
     def answering(self) -> int:
-        """Return how many answers are being written."""
+        """Return the number of running turns."""
         return sum(len(person.answering) for person in self)
 
     def __iter__(self) -> Iterator[Person]:
-        """Iterate over those who have come."""
+        """Iterate over the people so far."""
         with self._lock:
             return iter(list(self._people.values()))
 
     def close(self) -> list[str]:
-        """Stop all answers of all people, and return where conversations were rescued to."""
+        """Stop all turns of all people; return the paths of files with conversations that stores refused."""
         with self._lock:
-            # All at once: those that go on hold up those that are waited for.
+            # Stop all first: running turns would delay those that are waited for.
             for person in self._people.values():
                 person.stop()
             return [path for person in self._people.values() for path in person.close()]

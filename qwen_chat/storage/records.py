@@ -8,27 +8,6 @@ from qwen_chat.history import AnswerDetails, Node
 from qwen_chat.message import Attachment, Message, MessageRole, ToolCall, Usage
 from qwen_chat.storage.schema import to_json_list
 
-SELECT_MESSAGES = """
-    SELECT id, parent, role, content, reasoning, created, model, system, seed, finish_reason, usage,
-        tool_calls, tool_call_id, name, attachments
-    FROM messages WHERE conversation = ? ORDER BY rowid
-"""
-"""The rows that `node_from_row` reads."""
-
-INSERT_MESSAGE = """
-    INSERT INTO messages (conversation, id, parent, role, content, reasoning, created, model, system, seed,
-        finish_reason, usage, tool_calls, tool_call_id, name, attachments)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-    ON CONFLICT (id) DO UPDATE SET content = excluded.content, reasoning = excluded.reasoning,
-        tool_calls = excluded.tool_calls, finish_reason = excluded.finish_reason, usage = excluded.usage
-"""
-"""Takes the values of `message_row`; of a message that the store has, it updates what an answer changes."""
-
-SELECT_COMPARED = """
-    SELECT role, content, reasoning, created, tool_calls, attachments FROM messages WHERE conversation = ?
-"""
-"""The columns that tell two messages apart, in the order of `compared_values`."""
-
 T = TypeVar("T", Attachment, ToolCall)
 
 

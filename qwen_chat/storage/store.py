@@ -1,7 +1,7 @@
-"""Conversations on disk: kept as they happen, listed, searched and read back.
+"""Saves conversations message by message, lists them, searches them and loads them.
 
-An answer that is being written lives in `drafts`, a row per piece, so that keeping it costs the same
-however long it is; a message whose `finish_reason` is null was cut off by the end of its process.
+An unfinished answer is kept in `drafts`, a row for each piece, so that each write costs the same however
+long the answer is. The process of an answer whose `finish_reason` is null ended before the answer did.
 """
 
 import sqlite3
@@ -17,10 +17,15 @@ from qwen_chat.files.paths import data_dir
 from qwen_chat.history import History, Node
 from qwen_chat.storage.database import Database
 from qwen_chat.storage.full_text import MARKS, format_snippet, match_query, separate_cjk
-from qwen_chat.storage.records import (
+from qwen_chat.storage.queries import (
+    INSERT_CONVERSATION,
     INSERT_MESSAGE,
+    SEARCH_MESSAGES,
     SELECT_COMPARED,
     SELECT_MESSAGES,
+    SELECT_SUMMARY,
+)
+from qwen_chat.storage.records import (
     Hit,
     Summary,
     compared_values,
@@ -34,22 +39,16 @@ __all__ = ["Hit", "Store", "Summary", "default_path"]
 
 _EXCERPT_WORDS = 24
 
-_SUMMARY = """
-    SELECT c.id, c.title, c.updated,
-        (SELECT count(*) FROM messages m WHERE m.conversation = c.id AND m.role != 'system'), c.pinned
-    FROM conversations c
-"""
-
 
 def default_path() -> Path:
-    """Return where the conversations are kept."""
+    """Return the path of the database."""
     return data_dir() / "chats.db"
 
 
 class Store:
-    """The conversations; safe to use from several threads and processes at once.
+    """The saved conversations; several threads and processes may use them at once.
 
-    Raises: StoreError from every method, when the database cannot be read or written.
+    Raises: StoreError from every method when the database cannot be read or written.
     """
 
     def __init__(self, path: Path) -> None:
@@ -61,36 +60,36 @@ class Store:
         self._database.close()
 
     def waiting(self, seconds: float) -> AbstractContextManager[None]:
-        """Wait at most `seconds` for another process that writes, inside the block."""
+        """Wait at most `seconds` for another process that is writing, within the block."""
         return self._database.waiting(seconds)
 
     # Writing
 
     def keep(self, history: History, node: Node | None = None) -> None:
-        """Write the conversation's title, head and system prompt, and `node` where one is given."""
+        """Write the title, head, system prompt and role of a conversation, and a node."""
         with self._database.writing() as db:
             self._keep_conversation(db, history)
             if node is not None:
                 self._keep_message(db, history.id, node)
 
     def keep_all(self, history: History) -> None:
-        """Write a whole conversation, as one that was loaded from a file."""
+        """Write a whole conversation."""
         with self._database.writing() as db:
             self._keep_conversation(db, history)
             for node in history.nodes():
                 self._keep_message(db, history.id, node)
 
     def add_all(self, histories: Iterable[History]) -> list[History]:
-        """Write conversations from elsewhere with the times they have, all or none, and return what is new.
+        """Write imported conversations with their own times, all or none, and return those that are new.
 
-        What the store has already, message for message, is not written again.
+        A conversation that the store has already, message for message, is not written again.
         """
         added = []
         with self._database.writing() as db:
-            begun = self._conversations_by_first_message(db)
+            known = self._conversations_by_first_message(db)
             for history in histories:
                 nodes = history.nodes()
-                same = begun.setdefault(first_message_key(nodes[0]), []) if nodes else []
+                same = known.setdefault(first_message_key(nodes[0]), []) if nodes else []
                 if any(compared_values(nodes) <= self._compared_values(db, id) for id in same):
                     continue
                 same.append(history.id)
@@ -102,21 +101,21 @@ class Store:
         return added
 
     def _conversations_by_first_message(self, db: sqlite3.Connection) -> dict[tuple[float, str], list[str]]:
-        """Return the conversations by the message that was written first in each."""
+        """Return the ids of conversations by their first message."""
         rows = db.execute(
             "SELECT created, content, conversation FROM messages WHERE rowid IN "
             "(SELECT min(rowid) FROM messages GROUP BY conversation)"
         )
-        begun: dict[tuple[float, str], list[str]] = {}
+        ids: dict[tuple[float, str], list[str]] = {}
         for created, content, conversation in rows:
-            begun.setdefault((created, content), []).append(conversation)
-        return begun
+            ids.setdefault((created, content), []).append(conversation)
+        return ids
 
     def _compared_values(self, db: sqlite3.Connection, conversation: str) -> set[tuple[object, ...]]:
         return set(db.execute(SELECT_COMPARED, (conversation,)))
 
     def draft(self, message: str, position: int, content: str, reasoning: str) -> None:
-        """Write the next piece of an answer that is being written."""
+        """Write the next piece of an unfinished answer."""
         with self._database.writing() as db:
             # The message is gone when another process deleted the conversation meanwhile.
             db.execute(
@@ -126,18 +125,18 @@ class Store:
             )
 
     def pin(self, conversation: str, pinned: bool) -> None:
-        """Keep a conversation at the top of lists that ask for it, or no longer."""
+        """Set whether a conversation is listed before others."""
         with self._database.writing() as db:
             db.execute("UPDATE conversations SET pinned = ? WHERE id = ?", (pinned, conversation))
 
     def delete(self, conversation: str) -> None:
-        """Forget a conversation."""
+        """Delete a conversation."""
         with self._database.writing() as db:
             db.execute(
                 "DELETE FROM words WHERE rowid IN (SELECT rowid FROM messages WHERE conversation = ?)",
                 (conversation,),
             )
-            # The words that are gone stay in the index until its parts are merged.
+            # The index keeps deleted words until its segments are merged.
             db.execute("INSERT INTO words (words) VALUES ('optimize')")
             db.execute("DELETE FROM conversations WHERE id = ?", (conversation,))
 
@@ -147,10 +146,7 @@ class Store:
         created, updated = times or (time.time(),) * 2
         system = history.system.id if history.system else None
         db.execute(
-            "INSERT INTO conversations (id, title, created, updated, head, system, role) "
-            "VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET "
-            "title = excluded.title, updated = excluded.updated, head = excluded.head, "
-            "system = excluded.system, role = excluded.role",
+            INSERT_CONVERSATION,
             (history.id, history.title, created, updated, history.head, system, history.role),
         )
 
@@ -182,13 +178,13 @@ class Store:
                 raise StoreError(f"conversation {id} in {self.path} is damaged: {error}") from None
 
     def summary(self, prefix: str) -> Summary:
-        """Return what a list says of the conversation whose id begins with `prefix`.
+        """Return the summary of the conversation whose id begins with `prefix`.
 
         Raises: UsageError when none does, or several do.
         """
         with self._database.reading() as db:
             id = self._find(db, prefix)[0]
-            return summary_from_row(db.execute(f"{_SUMMARY} WHERE c.id = ?", (id,)).fetchone())
+            return summary_from_row(db.execute(f"{SELECT_SUMMARY} WHERE c.id = ?", (id,)).fetchone())
 
     def _find(self, db: sqlite3.Connection, prefix: str) -> tuple[Any, ...]:
         found: list[tuple[Any, ...]] = db.execute(
@@ -201,37 +197,34 @@ class Store:
         return found[0]
 
     def recent(self, limit: int = 20, *, pinned_first: bool = False) -> list[Summary]:
-        """Return the conversations last talked in, newest first, or the pinned ones before all others."""
+        """Return the latest conversations, newest first, or the pinned ones before the others."""
         order = "c.pinned DESC, " if pinned_first else ""
         with self._database.reading() as db:
-            rows = db.execute(f"{_SUMMARY} ORDER BY {order}c.updated DESC, c.rowid DESC LIMIT ?", (limit,))
+            rows = db.execute(
+                f"{SELECT_SUMMARY} ORDER BY {order}c.updated DESC, c.rowid DESC LIMIT ?", (limit,)
+            )
             return [summary_from_row(row) for row in rows]
 
     def fingerprint(self) -> str:
-        """Return what differs as soon as a list of the conversations would."""
+        """Return a text that changes whenever a list of the conversations does."""
         with self._database.reading() as db:
-            seen = db.execute("SELECT count(*), max(updated), total(pinned) FROM conversations").fetchone()
-            return ":".join(map(str, seen))
+            values = db.execute("SELECT count(*), max(updated), total(pinned) FROM conversations").fetchone()
+            return ":".join(map(str, values))
 
     def search(self, text: str, limit: int = 20) -> list[Hit]:
-        """Return the messages that hold all words of `text`, best first."""
+        """Return the messages that have all words of `text`, best first."""
         query = match_query(text)
         if not query:
             return []
         with self._database.reading() as db:
-            # The excerpts are made inside: the index makes them for the best rows alone.
             rows = db.execute(
-                "SELECT m.conversation, c.title, c.updated, m.id, m.role, m.content, w.excerpt FROM "
-                "(SELECT rowid, rank, snippet(words, 0, ?, ?, '…', ?) AS excerpt FROM words "
-                "WHERE words MATCH ? ORDER BY rank LIMIT ?) w "
-                "JOIN messages m ON m.rowid = w.rowid JOIN conversations c ON c.id = m.conversation "
-                "ORDER BY w.rank",
+                SEARCH_MESSAGES,
                 (*MARKS, _EXCERPT_WORDS, query, limit),
             )
             return [Hit(*(*fields, format_snippet(snippet))) for *fields, snippet in rows]
 
-    def titled(self, text: str, limit: int = 20) -> list[Summary]:
-        """Return the conversations whose title holds all words of `text`, newest first."""
+    def search_titles(self, text: str, limit: int = 20) -> list[Summary]:
+        """Return the conversations whose title has all words of `text`, newest first."""
         words = [word.casefold() for word in text.split()]
         if not words:
             return []
@@ -241,7 +234,7 @@ class Store:
             ).fetchall()
             found = [id for id, title in titles if all(word in title.casefold() for word in words)]
             return [
-                summary_from_row(db.execute(f"{_SUMMARY} WHERE c.id = ?", (id,)).fetchone())
+                summary_from_row(db.execute(f"{SELECT_SUMMARY} WHERE c.id = ?", (id,)).fetchone())
                 for id in found[:limit]
             ]
 

@@ -26,7 +26,8 @@ from qwen_chat.roles import all_roles, load_role
 from qwen_chat.session.attachments import attach_bytes, check_size, describe_sizes
 from qwen_chat.session.session import ChatSession
 from qwen_chat.session.users import People, Person
-from qwen_chat.storage import search as finding
+from qwen_chat.storage.search import SearchResult
+from qwen_chat.storage.search import search as search_chats
 from qwen_chat.web import actions
 from qwen_chat.web import input_line as typed
 from qwen_chat.web import uploads as files
@@ -91,7 +92,7 @@ class Routes:
         if store is None:
             return {"chats": []}
         if words.strip():
-            found = finding.search(store, words)
+            found = search_chats(store, words)
             return {"chats": [_found(each) for each in found]}
         return {"chats": [asdict(each) for each in store.recent(_LISTED, pinned_first=True)]}
 
@@ -237,7 +238,7 @@ def _read(name: str, data: bytes, model: ChatModel) -> dict[str, Any]:
     return {"name": found.name, "text": found.text, "size": i18n.as_json(size)}
 
 
-def _found(chat: finding.Found) -> dict[str, Any]:
+def _found(chat: SearchResult) -> dict[str, Any]:
     excerpt = chat.hits[0].excerpt if chat.hits else ""
     message = chat.hits[0].message if chat.hits else ""
     return {

@@ -48,8 +48,8 @@ async def frames(person: Person, session: ChatSession, answering: Callable[[], i
         stack.enter_context(session.changes.subscribe(tell))
         stack.enter_context(person.changes.subscribe(tell))
         stack.enter_context(session.model.state_changes.subscribe(tell))
-        person.watched(session, +1)
-        stack.callback(person.watched, session, -1)
+        person.count_watchers(session, +1)
+        stack.callback(person.count_watchers, session, -1)
         yield "retry: 1000\n\n"
         while session in person.sessions:  # until it is deleted
             changed.clear()

@@ -47,7 +47,7 @@ def test_an_older_one_is_closed_and_read_again(person: Person) -> None:
 
 def test_one_that_is_looked_at_stays_open(person: Person) -> None:
     session = person.find(said(person, "hello"))
-    person.watched(session, +1)
+    person.count_watchers(session, +1)
     for number in range(MANY):
         said(person, f"number {number}")
     assert person.find(session.history.id) is session
