@@ -11,7 +11,7 @@ from qwen_chat.commands.tree import branch_number
 from qwen_chat.errors import UsageError
 from qwen_chat.session.session import ChatSession
 from qwen_chat.storage.listing import describe_summary, format_results, format_summaries
-from qwen_chat.storage.search import resolve_chat
+from qwen_chat.storage.search import SearchResult, resolve_chat
 from qwen_chat.storage.search import search as search_chats
 from qwen_chat.storage.store import Store
 
@@ -139,7 +139,7 @@ def _find_listed(session: ChatSession, argument: str) -> _ListedChat:
     return next((chat for chat in shown if chat.conversation == id), _ListedChat(id))
 
 
-def _first_hit(found: finding.Found) -> str | None:
+def _first_hit(found: SearchResult) -> str | None:
     return found.hits[0].message if found.hits else None
 
 
