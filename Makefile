@@ -43,7 +43,7 @@ test-thorough: test
 lint: $(VENV)/dev.stamp $(VENV)/script.stamp
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
-	$(BIN)/mypy
+	$(BIN)/mypy --num-workers 2
 	$(NODE) node_modules/.bin/tsc
 	$(NODE) node_modules/.bin/biome lint --error-on-warnings
 
