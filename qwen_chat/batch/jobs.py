@@ -4,19 +4,18 @@ A line is a JSON text, or an object with `prompt` or `messages`, and if wanted `
 parameters; the lines of OpenAI's batch files are understood, too.
 """
 
-import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import Any
+from typing import Any, Literal
 
 from qwen_chat import sampling
 from qwen_chat.errors import QwenChatError, UsageError
+from qwen_chat.files.json import parse_json
+from qwen_chat.files.validation import Struct, Text, convert
 from qwen_chat.message import Message
 from qwen_chat.model.base import PLAIN, BatchRequest, PromptOptions
 from qwen_chat.sampling import SamplingParams
-
-_ROLES = ("system", "user", "assistant")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,66 +54,59 @@ class _Given:
     options: PromptOptions
 
 
-def _job(number: int, line: str, digest: str, given: _Given) -> Job:
+class _Message(Struct):
+    role: Literal["system", "user", "assistant"]
+    content: Text
+
+
+class _LineId(Struct):
+    id: Text | int | None = None
+
+
+class _Line(Struct):
+    """The fields of a line, besides the sampling parameters."""
+
+    prompt: Text | None = None
+    messages: list[_Message] | None = None
+    system: Text | None = None
+
+
+def _job(number: int, text: str, digest: str, given: _Given) -> Job:
     id: str | int = number
     try:
-        fields = _fields(line)
-        id = _id(fields.pop("id", None), number)
+        fields = _parse_line(text)
+        given_id = convert(fields, _LineId).id
+        id = number if given_id is None else given_id
         return Job(id, digest, _request(fields, given))
-    except (QwenChatError, ValueError, RecursionError) as error:
-        text = f"not JSON: {error}" if isinstance(error, json.JSONDecodeError) else str(error)
-        return Job(id, digest, None, f"line {number}: {text}")
+    except (QwenChatError, ValueError) as error:
+        return Job(id, digest, None, f"line {number}: {error}")
 
 
-def _id(given: object, number: int) -> str | int:
-    if given is None:
-        return number
-    if isinstance(given, bool) or not isinstance(given, str | int):
-        raise UsageError("id must be a text or a number")
-    return _unicode(given) if isinstance(given, str) else given
-
-
-def _fields(line: str) -> dict[str, Any]:
-    """Return what a line says, in one form."""
-    said: object = json.loads(line)
-    if isinstance(said, str):
-        return {"prompt": said}
-    if not isinstance(said, dict):
+def _parse_line(text: str) -> dict[str, Any]:
+    """Return the fields of a line, in one form."""
+    value: object = parse_json(text)
+    if isinstance(value, str):
+        return {"prompt": value}
+    if not isinstance(value, dict):
         raise UsageError("a line must be a JSON text or object")
-    if isinstance(said.get("body"), dict):
-        return {"id": said.get("custom_id"), **said["body"]}
-    return dict(said)
+    if isinstance(value.get("body"), dict):
+        return {"id": value.get("custom_id"), **value["body"]}
+    return value
 
 
 def _request(fields: Mapping[str, Any], given: _Given) -> BatchRequest:
-    system = fields.get("system", given.system)
-    if "messages" in fields:
-        _check(isinstance(fields["messages"], list), "messages must be a list")
-        messages = [_message(item) for item in fields["messages"]]
-    else:
-        _check("prompt" in fields, "it has neither prompt nor messages")
-        messages = [_message({"role": "user", "content": fields["prompt"]})]
-    _check(any(message.content.strip() for message in messages), "the prompt is empty")
+    line = convert(fields, _Line)
+    if line.messages is None and line.prompt is None:
+        raise UsageError("it has neither prompt nor messages")
+    messages = [Message(each.role, each.content) for each in line.messages or []]
+    if line.messages is None:
+        messages = [Message("user", line.prompt or "")]
+    if not any(message.content.strip() for message in messages):
+        raise UsageError("the prompt is empty")
+    system = line.system if "system" in fields else given.system
     if system is not None and messages[0].role != "system":
-        messages = [_message({"role": "system", "content": system}), *messages]
+        messages = [Message("system", system), *messages]
     return BatchRequest(messages, _params(fields).over(given.params), given.options)
-
-
-def _message(item: object) -> Message:
-    if not isinstance(item, dict) or item.get("role") not in _ROLES:
-        raise UsageError(f"a message must have a role of {', '.join(_ROLES)}")
-    content = item.get("content")
-    if not isinstance(content, str):
-        raise UsageError("a message's content must be a text")
-    return Message(item["role"], _unicode(content))
-
-
-def _unicode(text: str) -> str:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        raise UsageError("it is not valid Unicode: it holds half of a surrogate pair") from None
-    return text
 
 
 def _params(fields: Mapping[str, Any]) -> SamplingParams:
@@ -122,8 +114,3 @@ def _params(fields: Mapping[str, Any]) -> SamplingParams:
     if fields.get("max_tokens") is not None:
         known.setdefault("max_new_tokens", fields["max_tokens"])
     return SamplingParams.from_mapping(known)
-
-
-def _check(holds: bool, fault: str) -> None:
-    if not holds:
-        raise UsageError(fault)

@@ -1,54 +1,34 @@
-"""JSON that other programs, or people, wrote: each value is looked at before it is believed.
+"""Parses JSON that people and other programs wrote; a fault says where it is.
 
-Knows neither conversations nor settings. Faults are ValueErrors that name the value; callers say where.
+The parser is that of the standard library: other programs write halves of surrogate pairs, which msgspec
+refuses, and its faults have lines. `validation` checks the values.
 """
 
 import json
-from collections.abc import Mapping
-from typing import Any, get_args
-
-_KINDS = {str: "text", int: "a whole number", float: "a number", dict: "an object", list: "a list"}
-_INTEGERS = 2**63
-"""What the store cannot count to."""
+from typing import Any
 
 
-def parse(text: str) -> Any:  # noqa: ANN401
-    """Return what a JSON text says.
+class JsonSyntaxError(ValueError):
+    """A text is not JSON; `trailing` when a whole value is followed by something more."""
 
-    Raises: ValueError.
+    def __init__(self, fault: str, *, trailing: bool = False) -> None:
+        super().__init__(fault)
+        self.trailing = trailing
+
+
+def parse_json(data: str | bytes) -> Any:  # noqa: ANN401 - whatever the text says
+    """Return the value of a JSON text.
+
+    Raises: JsonSyntaxError, which reads on from "the file is".
     """
     try:
-        return json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise ValueError(f"not a JSON file: {error}") from None
-
-
-def field(entry: Mapping[str, Any], name: str, kind: type, *default: Any) -> Any:  # noqa: ANN401
-    """Return a value that can be kept, or the default where it is missing or null.
-
-    Raises: ValueError.
-    """
-    value = entry.get(name)
-    if value is None and default:
-        return default[0]
-    kinds = (int, float) if kind is float else (kind,)
-    if type(value) not in kinds or not _can_be_kept(value):
-        raise ValueError(f"{name!r} must be {_KINDS[kind]}")
-    return kind(value)
-
-
-def choice(entry: Mapping[str, Any], name: str, kind: Any) -> Any:  # noqa: ANN401 - a Literal
-    """Return a value that is one of a Literal's.
-
-    Raises: ValueError.
-    """
-    value = entry.get(name)
-    if value not in get_args(kind):
-        raise ValueError(f"{name!r} must be one of {', '.join(get_args(kind))}")
-    return value
-
-
-def _can_be_kept(value: Any) -> bool:  # noqa: ANN401
-    if isinstance(value, str):
-        return value.encode(errors="ignore").decode() == value
-    return not isinstance(value, int | float) or abs(value) < _INTEGERS
+        return json.loads(data.decode("utf-8-sig") if isinstance(data, bytes) else data)
+    except UnicodeDecodeError as error:
+        raise JsonSyntaxError(f"not UTF-8 text (byte {error.start})") from None
+    except json.JSONDecodeError as error:
+        fault = f"{error.msg[:1].lower()}{error.msg[1:]} (line {error.lineno}, column {error.colno})"
+        raise JsonSyntaxError(f"not JSON: {fault}", trailing=error.msg == "Extra data") from None
+    except RecursionError:
+        raise JsonSyntaxError("not JSON: it is nested too deeply to be read") from None
+    except ValueError:  # of a number with thousands of digits
+        raise JsonSyntaxError("not JSON: a number in it is too long") from None

@@ -4,29 +4,26 @@ Faults are plain sentences that name the value by its path; callers add the file
 """
 
 import re
-from typing import Any, TypeVar
+from types import UnionType
+from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 
 import msgspec
 from msgspec import Meta, Struct
 from msgspec import field as struct_field
-from msgspec.inspect import (
-    CollectionType,
-    DictType,
-    LiteralType,
-    Metadata,
-    StructType,
-    Type,
-    UnionType,
-    type_info,
-)
 
-__all__ = ["InvalidValueError", "Meta", "Struct", "convert", "fits", "struct_field"]
+__all__ = ["Integer", "InvalidValueError", "Meta", "Struct", "Text", "convert", "fits", "struct_field"]
+
+Text = Annotated[str, Meta(pattern=r"\A[^\ud800-\udfff]*\Z")]
+"""Text that can be stored: without halves of surrogate pairs."""
+
+Integer = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
+"""A whole number that can be stored."""
 
 T = TypeVar("T")
 
 _PLACE = re.compile(r"(?s)(.*) - at `\$(.*)`")
 _STEP = re.compile(r"\.(\w+)|\[(\d+|\.\.\.)\]")
-_KIND = re.compile(r"(?s)Expected `([^`]*)`(?:, got .*|( [<>]=? .*| of length .*)?)")
+_KIND = re.compile(r"(?s)Expected `([^`]*)`(?:, got .*|( [<>]=? .*| of length .*| matching .*)?)")
 _MISSING = re.compile(r"Object missing required field `(.*)`")
 _UNKNOWN = re.compile(r"Object contains unknown field `(.*)`")
 _KINDS = {
@@ -77,8 +74,10 @@ def _explain(message: str, type: type, path: str) -> InvalidValueError:
     for pattern, words in ((_MISSING, "is missing"), (_UNKNOWN, "is unknown")):
         if match := pattern.fullmatch(fault):
             place, fault = f"{place}.{match[1]}", words
-    if fault.startswith("Invalid enum value"):
-        fault = f"must be one of {', '.join(map(str, _choices(type_info(type), place)))}"
+    if choices := _choices(type, place):
+        fault = f"must be one of {', '.join(map(str, choices))}"
+    elif fault == "Number out of range":
+        fault = "is out of range"
     elif match := _KIND.fullmatch(fault):
         fault = _describe_kind(match[1], (match[2] or "").strip())
     return InvalidValueError(f"{path}{place}".removeprefix("."), fault)
@@ -88,6 +87,8 @@ def _describe_kind(kinds: str, bound: str) -> str:
     names = [_KINDS.get(kind, kind) for kind in kinds.split(" | ") if kind != "null"]
     names = names[names.index("a number") :] if "a number" in names else names
     sign, _, number = bound.removeprefix("of length ").partition(" ")
+    if bound.startswith("matching"):
+        return "must be valid text"
     if bound.startswith("of length"):
         return (
             f"must be {' or '.join(names)} of length {sign} {number}"
@@ -98,23 +99,26 @@ def _describe_kind(kinds: str, bound: str) -> str:
     return f"must be {' or '.join(names)}{limit}"
 
 
-def _choices(node: Type, place: str) -> list[object]:
-    """Return the values of the Literal that a path leads to from a type."""
-    nodes = _parts(node)
+def _choices(type: Any, place: str) -> tuple[object, ...]:  # noqa: ANN401
+    """Return the values of the Literal that a path leads to from a type, none where there is no Literal."""
+    types = _split_union(type)
     for name, _ in _STEP.findall(place):
-        nodes = [each for node in nodes for child in _children(node, name) for each in _parts(child)]
-    return [value for node in nodes if isinstance(node, LiteralType) for value in node.values]
+        types = [
+            part for each in types for child in _types_within(each, name) for part in _split_union(child)
+        ]
+    return tuple(value for each in types if get_origin(each) is Literal for value in get_args(each))
 
 
-def _parts(node: Type) -> list[Type]:
-    if isinstance(node, Metadata):
-        return _parts(node.type)
-    return [part for each in node.types for part in _parts(each)] if isinstance(node, UnionType) else [node]
+def _split_union(type: Any) -> list[Any]:  # noqa: ANN401
+    if get_origin(type) is Annotated:
+        return _split_union(get_args(type)[0])
+    if get_origin(type) in (Union, UnionType):
+        return [part for each in get_args(type) for part in _split_union(each)]
+    return [type]
 
 
-def _children(node: Type, name: str) -> list[Type]:
-    if isinstance(node, StructType):
-        return [field.type for field in node.fields if field.encode_name == name]
-    if isinstance(node, CollectionType):
-        return [node.item_type]
-    return [node.value_type] if isinstance(node, DictType) else []
+def _types_within(outer: Any, field: str) -> list[Any]:  # noqa: ANN401
+    """Return the type of a Struct's field, or of the items of a list or dict."""
+    if isinstance(outer, type) and issubclass(outer, Struct):
+        return [each.type for each in msgspec.structs.fields(outer) if each.encode_name == field]
+    return list(get_args(outer)[-1:] if get_origin(outer) is dict else get_args(outer)[:1])

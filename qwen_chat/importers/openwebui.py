@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from html import unescape
 from typing import Any, Literal
 
-from qwen_chat.files import json as json_file
+from qwen_chat.files.validation import convert
 from qwen_chat.importers.parsed import (
     ParsedConversation,
     ParsedMessage,
@@ -21,7 +21,7 @@ from qwen_chat.importers.parsed import (
 )
 from qwen_chat.message import MessageRole, Usage
 
-_Role = Literal["system", "user", "assistant"]
+_ROLE: Any = Literal["system", "user", "assistant"]
 
 _DETAILS = re.compile(
     r'<details type="(?P<type>\w+)"(?P<attributes>[^>]*)>(?P<body>.*?)</details>\n?', re.DOTALL
@@ -58,7 +58,7 @@ def read(entry: dict[str, Any]) -> ParsedConversation:
 
 
 def _parse_message(id: str, message: dict[str, Any]) -> ParsedMessage:
-    role: MessageRole = json_file.choice(message, "role", _Role)
+    role: MessageRole = convert(message.get("role"), _ROLE, "role")
     parsed = ParsedMessage(id, text_of(message.get("parentId"), "parentId") or None, role)
     parsed.created = time_of(message.get("timestamp"), "timestamp")
     text = _read_content(message.get("content"))

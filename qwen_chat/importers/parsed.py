@@ -1,14 +1,17 @@
 """Conversations of other programs as values, and readers for the fields of their JSON."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
+from qwen_chat.files.validation import Meta, convert, fits
 from qwen_chat.message import FinishReason, MessageRole, Usage
 
 _MILLISECONDS = 1e11
 """Times beyond this, which is the year 5138 in seconds, are in milliseconds."""
 
 _END_OF_TIME = 253_000_000_000
+_Time = Annotated[float, Meta(ge=0, lt=_END_OF_TIME * 1000)]
+_Count = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 
 
 @dataclass(slots=True)
@@ -44,11 +47,8 @@ def text_of(value: object, name: str) -> str:
 
     Raises: ValueError.
     """
-    if value is None:
-        return ""
-    if not isinstance(value, str):
-        raise ValueError(f"{name!r} must be text")
-    return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    text = "" if value is None else convert(value, str, name)
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def object_of(value: object, name: str) -> dict[str, Any]:
@@ -56,11 +56,7 @@ def object_of(value: object, name: str) -> dict[str, Any]:
 
     Raises: ValueError.
     """
-    if value is None:
-        return {}
-    if not isinstance(value, dict):
-        raise ValueError(f"{name!r} must be an object")
-    return value
+    return {} if value is None else convert(value, dict[str, Any], name)
 
 
 def list_of(value: object, name: str) -> list[Any]:
@@ -68,11 +64,7 @@ def list_of(value: object, name: str) -> list[Any]:
 
     Raises: ValueError.
     """
-    if value is None:
-        return []
-    if not isinstance(value, list):
-        raise ValueError(f"{name!r} must be a list")
-    return value
+    return [] if value is None else convert(value, list[Any], name)
 
 
 def time_of(value: object, name: str) -> float | None:
@@ -82,14 +74,15 @@ def time_of(value: object, name: str) -> float | None:
     """
     if value is None:
         return None
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < _END_OF_TIME * 1000:
+    if not fits(value, _Time):
         raise ValueError(f"{name!r} must be in seconds since 1970")
-    return value / 1000 if value > _MILLISECONDS else float(value)
+    seconds = convert(value, float, name)
+    return seconds / 1000 if seconds > _MILLISECONDS else seconds
 
 
 def count_of(value: object) -> int:
     """Return a number of tokens, 0 for any other value."""
-    return value if type(value) is int and 0 <= value < 2**63 else 0
+    return convert(value, int) if fits(value, _Count) else 0
 
 
 def placeholder(kind: str, name: str = "") -> str:

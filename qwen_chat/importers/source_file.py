@@ -1,7 +1,6 @@
 """Reads the JSON values in a file of chats: JSON, JSON Lines, or the zip file that ChatGPT exports."""
 
 import io
-import json
 import re
 import zipfile
 import zlib
@@ -9,8 +8,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from qwen_chat.errors import UsageError
-from qwen_chat.files import json as json_file
 from qwen_chat.files.bounded_read import decode_utf8, too_large
+from qwen_chat.files.json import JsonSyntaxError, parse_json
 
 MAX_BYTES = 512 * 1024 * 1024
 """Reading takes several times this much memory."""
@@ -54,13 +53,11 @@ def _decode(data: bytes, name: str, limit: int) -> str:
 
 def _parse_text(text: str) -> list[Any]:
     try:
-        found = json.loads(text)
-    except json.JSONDecodeError as error:
-        if error.msg == "Extra data":
+        found = parse_json(text)
+    except JsonSyntaxError as error:
+        if error.trailing:
             return list(_parse_lines(text))
-        raise ValueError(f"not JSON: {error}") from None
-    except (ValueError, RecursionError) as error:
-        raise ValueError(f"not JSON: {error}") from None
+        raise
     return found if isinstance(found, list) else [found]
 
 
@@ -68,6 +65,6 @@ def _parse_lines(text: str) -> Iterator[Any]:
     for number, line in enumerate(text.split("\n"), 1):
         if line.strip():
             try:
-                yield json_file.parse(line)
+                yield parse_json(line)
             except ValueError as error:
                 raise ValueError(f"line {number}: {error}") from None

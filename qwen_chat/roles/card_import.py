@@ -1,7 +1,6 @@
 """Imports a character card: reads its PNG or JSON file and writes it as one of the user's own roles."""
 
 import binascii
-import json
 import re
 import unicodedata
 from base64 import b64decode
@@ -10,6 +9,7 @@ from pathlib import Path
 
 from qwen_chat.errors import UsageError
 from qwen_chat.files.bounded_read import read_bytes
+from qwen_chat.files.json import JsonSyntaxError, parse_json
 from qwen_chat.roles import own_roles_dir, png, role_names
 from qwen_chat.roles.character_card import CharacterCard, read_card
 from qwen_chat.roles.role import Role
@@ -133,15 +133,9 @@ def _read_embedded_json(texts: dict[str, bytes]) -> object:
 
 def _parse_json(data: bytes, what: str) -> object:
     try:
-        return json.loads(data.decode("utf-8-sig"))
-    except UnicodeDecodeError:
-        raise UsageError(f"{what} is not UTF-8: save the card again") from None
-    except json.JSONDecodeError as error:
-        raise UsageError(
-            f"{what} is not JSON ({error.msg} at line {error.lineno}): save the card again"
-        ) from None
-    except (ValueError, RecursionError):
-        raise UsageError(f"{what} is not JSON that can be read: save the card again") from None
+        return parse_json(data)
+    except JsonSyntaxError as error:
+        raise UsageError(f"{what} is {error}: save the card again") from None
 
 
 def _check_name_is_free(name: str) -> None:

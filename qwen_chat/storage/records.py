@@ -4,6 +4,7 @@ import json
 from dataclasses import asdict, dataclass
 from typing import Any, TypeVar
 
+from qwen_chat.files.validation import convert
 from qwen_chat.history import AnswerDetails, Node
 from qwen_chat.message import Attachment, Message, MessageRole, ToolCall, Usage
 from qwen_chat.storage.schema import to_json_list
@@ -48,7 +49,7 @@ def node_from_row(row: tuple[Any, ...], drafts: dict[str, tuple[str, str]]) -> N
     if finish is None:
         draft, finish = drafts.get(id, ("", "")), "interrupted"
         content, reasoning = content + draft[0], reasoning + draft[1]
-    known = Usage(**json.loads(usage)) if usage else None
+    known = convert(json.loads(usage), Usage, "usage") if usage else None
     answer = AnswerDetails(model or "", system, seed, finish, known) if role == "assistant" else None
     message = Message(
         role,
@@ -63,7 +64,7 @@ def node_from_row(row: tuple[Any, ...], drafts: dict[str, tuple[str, str]]) -> N
 
 
 def _load_list(kind: type[T], column: str | None) -> tuple[T, ...]:
-    return tuple(kind(**entry) for entry in json.loads(column or "[]"))
+    return tuple(convert(json.loads(column or "[]"), list[kind]))  # type: ignore[valid-type]
 
 
 def message_row(conversation: str, node: Node) -> tuple[Any, ...]:

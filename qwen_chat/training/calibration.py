@@ -1,69 +1,72 @@
-"""Conversations to calibrate with, in the JSON that Qwen's training scripts read.
+"""Reads the conversations to calibrate with, in the JSON that Qwen's training scripts read.
 
 [{"id": "1", "conversations": [{"from": "user", "value": "Hi"}, {"from": "assistant", "value": "Hello!"}]}]
 """
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from qwen_chat.errors import UsageError
+from qwen_chat.files.bounded_read import read_bytes
+from qwen_chat.files.json import JsonSyntaxError, parse_json
+from qwen_chat.files.validation import InvalidValueError, Struct, convert, struct_field
 from qwen_chat.message import Message
 
-_SPEAKERS: dict[object, Literal["system", "user", "assistant"]] = {
-    "system": "system",
-    "user": "user",
-    "assistant": "assistant",
-}
+T = TypeVar("T")
+
+_MAX_BYTES = 512 * 2**20
+
+
+class _Turn(Struct):
+    speaker: Literal["system", "user", "assistant"] = struct_field(name="from")
+    value: str
+
+
+class _Entry(Struct):
+    conversations: list[Any]
 
 
 def read_conversations(path: Path) -> list[list[Message]]:
     """Return the conversations of a file, each with one message or more.
 
-    Raises: UsageError naming the entry, counted from 1, and its fault.
+    Raises: UsageError that names the entry, counted from 1, and its fault.
     """
-    entries = _read_json(path)
+    entries = _parse_file(path)
     if not isinstance(entries, list) or not entries:
         raise UsageError(f'{path} must be a list: [{{"id": "1", "conversations": [...]}}, ...]')
-    return [_parse_conversation(entry, f"{path}, entry {number}") for number, entry in enumerate(entries, 1)]
+    return [_convert_entry(entry, f"{path}, entry {number}") for number, entry in enumerate(entries, 1)]
 
 
-def _read_json(path: Path) -> Any:  # noqa: ANN401
+def _parse_file(path: Path) -> object:
     try:
-        return json.loads(path.read_bytes())
-    except UnicodeDecodeError:
-        raise UsageError(f"{path} is not UTF-8 text: convert it, for example with iconv") from None
-    except json.JSONDecodeError as error:
-        raise UsageError(
-            f"{path} is not JSON: {error.msg.lower()} (line {error.lineno}, column {error.colno})"
-        ) from None
-    except RecursionError:
-        raise UsageError(f"{path} is nested too deep to be a list of conversations") from None
-    except (OSError, ValueError) as error:
-        raise UsageError(f"cannot read {path}: {getattr(error, 'strerror', None) or error}") from None
+        return parse_json(read_bytes(path, _MAX_BYTES, "calibrate with fewer conversations"))
+    except JsonSyntaxError as error:
+        raise UsageError(f"{path} is {error}") from None
 
 
-def _parse_conversation(entry: object, where: str) -> list[Message]:
-    turns = entry.get("conversations") if isinstance(entry, dict) else None
-    if not isinstance(turns, list) or not turns:
+def _convert_entry(value: object, where: str) -> list[Message]:
+    turns = _convert(value, _Entry, where).conversations
+    if not turns:
         raise UsageError(f'{where}: "conversations" must be a list of {{"from": ..., "value": ...}}')
-    messages = [_parse_message(turn, f"{where}, message {number}") for number, turn in enumerate(turns, 1)]
+    messages = [_convert_turn(turn, f"{where}, message {number}") for number, turn in enumerate(turns, 1)]
     for fault in _order_faults(messages):
         raise UsageError(f"{where}, {fault}")
     return messages
 
 
-def _parse_message(turn: object, where: str) -> Message:
-    if not isinstance(turn, dict):
-        raise UsageError(f'{where} must be {{"from": ..., "value": ...}}')
-    speaker, text = turn.get("from"), turn.get("value")
-    role = _SPEAKERS.get(speaker) if isinstance(speaker, str) else None
-    if role is None:
-        raise UsageError(f'{where}: "from" must be one of {", ".join(map(str, _SPEAKERS))}')
-    if not isinstance(text, str) or (not text and role != "system"):
-        raise UsageError(f'{where}: "value" must be a text that is not empty')
-    return Message(role, text)
+def _convert_turn(value: object, where: str) -> Message:
+    turn = _convert(value, _Turn, where)
+    if not turn.value and turn.speaker != "system":
+        raise UsageError(f"{where}: 'value' must not be empty")
+    return Message(turn.speaker, turn.value)
+
+
+def _convert(value: object, type: type[T], where: str) -> T:
+    try:
+        return convert(value, type)
+    except InvalidValueError as error:
+        raise UsageError(f"{where}: {error}") from None
 
 
 def _order_faults(messages: list[Message]) -> Iterator[str]:

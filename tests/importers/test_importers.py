@@ -272,16 +272,16 @@ def test_all_of_an_import_or_nothing(store: Store, monkeypatch: pytest.MonkeyPat
 @pytest.mark.parametrize(
     ("value", "message"),
     [
-        ("", "not JSON: Expecting value"),
+        ("", "not JSON: expecting value"),
         ("{", "not JSON: "),
         ("[" * 100_000, "not JSON: "),
-        ('{"a": 1}\n{"b": ', "line 2: not a JSON file: "),
+        ('{"a": 1}\n{"b": ', "line 2: not JSON: "),
         ("[]", "the list is empty"),
         ("null", "it has none of the known forms: ChatGPT, Open WebUI, ShareGPT, or our own"),
         ([{"title": "x"}], "chat 1 'x': it has none of the known forms"),
         ([7, 8, 9], "chat 1: it has none of the known forms"),
         ([7, 8, 9], ", and 2 more like it"),
-        ({"format": "qwen-chat/1"}, "the list of messages is missing"),
+        ({"format": "qwen-chat/1"}, "'messages' is missing"),
     ],
 )
 def test_a_file_without_chats(file: Callable[[object], Path], value: object, message: str) -> None:

@@ -13,7 +13,9 @@ from typing import Any
 from qwen_chat.errors import QwenChatError
 from qwen_chat.files.atomic_write import write_atomic
 from qwen_chat.files.bounded_read import read_bounded
+from qwen_chat.files.json import parse_json
 from qwen_chat.files.paths import state_dir
+from qwen_chat.files.validation import convert, fits
 from qwen_chat.message import Usage
 from qwen_chat.model.formats.gguf import part_paths
 
@@ -49,12 +51,14 @@ def record_speed(checkpoint: Path, usage: Usage) -> None:
 def load_speeds() -> dict[Path, Speed]:
     """Return the recorded speeds by the resolved path of the file or folder, the newest last."""
     try:
-        values = json.loads(read_bounded(state_dir() / "speeds.json", _MAX_FILE_BYTES))
-    except (OSError, ValueError, RecursionError, QwenChatError):
+        values = parse_json(read_bounded(state_dir() / "speeds.json", _MAX_FILE_BYTES))
+        entries = convert(values, dict[str, Any])
+    except (OSError, ValueError, QwenChatError):
         return {}
-    entries = values.items() if isinstance(values, dict) else ()
     return {
-        Path(path): speed for path, value in entries if (speed := _parse_speed(value)) and "\0" not in path
+        Path(path): convert(value, Speed)
+        for path, value in entries.items()
+        if fits(value, Speed) and "\0" not in path
     }
 
 
@@ -70,16 +74,6 @@ def weights_size(checkpoint: Path) -> int:
 def _prefill_speed(usage: Usage) -> float | None:
     fresh = usage.prompt_tokens - usage.cached_tokens
     return fresh / usage.prefill_seconds if fresh >= MIN_TOKENS and usage.prefill_seconds > 0 else None
-
-
-def _parse_speed(value: Any) -> Speed | None:  # noqa: ANN401 - a file may say anything
-    try:
-        read = value["read"]
-        return Speed(
-            float(value["write"]), None if read is None else float(read), int(value["size"]), value["when"]
-        )
-    except (KeyError, TypeError, ValueError, OverflowError):
-        return None
 
 
 def _save(known: dict[Path, Speed]) -> None:

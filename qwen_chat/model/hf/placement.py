@@ -1,6 +1,5 @@
 """Where the weights go: one device, several, or as far as they fit."""
 
-import json
 import re
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
@@ -12,9 +11,12 @@ import torch
 from transformers import PreTrainedModel
 
 from qwen_chat.errors import ModelLoadError
+from qwen_chat.files.bounded_read import read_bounded
+from qwen_chat.files.json import parse_json
 from qwen_chat.model.hf.options import TransformersOptions
 
 _STRATEGIES = ("auto", "balanced", "sequential")
+_MAX_BYTES = 16 * 2**20
 
 _UNITS = {"": 1, **{f"{prefix}B": 1000**n for n, prefix in enumerate("KMGT", 1)}}
 _UNITS |= {f"{prefix}IB": 1024**n for n, prefix in enumerate("KMGT", 1)}
@@ -70,7 +72,7 @@ def _read_device_map(path: Path) -> Any:  # noqa: ANN401
     """Read a map of modules to devices, as accelerate prints them."""
     wanted = 'it must be auto, balanced, sequential, cpu, or a JSON file like {"model": 0, "lm_head": "cpu"}'
     try:
-        placed = json.loads(path.read_text(encoding="utf-8"))
+        placed = parse_json(read_bounded(path, _MAX_BYTES))
     except FileNotFoundError:
         raise ModelLoadError(f"--device-map {path}: no such file; {wanted}") from None
     except (OSError, ValueError) as error:
