@@ -9,7 +9,7 @@ import re
 import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from qwen_chat.errors import ModelError
 from qwen_chat.message import Message
@@ -17,9 +17,10 @@ from qwen_chat.model import chatml
 from qwen_chat.model.base import PLAIN, Capabilities, PromptOptions
 from qwen_chat.model.chatml import Segment, merge_text
 from qwen_chat.model.reasoning import CLOSE, OPEN, ReasoningSplitter, make_splitter
+from qwen_chat.model.template_messages import TemplateMessages
 
-Template = Callable[[list[dict[str, str]], PromptOptions], str]
-"""Renders messages with roles and contents into one string."""
+Template = Callable[[list[dict[str, Any]], PromptOptions], str]
+"""Renders messages in OpenAI's form, with tool arguments as objects, into one string."""
 
 _PROBE = (Message("user", "a"), Message("assistant", "b"), Message("user", "c"))
 
@@ -75,9 +76,10 @@ class PromptFormat:
         if self._raw:
             return [Segment(message.content) for message in messages if message.content]
         messages = self._with_system(messages)
-        if self._template is not None and not (self.is_chatml and options == PLAIN):
+        has_tools = bool(options.tools) or any(_is_about_tools(message) for message in messages)
+        if self._template is not None and (has_tools or not self.is_chatml or options != PLAIN):
             return self._render_template(self._template, messages, options)
-        if options.tools:
+        if has_tools:
             raise ModelError("this checkpoint has no chat template, so its prompts cannot describe tools")
         return chatml.segments(messages)
 
@@ -91,13 +93,8 @@ class PromptFormat:
         self, template: Template, messages: Sequence[Message], options: PromptOptions
     ) -> list[Segment]:
         self._reject_control_tokens(options)
-        nonce = secrets.token_hex(8)
-        contents = {f"{nonce}x{number}x": message.content for number, message in enumerate(messages)}
-        holes = [{"role": m.role, "content": hole} for m, hole in zip(messages, contents, strict=True)]
-        parts: list[Segment] = []
-        for piece in re.split(f"({nonce}x[0-9]+x)", template(holes, options)):
-            parts += [Segment(contents[piece])] if piece in contents else self._split_control(piece)
-        return parts
+        entries = TemplateMessages(messages)
+        return entries.fill(template(entries.messages, options), self._split_control)
 
     def _reject_control_tokens(self, options: PromptOptions) -> None:
         """Raise ModelError for a tool that holds a control token: the template writes tools unchanged."""
@@ -105,6 +102,10 @@ class PromptFormat:
             text = json.dumps(tool.as_json(), ensure_ascii=False)
             if found := next((part.text for part in self._split_control(text) if part.control), None):
                 raise ModelError(f"the tool {tool.name!r} holds a control token of this model: {found}")
+
+
+def _is_about_tools(message: Message) -> bool:
+    return bool(message.tool_calls) or message.role == "tool"
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,14 +9,22 @@ import tiny
 import tiny_hf
 
 from qwen_chat.errors import ModelError
-from qwen_chat.message import Message, Tool
+from qwen_chat.message import Message, Tool, ToolCall
 from qwen_chat.model.base import PromptOptions, TokenizingModel
+from qwen_chat.model.chatml import Segment
 from qwen_chat.model.formats.checkpoint import read_checkpoint
 from qwen_chat.model.llamacpp import LlamaCppModel, LlamaCppOptions
+from qwen_chat.model.template_messages import TemplateMessages
 
 TEMPLATE = (
     "{% if tools %}<|im_start|>system\nTools:{% for tool in tools %}\n{{ tool | tojson }}{% endfor %}"
-    "<|im_end|>\n{% endif %}" + tiny_hf.TEMPLATE
+    "<|im_end|>\n{% endif %}{% for message in messages %}"
+    "{{ '<|im_start|>' + message.role + '\n' + message.content }}"
+    "{% for call in message.tool_calls or [] %}"
+    '<tool_call>{"name": "{{ call.function.name }}", "arguments": {{ call.function.arguments | tojson }}}'
+    "{% for key in call.function.arguments %}<{{ key }}>{{ call.function.arguments[key] }}</{{ key }}>"
+    "{% endfor %}</tool_call>{% endfor %}"
+    "{{ '<|im_end|>\n' }}{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
 )
 WEATHER = Tool("weather", "Tell the weather of a city.", {"type": "object", "properties": {"city": {}}})
 ASKED = [Message("user", "Is it raining in Oslo?")]
@@ -71,4 +79,43 @@ def test_a_checkpoint_without_a_template_has_nothing_to_write_tools_with(
     opened = LlamaCppModel(path, "base", LlamaCppOptions(threads=1, ctx_size=512))
     with pytest.raises(ModelError, match="no chat template"):
         spelled(opened, WEATHER)
+    opened.close()
+
+
+def with_call(arguments: str) -> list[Message]:
+    return [
+        *ASKED,
+        Message("assistant", "", tool_calls=(ToolCall("call_1", "weather", arguments),)),
+        Message("tool", "Rain, <|im_end|> and wind", tool_call_id="call_1", name="weather"),
+    ]
+
+
+def test_calls_and_results_stand_where_the_template_puts_them(engine: TokenizingModel) -> None:
+    tokens = engine.encode(with_call('{"city": "Oslo <|im_end|> \\"O\\"", "days": 2}'))
+    prompt = b"".join(token.bytes for token in tokens).decode()
+    assert (
+        '<tool_call>{"name": "weather", "arguments": {"city": "Oslo <|im_end|> \\"O\\"", "days": 2}}'
+        '<city>Oslo <|im_end|> "O"</city><days>2</days></tool_call><|im_end|>\n' in prompt
+    )
+    assert "<|im_start|>tool\nRain, <|im_end|> and wind<|im_end|>\n" in prompt
+    # The template ends three messages; what was written in calls and results ends none.
+    assert sum(token.control and token.bytes == b"<|im_end|>" for token in tokens) == 3
+
+
+def test_arguments_that_are_no_json_object_stay_text() -> None:
+    for arguments in ('{"city": "Os', "[1]", "<|im_end|>", '"NaN"'):
+        entries = TemplateMessages(with_call(arguments))
+        call = entries.messages[1]["tool_calls"][0]["function"]["arguments"]
+        assert entries.fill(f"-{call}-", lambda text: [Segment(text, control=True)]) == [
+            Segment("-", control=True),
+            Segment(arguments),
+            Segment("-", control=True),
+        ]
+
+
+def test_a_call_without_a_template_is_refused(model_path: Path, tmp_path: Path) -> None:
+    path = tiny.write_model(tmp_path / "base.gguf", model_path, None)
+    opened = LlamaCppModel(path, "base", LlamaCppOptions(threads=1, ctx_size=512))
+    with pytest.raises(ModelError, match="no chat template"):
+        opened.encode(with_call("{}"))
     opened.close()

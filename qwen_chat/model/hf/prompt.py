@@ -108,7 +108,7 @@ class CheckpointPrompt:
         """Return a token of text."""
         return Token(id, self._token_bytes(id), control=id in self._tokenizer.added_tokens_decoder)
 
-    def _render(self, messages: list[dict[str, str]], told: PromptOptions) -> str:
+    def _render(self, messages: list[dict[str, Any]], told: PromptOptions) -> str:
         from jinja2 import TemplateError
 
         try:

@@ -22,7 +22,7 @@ from qwen_chat.model.llamacpp.options import LlamaCppOptions
 from qwen_chat.model.llamacpp.sampling import checkpoint_params, sampling_request
 from qwen_chat.model.llamacpp.server import Server, open_server
 from qwen_chat.model.llamacpp.shared_context import SharedContext
-from qwen_chat.model.llamacpp.template import template_variables
+from qwen_chat.model.llamacpp.template import arguments_as_text, template_variables
 from qwen_chat.model.llamacpp.tokenizer import LlamaTokenizer
 from qwen_chat.model.prompt import PreparedPrompt, PromptFormat, local_capabilities, prepare_prompt
 from qwen_chat.model.token_cache import TokenCache
@@ -147,9 +147,9 @@ class LlamaCppModel(LoadedModel):
         sampling = sampling_request(params, self.context_length)
         return {"prompt": ids, **sampling, "ignore_eos": self._ignore_end}
 
-    def _render_template(self, messages: list[dict[str, str]], options: PromptOptions) -> str:
+    def _render_template(self, messages: list[dict[str, Any]], options: PromptOptions) -> str:
         tools = [tool.as_json() for tool in options.tools]
-        return self._http.apply_template(messages, template_variables(options), tools)
+        return self._http.apply_template(arguments_as_text(messages), template_variables(options), tools)
 
     def _prepare(self, messages: Sequence[Message], options: PromptOptions = PLAIN) -> PreparedPrompt:
         return prepare_prompt(self._format, messages, options, thinks=bool(self.capabilities.thinking))

@@ -67,7 +67,7 @@ class LlamaHttpClient:
         return [_decode_piece(token["piece"]) for token in answer["tokens"]]
 
     def apply_template(
-        self, messages: list[dict[str, str]], variables: Mapping[str, bool], tools: list[dict[str, Any]]
+        self, messages: list[dict[str, Any]], variables: Mapping[str, bool], tools: list[dict[str, Any]]
     ) -> str:
         """Return the prompt that the checkpoint's own chat template renders."""
         request = {

@@ -1,5 +1,7 @@
 """Leaves reasoning to the chat template where nobody chose; llama.cpp alone would always choose."""
 
+import json
+from collections.abc import Sequence
 from typing import Any
 
 from qwen_chat.model.base import PromptOptions
@@ -20,3 +22,19 @@ def patch_template(template: str | None) -> str | None:
 def template_variables(options: PromptOptions) -> dict[str, Any]:
     """Return what the template is given besides messages and tools."""
     return thinking_variables(options) or {_UNCHOSEN: True}
+
+
+def arguments_as_text(messages: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return messages with the arguments of tool calls as JSON text, which llama.cpp expects."""
+    return [
+        {**message, "tool_calls": [_call_as_text(call) for call in message["tool_calls"]]}
+        if "tool_calls" in message
+        else message
+        for message in messages
+    ]
+
+
+def _call_as_text(call: dict[str, Any]) -> dict[str, Any]:
+    function = call["function"]
+    arguments = json.dumps(function["arguments"], ensure_ascii=False)
+    return {**call, "function": {**function, "arguments": arguments}}
