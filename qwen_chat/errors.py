@@ -1,8 +1,8 @@
-"""Every error a person may see; each message is one line that names the fault and the mend.
+"""The errors that people see; each message is one line that names the fault and the mend.
 
 QwenChatError
-├── UsageError              a command, flag, setting or role that cannot be understood
-│   └── RefusedError            a message that was not sent
+├── UsageError              a command, a flag, a setting or a role is faulty
+│   └── RefusedError            a message was not sent
 ├── StoreError              conversations cannot be read or written
 ├── SessionBusyError        an answer is still being written
 └── ModelError              the model failed
@@ -18,7 +18,7 @@ from qwen_chat import i18n
 
 
 class QwenChatError(Exception):
-    """Root of the tree: front ends show its text as it is and go on, or exit with code 2."""
+    """Root of the tree: front ends show the text and go on, or exit with code 2."""
 
     @property
     def text(self) -> str:
@@ -27,11 +27,11 @@ class QwenChatError(Exception):
 
 
 class UsageError(QwenChatError):
-    """A command, flag, setting or role that cannot be understood."""
+    """A command, a flag, a setting or a role is faulty."""
 
 
 class RefusedError(UsageError):
-    """A message that was not sent: front ends leave its text where it was typed."""
+    """A message was not sent: front ends keep its text in the input."""
 
 
 class StoreError(QwenChatError):

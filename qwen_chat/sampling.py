@@ -1,4 +1,4 @@
-"""Sampling parameters: one frozen value, and the one parser of `top_p=0.8`."""
+"""Sampling parameters as one value, and the parser of texts like `top_p=0.8`."""
 
 import math
 from collections.abc import Iterable, Mapping
@@ -9,7 +9,7 @@ from typing import Any
 from qwen_chat.errors import UsageError
 
 MAX_SEED = 2**32 - 2
-"""The next one means "random" to llama.cpp."""
+"""llama.cpp takes the next number for "random"."""
 
 
 def _number(
@@ -46,11 +46,11 @@ class SamplingParams:
                 object.__setattr__(self, spec.name, checked)
 
     def over(self, base: "SamplingParams") -> "SamplingParams":
-        """Return these parameters with the gaps filled from `base`."""
+        """Return these parameters, with those that are unset taken from `base`."""
         return replace(base, **self.chosen())
 
     def reseeded(self, number: int) -> "SamplingParams":
-        """Return them with a fixed seed moved on, so that answer `number` (from 0) has one of its own."""
+        """Return the parameters for answer `number`, from 0: under a fixed seed each answer has its own."""
         return self if self.seed is None else replace(self, seed=(self.seed + number) % (MAX_SEED + 1))
 
     def chosen(self) -> dict[str, Any]:
@@ -59,14 +59,14 @@ class SamplingParams:
 
     @classmethod
     def from_mapping(cls, values: Mapping[str, Any]) -> "SamplingParams":
-        """Build from names and typed values, as a TOML table or a JSON object has them."""
+        """Return the parameters of names and typed values, as a TOML table or a JSON object has them."""
         for name in values:
-            _known(name)
+            _check_name(name)
         return cls(**values)
 
     @classmethod
     def parse(cls, assignments: Iterable[str]) -> "SamplingParams":
-        """Build from texts like `top_p=0.8`; `name=default` leaves that parameter unset."""
+        """Return the parameters of texts like `top_p=0.8`; `name=default` leaves that parameter unset."""
         return cls(**{name: value for name, value in map(parse_assignment, assignments) if value is not None})
 
 
@@ -78,13 +78,13 @@ SHORT_FLAGS: dict[str, str] = {
 
 
 def parse_assignment(text: str) -> tuple[str, Any]:
-    """Read one `name=value`; None stands for `default`.
+    """Return the name and the value of one `name=value`; the value is None for `default`.
 
     Raises: UsageError for an unknown name, a missing `=`, or a value that does not fit.
     """
     name, equals, value = text.partition("=")
     name, value = name.strip().replace("-", "_"), value.strip()
-    _known(name)
+    _check_name(name)
     if not equals or not value:
         raise UsageError(f"write it as {name}=VALUE, for example {name}={_example(name)}")
     if value.lower() in ("default", "none"):
@@ -93,7 +93,7 @@ def parse_assignment(text: str) -> tuple[str, Any]:
     return name, getattr(SamplingParams(**{name: parsed}), name)
 
 
-def _known(name: str) -> None:
+def _check_name(name: str) -> None:
     if name not in NAMES:
         close = get_close_matches(name, NAMES, n=1)
         hint = f"did you mean {close[0]}?" if close else f"there are: {', '.join(NAMES)}"
@@ -118,13 +118,13 @@ def _check_number(spec: Field[Any], value: object) -> int | float:
     if isinstance(value, bool) or not isinstance(value, int | float) or math.isnan(value):
         raise UsageError(f"{spec.name}={value}: must be a number from {low} to {high}")
     if not low <= value <= high:
-        raise UsageError(f"{spec.name}={_shortened(value)}: must be from {low} to {high}")
+        raise UsageError(f"{spec.name}={_format_number(value)}: must be from {low} to {high}")
     if kind is int and value != int(value):
         raise UsageError(f"{spec.name}={value}: must be a whole number from {low} to {high}")
     return int(value) if kind is int else float(value)
 
 
-def _shortened(value: float) -> str:
+def _format_number(value: float) -> str:
     # Python refuses to spell out whole numbers of many thousand digits.
     return str(value) if abs(value) < 10**30 else "..."
 

@@ -1,1 +1,1 @@
-"""Files that people and programs write: where they lie, how they are read and written."""
+"""Files that people and programs write: their paths, safe reads and writes, JSON and TOML."""

@@ -1,4 +1,4 @@
-"""Where things are kept: the platform's own folders, closed to other users."""
+"""The folders for configuration, data, state and caches, at the platform's own places, for the user alone."""
 
 from pathlib import Path
 
@@ -15,24 +15,24 @@ def config_dir() -> Path:
 
 
 def data_dir() -> Path:
-    """Return the folder of the conversations, made if needed."""
+    """Return the folder of the conversations, and create it if needed."""
     return private_dir(_DIRS.user_data_path)
 
 
 def state_dir() -> Path:
-    """Return the folder of the input history, made if needed."""
+    """Return the folder of the input history, and create it if needed."""
     return private_dir(_DIRS.user_state_path)
 
 
 def cache_dir() -> Path:
-    """Return the folder of what can be fetched again, made if needed."""
+    """Return the folder of files that can be fetched again, and create it if needed."""
     return private_dir(_DIRS.user_cache_path)
 
 
 def private_dir(path: Path) -> Path:
-    """Make `path` with mode 0700 where it is missing, and return it.
+    """Return the folder at `path`; where it is missing, create it with mode 0700.
 
-    Raises: StoreError when it cannot be made.
+    Raises: StoreError when it cannot be created.
     """
     try:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -44,9 +44,9 @@ def private_dir(path: Path) -> Path:
 
 
 def private_file(path: Path) -> Path:
-    """Make an empty `path` with mode 0600 where it is missing, and return it.
+    """Return the file at `path`; where it is missing, create an empty one with mode 0600.
 
-    Raises: StoreError when it cannot be made.
+    Raises: StoreError when it cannot be created.
     """
     private_dir(path.parent)
     try:

@@ -1,6 +1,6 @@
-"""TOML files that people write: read with a size limit, every fault with its file, line and mend.
+"""Reads TOML files that people write, up to a size limit; every fault has its file, line and mend.
 
-Knows neither roles nor settings: callers say which names a file may hold.
+Knows neither roles nor settings: callers say which keys a file may hold.
 """
 
 import re
@@ -18,7 +18,7 @@ from qwen_chat.files.validation import fits
 
 SIZE_LIMIT = 1_000_000
 
-_PLACE = re.compile(r"\s*\(at (?:line (\d+), column \d+|end of document)\)$")
+_POSITION = re.compile(r"\s*\(at (?:line (\d+), column \d+|end of document)\)$")
 _HEADER = re.compile(r"\s*\[+([^][,]+)\]+\s*(?:#.*)?$")
 _ASSIGNED = re.compile(r"\s*([^=[#]+?)\s*=")
 _FENCE = re.compile(r'"""|\'\'\'')
@@ -35,7 +35,7 @@ _MENDS = {
 
 @dataclass(frozen=True, slots=True)
 class TomlFile:
-    """What a file says, with what is needed to tell where it says it."""
+    """The values of a file, and its text, in which the line of a value can be found."""
 
     path: Path
     text: str
@@ -44,7 +44,7 @@ class TomlFile:
     def table(self, name: str) -> dict[str, Any]:
         """Return the values under `[name]`, empty where there are none; "" is the top of the file.
 
-        Raises: UsageError when `name` is something else than a table.
+        Raises: UsageError when `name` is not a table.
         """
         found = self.values.get(name, {}) if name else self.values
         if not isinstance(found, dict):
@@ -52,21 +52,21 @@ class TomlFile:
         return found
 
     def check_keys(self, known: Mapping[str, Collection[str]]) -> None:
-        """Compare every key with the names that its table may hold; the table "" is the top of the file.
+        """Check the keys of every table; `known` has the keys of each, the table "" is the top of the file.
 
-        Raises: UsageError for an unknown key, with the name or the place that was meant.
+        Raises: UsageError for an unknown key, with the key or the table that was meant.
         """
         for table, names in known.items():
             for key in self.table(table):
                 if key not in names:
                     raise self.error_at(
-                        f"unknown key {short_repr(key)}: {_hint(key, table, known)}", key, table
+                        f"unknown key {short_repr(key)}: {_suggest_key(key, table, known)}", key, table
                     )
 
     def tables(self, name: str) -> list["TomlTable"]:
         """Return the tables under the lines `[[name]]`, none where there are none.
 
-        Raises: UsageError when `name` is something else.
+        Raises: UsageError when `name` is not a list of tables.
         """
         found = self.values.get(name, [])
         if not isinstance(found, list) or not all(isinstance(values, dict) for values in found):
@@ -77,33 +77,33 @@ class TomlFile:
 
     @contextmanager
     def locate_errors(self, key: str, table: str = "") -> Iterator[None]:
-        """Give a UsageError of the block this file's name and the line of `key`."""
+        """Add this file's name and the line of `key` to a UsageError of the block."""
         try:
             yield
         except UsageError as error:
             raise self.error_at(str(error), key, table) from None
 
     def error_at(self, message: str, key: str = "", table: str = "", nth: int | None = None) -> UsageError:
-        """Return an error about `key`, on one line however its value was written."""
+        """Return an error about `key`, in one line, even when its value has several."""
         line = self.line_of(key, table, nth) if key or table else None
-        return UsageError(f"{_place(self.path, line)}: {' '.join(message.split())}")
+        return UsageError(f"{_location(self.path, line)}: {' '.join(message.split())}")
 
     def line_of(self, key: str, table: str = "", nth: int | None = None) -> int | None:
-        """Return the number of the line that gives `key`, or else its table; None when neither is seen.
+        """Return the number of the line that sets `key`, or else of its table; None when neither is found.
 
-        Of several tables of that name only number `nth`, from 0, is looked at.
+        With `nth`, counted from 0, only that one of the tables with this name is searched.
         """
-        wanted, inside = _plain(".".join(filter(None, (table, key)))), ""
-        seen = -1
-        for number, line in _statements(self.text):
+        wanted, inside = _unquote_key(".".join(filter(None, (table, key)))), ""
+        count = -1
+        for number, line in _statement_lines(self.text):
             if header := _HEADER.match(line):
-                name = inside = _plain(header[1])
-                seen += name == table
+                name = inside = _unquote_key(header[1])
+                count += name == table
             elif assigned := _ASSIGNED.match(line):
-                name = f"{inside}.{_plain(assigned[1])}".removeprefix(".")
+                name = f"{inside}.{_unquote_key(assigned[1])}".removeprefix(".")
             else:
                 continue
-            if nth in (None, seen) and (name == wanted or name.startswith(f"{wanted}.")):
+            if nth in (None, count) and (name == wanted or name.startswith(f"{wanted}.")):
                 return number
         if table and key:
             return self.line_of("", table, nth)
@@ -112,7 +112,7 @@ class TomlFile:
 
 @dataclass(frozen=True, slots=True)
 class TomlTable:
-    """One of the tables under lines `[[name]]`; `number` counts them from 0."""
+    """One of the tables under the lines `[[name]]`; `number` counts them from 0."""
 
     file: TomlFile
     name: str
@@ -124,14 +124,14 @@ class TomlTable:
         return self.file.error_at(message, key, self.name, self.number)
 
     def check_keys(self, names: Collection[str]) -> None:
-        """Compare every key with the names that the table may hold.
+        """Check the keys of the table.
 
-        Raises: UsageError for an unknown key, with the name that was meant.
+        Raises: UsageError for an unknown key, with the key that was meant.
         """
         for key in self.values:
             if key not in names:
                 raise self.error_at(
-                    f"unknown key {short_repr(key)}: {_hint(key, self.name, {self.name: names})}", key
+                    f"unknown key {short_repr(key)}: {_suggest_key(key, self.name, {self.name: names})}", key
                 )
 
 
@@ -174,7 +174,7 @@ def read_toml(path: Path, *, missing_ok: bool = False) -> TomlFile:
 
 
 def parse_toml(path: Path, text: str) -> TomlFile:
-    """Return what the text of the file at `path` says.
+    """Return the values in the text of the file at `path`.
 
     Raises: UsageError when it is not TOML.
     """
@@ -186,7 +186,7 @@ def _decode(path: Path, content: bytes) -> str:
         return content.decode("utf-8-sig")  # some editors begin a file with a byte order mark
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
-        raise UsageError(f"{_place(path, line)}: not UTF-8: save the file as UTF-8") from None
+        raise UsageError(f"{_location(path, line)}: not UTF-8: save the file as UTF-8") from None
 
 
 def _parse(path: Path, text: str) -> dict[str, Any]:
@@ -197,22 +197,22 @@ def _parse(path: Path, text: str) -> dict[str, Any]:
     except RecursionError:
         raise UsageError(f"{path}: brackets are nested too deeply: remove some") from None
     except ValueError as error:  # also what a number of thousands of digits raises
-        raise UsageError(_explain(path, text, str(error))) from None
+        raise UsageError(_explain_syntax(path, text, str(error))) from None
 
 
-def _explain(path: Path, text: str, message: str) -> str:
-    found = _PLACE.search(message)
+def _explain_syntax(path: Path, text: str, message: str) -> str:
+    found = _POSITION.search(message)
     line = int(found[1] or text.rstrip().count("\n") + 1) if found else None
     fault = message[: found.start()] if found else message
     mend = next((mend for start, mend in _MENDS.items() if fault.startswith(start)), "mend this line")
-    return f"{_place(path, line)}: not TOML: {fault[:1].lower()}{fault[1:]}: {mend}"
+    return f"{_location(path, line)}: not TOML: {fault[:1].lower()}{fault[1:]}: {mend}"
 
 
-def _place(path: Path, line: int | None) -> str:
+def _location(path: Path, line: int | None) -> str:
     return f"{path}, line {line}" if line else f"{path}"
 
 
-def _hint(key: str, table: str, known: Mapping[str, Collection[str]]) -> str:
+def _suggest_key(key: str, table: str, known: Mapping[str, Collection[str]]) -> str:
     home = next((home for home, names in known.items() if key in names), None)
     if home is not None:
         return f"move it under [{home}]" if home else f"move it above [{table}]"
@@ -220,8 +220,8 @@ def _hint(key: str, table: str, known: Mapping[str, Collection[str]]) -> str:
     return f"did you mean {close[0]}?" if close else f"there are: {', '.join(known[table])}"
 
 
-def _statements(text: str) -> Iterator[tuple[int, str]]:
-    """Yield the numbered lines that do not begin inside a text of several lines."""
+def _statement_lines(text: str) -> Iterator[tuple[int, str]]:
+    """Yield the lines, with their numbers, that do not begin inside a text of several lines."""
     fence = ""
     for number, line in enumerate(text.split("\n"), 1):
         if not fence:
@@ -230,5 +230,5 @@ def _statements(text: str) -> Iterator[tuple[int, str]]:
             fence = "" if fence == mark else fence or mark
 
 
-def _plain(name: str) -> str:
+def _unquote_key(name: str) -> str:
     return re.sub(r"[\s\"']", "", name)

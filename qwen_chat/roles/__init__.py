@@ -1,4 +1,4 @@
-"""Roles: named system prompts with what a chat adds around them; the built-in ones and the user's own."""
+"""Roles: named system prompts with greetings, lore and sampling; built-in ones and the user's own."""
 
 from qwen_chat.roles.library import all_roles, load_role, own_roles_dir, role_names, role_path
 from qwen_chat.roles.role import Role

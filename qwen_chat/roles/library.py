@@ -1,6 +1,6 @@
-"""Roles: named system prompts in TOML files, the built-in ones and the user's own.
+"""Finds roles by name: the built-in ones and the user's own, each a TOML file.
 
-Knows nothing of models and conversations, and keeps nothing in memory: an edited file counts at once.
+Nothing is kept in memory, so an edited file counts at once.
 """
 
 from difflib import get_close_matches
@@ -26,7 +26,7 @@ def role_names() -> list[str]:
 
 
 def load_role(name: str) -> Role:
-    """Return the role called `name`; the user's own comes before a built-in one.
+    """Return the role called `name`; one of the user's own wins over a built-in one.
 
     Raises: UsageError for an unknown name or a faulty file.
     """
@@ -48,7 +48,7 @@ def role_path(name: str) -> Path:
 
 
 def all_roles() -> tuple[list[Role], list[str]]:
-    """Return every role that can be read, sorted by name, and a line for each that cannot."""
+    """Return every role that can be read, sorted by name, and an error message for each that cannot."""
     roles, problems = [], []
     paths = _built_in()
     try:

@@ -1,13 +1,13 @@
-"""Lore: texts that a role's system prompt gains while the talk is of their keys."""
+"""Lore: texts that are added to a role's system prompt while recent messages mention their keys."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 DEPTH = 4
-"""Messages that are searched for keys, unless a lorebook says otherwise."""
+"""How many of the newest messages are searched for keys, unless a lorebook says otherwise."""
 
 BUDGET = 1000
-"""Tokens of lore in a prompt at most, unless a lorebook says otherwise."""
+"""The most tokens of lore in a prompt, unless a lorebook says otherwise."""
 
 ORDER = 100
 
@@ -16,9 +16,9 @@ _BYTES_PER_TOKEN = 4
 
 @dataclass(frozen=True, slots=True)
 class Lore:
-    """A text, and the keys that bring it up; of `secondary_keys`, if it has any, one must be there too.
+    """A text, and the keys that bring it up; if it has `secondary_keys`, one of them must occur, too.
 
-    `order` sorts the texts of a prompt, low ones first; those of low `priority` are left out first.
+    Texts of low `order` come first in the prompt; those of low `priority` are left out first.
     """
 
     text: str
@@ -30,7 +30,7 @@ class Lore:
     enabled: bool = True
 
     def matches(self, text: str) -> bool:
-        """Return whether a text brings this lore up: whether it contains a key, be it within a word."""
+        """Return whether a text brings this lore up: it contains a key, also within a word."""
         return (
             self.enabled
             and self._any(self.keys, text)
@@ -53,7 +53,7 @@ class Lorebook:
     budget: int = BUDGET
 
     def relevant(self, messages: Sequence[str]) -> list[Lore]:
-        """Return the lore that the newest of the messages bring up, in its order and within the budget."""
+        """Return the lore that the newest messages bring up, sorted by order and within the budget."""
         recent = "\n".join(messages[-self.depth :]) if self.depth else ""
         found = [entry for entry in self.entries if entry.matches(recent)]
         kept: list[Lore] = []
@@ -66,14 +66,14 @@ class Lorebook:
         return [entry for entry in sorted(found, key=lambda entry: entry.order) if entry in kept]
 
     def extend_prompt(self, system: str, messages: Sequence[str]) -> str:
-        """Return a system prompt with the lore that the messages bring up at its end.
+        """Return a system prompt with the lore that the messages bring up added to its end.
 
-        At its end, so that what stands before it need not be read again when other lore comes up.
+        At its end, so that the prefix cache still holds the prompt before it when the lore changes.
         """
         return "\n\n".join(filter(None, (system, *(entry.text for entry in self.relevant(messages)))))
 
     def map_texts(self, change: Callable[[str], str]) -> "Lorebook":
-        """Return the lorebook with every text and key changed."""
+        """Return the lorebook with `change` applied to every text and key."""
         return replace(
             self,
             entries=tuple(
@@ -89,5 +89,5 @@ class Lorebook:
 
 
 def estimated_tokens(text: str) -> int:
-    """Return about how many tokens a text has in a Qwen: one for four bytes of English or Chinese."""
+    """Return an estimate of the tokens of a text: Qwen's have about four bytes in English and Chinese."""
     return -(-len(text.encode(errors="replace")) // _BYTES_PER_TOKEN)

@@ -1,4 +1,4 @@
-"""The texts in a PNG file; every length and checksum is looked at, and no picture is decoded.
+"""Reads the texts in a PNG file; it checks every length and checksum, and decodes no picture.
 
 Source: https://www.w3.org/TR/png-3/#5Chunk-layout
 """
@@ -16,9 +16,9 @@ _CHECKSUM = struct.Struct(">I")
 
 
 def read_texts(data: bytes) -> dict[str, bytes]:
-    """Return what the tEXt chunks hold, by their keywords in small letters; of several, the first.
+    """Return the contents of the tEXt chunks by their lower-case keywords; the first chunk of a keyword wins.
 
-    Raises: UsageError for what is no PNG, or not a whole one.
+    Raises: UsageError for a file that is not a PNG, or is damaged.
     """
     found: dict[str, bytes] = {}
     for kind, content in _chunks(data):
@@ -36,25 +36,25 @@ def _chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
         first = at == len(SIGNATURE)
         kind, content, at = _chunk(data, at)
         if first != (kind == b"IHDR"):
-            raise _damaged(f"the chunk {_shown(kind)} is out of place")
+            raise _damaged(f"the chunk {_name_of(kind)} is out of place")
         yield kind, content
 
 
 def _chunk(data: bytes, at: int) -> tuple[bytes, bytes, int]:
-    """Return the kind and the content of the chunk at a byte, and where the next one is."""
+    """Return the kind and the content of the chunk at an offset, and the offset of the next one."""
     begin = at + _HEADER.size
     if begin > len(data):
         raise _damaged("it ends too early")
     length, kind = _HEADER.unpack_from(data, at)
     end = begin + length
     if end + _CHECKSUM.size > len(data):
-        raise _damaged(f"the chunk {_shown(kind)} at byte {at:,} is cut off")
+        raise _damaged(f"the chunk {_name_of(kind)} at byte {at:,} is cut off")
     if _CHECKSUM.unpack_from(data, end)[0] != zlib.crc32(data[at + 4 : end]):
-        raise _damaged(f"the chunk {_shown(kind)} at byte {at:,} has a wrong checksum")
+        raise _damaged(f"the chunk {_name_of(kind)} at byte {at:,} has a wrong checksum")
     return kind, data[begin:end], end + _CHECKSUM.size
 
 
-def _shown(kind: bytes) -> str:
+def _name_of(kind: bytes) -> str:
     return kind.decode() if kind.isalpha() else "without a name"
 
 

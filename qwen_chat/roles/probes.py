@@ -1,4 +1,4 @@
-"""Probes: what a role is asked, and what its answer must and must not be. They ask no model."""
+"""Probes: tests of a role, as messages to send and checks of the answer; this module asks no model."""
 
 import re
 from dataclasses import dataclass
@@ -15,10 +15,9 @@ _LANGUAGES = {"en": "English", "zh": "Chinese"}
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """Turns to say to a role, and what its last answer is held to.
+    """Messages to send to a role, and the checks of its last answer.
 
-    Each of `must` and `must_not` is a text, or a regular expression between two slashes; capitals and
-    small letters are the same.
+    Each of `must` and `must_not` is a text, or a regular expression between two slashes; case is ignored.
     """
 
     name: str
@@ -27,15 +26,15 @@ class Probe:
     must_not: tuple[str, ...] = ()
     language: str = ""
     longest: int = 0
-    """Characters that the answer may have; 0 for any number."""
+    """The most characters of the answer; 0 for no limit."""
     runs: int = 1
 
     def find_faults(self, answer: str) -> list[str]:
-        """Return what is wrong with an answer, nothing when it passes."""
+        """Return the faults of an answer, none when it passes."""
         if not answer.strip():
             return ["says nothing"]
-        faults = [f"lacks {wanted}" for wanted in self.must if not _occurs(wanted, answer)]
-        faults += [f"says {unwanted}" for unwanted in self.must_not if _occurs(unwanted, answer)]
+        faults = [f"lacks {wanted}" for wanted in self.must if not _matches(wanted, answer)]
+        faults += [f"says {unwanted}" for unwanted in self.must_not if _matches(unwanted, answer)]
         if 0 < self.longest < len(answer):
             faults.append(f"has {len(answer):,} characters, more than {self.longest:,}")
         return faults + _language_faults(self.language, answer)
@@ -49,11 +48,11 @@ def chinese_share(text: str) -> float | None:
 
 
 def check_pattern(pattern: str) -> None:
-    """Check a text of `must` or `must_not`.
+    """Check an entry of `must` or `must_not`.
 
-    Raises: UsageError for a regular expression that is none.
+    Raises: UsageError for an invalid regular expression.
     """
-    if (inside := _regex_in(pattern)) is None:
+    if (inside := _inner_regex(pattern)) is None:
         return
     import regex
 
@@ -61,12 +60,12 @@ def check_pattern(pattern: str) -> None:
         regex.compile(inside, regex.IGNORECASE)
     except (regex.error, RecursionError, OverflowError, MemoryError) as error:
         raise UsageError(
-            f"{pattern} is no regular expression ({error}): mend it, or leave out the slashes"
+            f"{pattern} is not a regular expression ({error}): mend it, or leave out the slashes"
         ) from None
 
 
-def _occurs(pattern: str, answer: str) -> bool:
-    if (inside := _regex_in(pattern)) is None:
+def _matches(pattern: str, answer: str) -> bool:
+    if (inside := _inner_regex(pattern)) is None:
         return pattern.casefold() in answer.casefold()
     import regex
 
@@ -78,7 +77,7 @@ def _occurs(pattern: str, answer: str) -> bool:
         ) from None
 
 
-def _regex_in(pattern: str) -> str | None:
+def _inner_regex(pattern: str) -> str | None:
     return pattern[1:-1] if len(pattern) > 2 and pattern[0] == pattern[-1] == "/" else None
 
 

@@ -1,4 +1,4 @@
-"""What a role is: the system prompt, and what a front end shows and a chat adds around it."""
+"""The value of a role: its system prompt, greetings, examples, sampling, lore and probes."""
 
 from dataclasses import dataclass, field, replace
 
@@ -10,7 +10,7 @@ from qwen_chat.sampling import SamplingParams
 
 @dataclass(frozen=True, slots=True)
 class Role:
-    """A role; its texts may say {{char}} and {{user}}, which stand for names until it is taken."""
+    """A role; its texts may hold {{char}} and {{user}}, which `fill_names` replaces when a chat takes it."""
 
     name: str
     title: str
@@ -21,18 +21,18 @@ class Role:
     examples: tuple[str, ...] = ()
     sampling: SamplingParams = field(default_factory=SamplingParams)
     character: str = ""
-    """What {{char}} stands for; the title where it is empty."""
+    """The name that {{char}} stands for; the title where it is empty."""
     alternate_greetings: tuple[str, ...] = ()
     lorebook: Lorebook = field(default_factory=Lorebook)
     probes: tuple[Probe, ...] = ()
 
     @property
     def greetings(self) -> tuple[str, ...]:
-        """Every way the chat may begin, the usual one first."""
+        """Every greeting that a chat may begin with, the usual one first."""
         return tuple(filter(None, (self.greeting, *self.alternate_greetings)))
 
     def fill_names(self, user: str) -> "Role":
-        """Return the role with the names filled in; `user` is what the person is called."""
+        """Return the role with its names filled in; `user` is the name of the person."""
         char = self.character or self.title
 
         def filled(text: str) -> str:

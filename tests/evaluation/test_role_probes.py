@@ -60,7 +60,7 @@ def test_a_pattern_that_would_search_for_ever_is_given_up() -> None:
 
 @pytest.mark.parametrize("pattern", ["/(/", "/a{2,1}/", "/[z-a]/", "/(?P<n>a)(?P<n/", "/" + "(" * 5000 + "/"])
 def test_what_is_no_regular_expression(pattern: str) -> None:
-    with pytest.raises(UsageError, match="is no regular expression"):
+    with pytest.raises(UsageError, match="is not a regular expression"):
         check_pattern(pattern)
 
 

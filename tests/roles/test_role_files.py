@@ -167,7 +167,7 @@ def test_names_are_filled_in_everywhere() -> None:
             "'/as an? (AI|assistant)/'",
             "'/as an? (AI/'",
             32,
-            "must_not: /as an? (AI/ is no regular expression (missing )",
+            "must_not: /as an? (AI/ is not a regular expression (missing )",
         ),
         ('name = "name"', 'name = "a\\nb"', 29, "name must be one line of plain text"),
         (
