@@ -103,7 +103,8 @@ def _choose_attention(options: TransformersOptions, dtype: torch.dtype) -> tuple
         return wanted, ""
     if options.attn is None:
         return "sdpa", ""
-    reason = "flash-attn is not installed" if able else "flash-attn needs a GPU and 16-bit numbers"
+    missing = "flash-attn is not installed (pip install 'qwen-chat-apps[flash-attn]')"
+    reason = missing if able else "flash-attn needs a GPU and 16-bit numbers"
     return "sdpa", f"{reason}: sdpa is used in its place"
 
 
