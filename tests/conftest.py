@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 from command import RunCommand, run_here, run_process
+from filelock import FileLock
 from hypothesis import settings
 
 from benchmarks import smol
+from qwen_chat.files.paths import cache_dir, private_dir
 from qwen_chat.model.catalog import embedded
 from qwen_chat.model.formats.checkpoint import read_checkpoint
 from qwen_chat.model.hf.options import TransformersOptions
@@ -80,8 +82,9 @@ def model(model_path: Path) -> Iterator[LlamaCppModel]:
 
 @pytest.fixture(scope="session")
 def smol_path() -> Path:
-    """The demo model as a safetensors checkpoint, converted once."""
-    return smol.checkpoint()
+    """The demo model as a safetensors checkpoint, converted once for all workers."""
+    with FileLock(private_dir(cache_dir()) / "checkpoint.lock"):
+        return smol.checkpoint()
 
 
 @pytest.fixture(scope="session")

@@ -313,7 +313,6 @@ def test_a_hash_is_printed_that_lets_one_in(home: Path) -> None:
 # What it costs
 
 
-@pytest.mark.timing
 def test_a_page_that_nobody_talks_on_costs_nothing(model_path: Path) -> None:
     with command() as running, running.visitor() as visitor:
         chat = visitor.begin()

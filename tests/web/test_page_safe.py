@@ -75,6 +75,7 @@ def provoke(opened: Browser) -> None:
     assert not opened.page.evaluate("'ran' in document.documentElement.dataset")
 
 
+@pytest.mark.timeout(600)
 def test_nothing_runs_and_nothing_leaves(page: Served, playwright: Playwright, tmp_path: Path) -> None:
     (tmp_path / "browser").mkdir()
     with browser(playwright, tmp_path / "browser") as opened:

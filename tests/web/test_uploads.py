@@ -158,7 +158,6 @@ def test_pdfs_that_cannot_be_read(make: object, told: str) -> None:
     assert fault("a.pdf", make()).startswith(f"a.pdf {told}")
 
 
-@pytest.mark.timing
 def test_bombs_are_refused_in_seconds() -> None:
     for content in (b" " * 400_000_000, pdfs.line("x") * 1_000_000):
         bomb = pdfs.of_streams(content)
