@@ -59,6 +59,17 @@ def test_the_capital_of_france_is_right_20_times_of_20(model_path: Path) -> None
     opened.close()
 
 
+def test_a_temporary_folder_with_a_long_name_does_no_harm(
+    model_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / ("long" * 25)
+    folder.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    opened = LlamaCppModel(model_path, "demo", LlamaCppOptions(threads=1, ctx_size=256))
+    assert last(opened, FRANCE, max_new_tokens=1).finish_reason == "length"
+    opened.close()
+
+
 def test_the_checkpoint_answers_under_its_own_defaults(model: LlamaCppModel) -> None:
     assert model.default_params.temperature == 0.2
     assert model.default_params.top_p == 0.9

@@ -1,19 +1,20 @@
 """A client of llama.cpp's HTTP interface in this process, which tokenizes and renders templates.
 
 The server listens on a Unix socket in a private folder: no other user can reach it, and it works on a machine
-whose network is down, loopback included. Where there are no such sockets, as on Windows, it listens on a
-loopback port. Both require a random key.
+whose network is down, loopback included. Where there are no such sockets, as on Windows, or the path of the
+temporary folder is too long for one, it listens on a loopback port. Both require a random key.
 """
 
 import http.client
 import json
+import os
 import secrets
 import shutil
 import socket
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import TemporaryDirectory, gettempdir
 from threading import Lock
 from typing import Any
 from urllib.parse import urlsplit
@@ -21,6 +22,9 @@ from urllib.parse import urlsplit
 from qwen_chat.errors import ModelError
 
 _PREFIX, _SOCKET = "qwen-chat-engine-", "llama.sock"
+
+_MAX_SOCKET_PATH = 103
+"""Bytes that macOS accepts; Linux accepts 107."""
 
 _TIMEOUT_SECONDS = 30.0
 """A hostile chat template may loop for ever; a request to it must not."""
@@ -31,7 +35,7 @@ class Endpoint:
 
     def __init__(self) -> None:
         self.key = secrets.token_hex(32)
-        self._folder = _private_folder() if hasattr(socket, "AF_UNIX") else None
+        self._folder = _private_folder() if _takes_sockets(gettempdir()) else None
         self.host = str(Path(self._folder.name) / _SOCKET) if self._folder else "127.0.0.1"
 
     def close(self) -> None:
@@ -114,6 +118,12 @@ class LlamaHttpClient:
         if self._connection is not None:
             self._connection.close()
             self._connection = None
+
+
+def _takes_sockets(folder: str) -> bool:
+    """Return whether a socket in a folder of ours within `folder` has a path that the system accepts."""
+    path = Path(folder) / f"{_PREFIX}{'x' * 8}" / _SOCKET
+    return hasattr(socket, "AF_UNIX") and len(os.fsencode(path)) <= _MAX_SOCKET_PATH
 
 
 def _private_folder() -> TemporaryDirectory[str]:
