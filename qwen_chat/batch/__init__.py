@@ -1,7 +1,7 @@
-"""Many prompts from a file, answered in their order into another; knows no engine and prints nothing."""
+"""Answers many prompts from a file, in their order, into another file; knows no engine and prints nothing."""
 
-from qwen_chat.batch.answers import Earlier, Result, record, resume
 from qwen_chat.batch.jobs import Job, read_jobs
-from qwen_chat.batch.runner import run
+from qwen_chat.batch.results import FinishedLines, Result, format_result, skip_finished
+from qwen_chat.batch.runner import run_jobs
 
-__all__ = ["Earlier", "Job", "Result", "read_jobs", "record", "resume", "run"]
+__all__ = ["FinishedLines", "Job", "Result", "format_result", "read_jobs", "run_jobs", "skip_finished"]

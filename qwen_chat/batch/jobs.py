@@ -1,7 +1,7 @@
-"""Lines of prompts -> what is asked of the model; a line that cannot be understood says why.
+"""Reads the lines of prompts as requests to a model; a line that cannot be read keeps the reason.
 
-A line is a JSON text, or an object with `prompt` or `messages`, and if wanted `id`, `system` and sampling
-parameters; the lines of OpenAI's batch files are understood, too.
+A line is a JSON string, or an object with `prompt` or `messages` and, optionally, `id`, `system` and sampling
+parameters. Lines of OpenAI's batch files are read, too.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -20,7 +20,7 @@ from qwen_chat.sampling import SamplingParams
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One line of the input: what is asked, or why it cannot be."""
+    """One line of the input: its request, or why there is none."""
 
     id: str | int
     digest: str
@@ -31,9 +31,9 @@ class Job:
 def read_jobs(
     lines: Iterable[str], params: SamplingParams, system: str | None, options: PromptOptions = PLAIN
 ) -> Iterator[Job]:
-    """Yield the jobs of an input; `params` and `system` are used where a line has none of its own.
+    """Yield the jobs of an input; `params` and `system` are the defaults of its lines.
 
-    Under a fixed seed each line has another one, which depends on its number alone.
+    With a fixed seed, each line gets another seed, which depends on its number alone.
     """
     number = 0
     for line in lines:
@@ -42,12 +42,12 @@ def read_jobs(
         number += 1
         digest = sha256(line.strip().encode(errors="surrogatepass")).hexdigest()[:16]
         seeded = params.reseeded(number - 1)
-        yield _job(number, line, digest, _Given(seeded, system, options))
+        yield _parse_job(number, line, digest, _Defaults(seeded, system, options))
 
 
 @dataclass(frozen=True, slots=True)
-class _Given:
-    """What is used where a line has none of its own."""
+class _Defaults:
+    """The values for a line that has none of its own."""
 
     params: SamplingParams
     system: str | None
@@ -71,13 +71,13 @@ class _Line(Struct):
     system: Text | None = None
 
 
-def _job(number: int, text: str, digest: str, given: _Given) -> Job:
+def _parse_job(number: int, text: str, digest: str, defaults: _Defaults) -> Job:
     id: str | int = number
     try:
         fields = _parse_line(text)
         given_id = convert(fields, _LineId).id
         id = number if given_id is None else given_id
-        return Job(id, digest, _request(fields, given))
+        return Job(id, digest, _parse_request(fields, defaults))
     except (QwenChatError, ValueError) as error:
         return Job(id, digest, None, f"line {number}: {error}")
 
@@ -94,7 +94,7 @@ def _parse_line(text: str) -> dict[str, Any]:
     return value
 
 
-def _request(fields: Mapping[str, Any], given: _Given) -> BatchRequest:
+def _parse_request(fields: Mapping[str, Any], defaults: _Defaults) -> BatchRequest:
     line = convert(fields, _Line)
     if line.messages is None and line.prompt is None:
         raise UsageError("it has neither prompt nor messages")
@@ -103,13 +103,13 @@ def _request(fields: Mapping[str, Any], given: _Given) -> BatchRequest:
         messages = [Message("user", line.prompt or "")]
     if not any(message.content.strip() for message in messages):
         raise UsageError("the prompt is empty")
-    system = line.system if "system" in fields else given.system
+    system = line.system if "system" in fields else defaults.system
     if system is not None and messages[0].role != "system":
         messages = [Message("system", system), *messages]
-    return BatchRequest(messages, _params(fields).over(given.params), given.options)
+    return BatchRequest(messages, _parse_params(fields).over(defaults.params), defaults.options)
 
 
-def _params(fields: Mapping[str, Any]) -> SamplingParams:
+def _parse_params(fields: Mapping[str, Any]) -> SamplingParams:
     known = {name: fields[name] for name in sampling.NAMES if fields.get(name) is not None}
     if fields.get("max_tokens") is not None:
         known.setdefault("max_new_tokens", fields["max_tokens"])

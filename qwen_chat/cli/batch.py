@@ -54,7 +54,7 @@ def batch(prompts: str, output: str, batch_size: int, overwrite: bool, **flags: 
         jobs = core.read_jobs(
             lines, chosen.params(role), chosen.system_prompt(role), PromptOptions(think=chosen.think)
         )
-        earlier = core.Earlier() if overwrite else core.resume(out, jobs)
+        earlier = core.FinishedLines() if overwrite else core.skip_finished(out, jobs)
         waiting = next(jobs, None)
         model = _load_model(chosen, stack) if waiting is not None else None
         out.seek(earlier.end)
@@ -62,7 +62,9 @@ def batch(prompts: str, output: str, batch_size: int, overwrite: bool, **flags: 
         progress = _Progress(earlier)
         if model is not None and waiting is not None:
             todo, cancel = chain([waiting], jobs), Event()
-            results = core.run(model, todo, batch_size=batch_size, parallel=chosen.parallel, cancel=cancel)
+            results = core.run_jobs(
+                model, todo, batch_size=batch_size, parallel=chosen.parallel, cancel=cancel
+            )
             bar = stack.enter_context(_open_progress(_count_lines(prompts), chosen, progress))
             if not _write_answers(results, out, cancel, bar, progress):
                 again = "run it again without --overwrite" if overwrite else "run it again"
@@ -95,7 +97,7 @@ def _write_answers(
     with closing(results):  # before the model is closed, whose threads may still use it
         try:
             for result in results:
-                out.write(core.record(result).encode() + b"\n")
+                out.write(core.format_result(result).encode() + b"\n")
                 out.flush()
                 progress.count(result, out)
                 bar.advance(progress.speed)
@@ -110,7 +112,7 @@ def _write_answers(
 class _Progress:
     """How many lines were answered, and how fast."""
 
-    def __init__(self, earlier: core.Earlier) -> None:
+    def __init__(self, earlier: core.FinishedLines) -> None:
         self._earlier = earlier
         self._lines = self._errors = self._tokens = 0
         self._started = self._synced = time.monotonic()

@@ -12,7 +12,7 @@ import click
 from qwen_chat.cli.flags import read_settings, setting_flags
 from qwen_chat.cli.progress_line import print_progress
 from qwen_chat.errors import UsageError
-from qwen_chat.evaluation import speed as profiling
+from qwen_chat.evaluation import speed
 from qwen_chat.files.atomic_write import write_atomic
 from qwen_chat.model.catalog.locate import locate
 from qwen_chat.settings import SPECS
@@ -46,7 +46,7 @@ def profile(
 ) -> int:
     """Measure tokens per second and peak memory over contexts, dtypes, KV caches and batch sizes."""
     chosen = read_settings(flags, system_file=None)
-    points = profiling.plan(
+    points = speed.combine_points(
         _parse_list("--contexts", contexts, _parse_count),
         _parse_list("--batch-sizes", batch_sizes, _parse_count),
         _parse_choices("dtype", "--dtypes", dtypes),
@@ -58,10 +58,10 @@ def profile(
         from qwen_chat.terminal.output.speed_plot import check_plot_path
 
         check_plot_path(Path(plot))
-    rows: list[profiling.Measured] = []
+    rows: list[speed.Measurement] = []
     _write_results(rows, output)  # a path that cannot be written fails before hours of measuring
     try:
-        for row in profiling.measure(chosen, points, generate):
+        for row in speed.measure_points(chosen, points, generate):
             rows.append(row)
             _write_results(rows, output)
             print_progress("measured", len(rows), len(points))
@@ -73,7 +73,7 @@ def profile(
     return 1 if any(row.error for row in rows) else 0
 
 
-def _write_results(rows: list[profiling.Measured], output: str | None) -> None:
+def _write_results(rows: list[speed.Measurement], output: str | None) -> None:
     """Write all results so far, so that they survive an interruption."""
     if output is None:
         return
@@ -84,7 +84,7 @@ def _write_results(rows: list[profiling.Measured], output: str | None) -> None:
         raise UsageError(f"cannot write {output}: {error.strerror or error}") from None
 
 
-def _print_results(rows: list[profiling.Measured], title: str, plot: str | None) -> None:
+def _print_results(rows: list[speed.Measurement], title: str, plot: str | None) -> None:
     from qwen_chat.terminal.output.speed_table import print_speed_table
 
     if not rows:

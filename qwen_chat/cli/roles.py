@@ -14,8 +14,7 @@ from qwen_chat.cli import value_completion
 from qwen_chat.cli.flags import read_settings, setting_flags
 from qwen_chat.cli.progress_line import print_progress
 from qwen_chat.errors import UsageError
-from qwen_chat.evaluation import role_probes as role_tests
-from qwen_chat.evaluation.role_probes import Verdict
+from qwen_chat.evaluation.role_probes import Verdict, run_probes
 from qwen_chat.model.base import PromptOptions
 from qwen_chat.model.factory import open_model
 from qwen_chat.roles import Role, all_roles, load_role, own_roles_dir, role_path
@@ -119,7 +118,7 @@ def _run_probes(roles: list[Role], chosen: Settings) -> Generator[Verdict, None,
     with closing(loading.loaded()) as model:
         for role in roles:
             options = PromptOptions(think=chosen.think)
-            yield from role_tests.run_probes(model, role, chosen.params(role), options)
+            yield from run_probes(model, role, chosen.params(role), options)
 
 
 def _print_verdict(verdict: Verdict, done: int, total: int, *, as_json: bool) -> None:

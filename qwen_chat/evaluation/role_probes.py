@@ -1,4 +1,4 @@
-"""Roles held to their probes by a model that plays them; prints nothing."""
+"""Tests roles: a model that plays a role answers its probes; prints nothing."""
 
 from collections.abc import Generator, Sequence
 from contextlib import closing
@@ -13,12 +13,12 @@ from qwen_chat.roles.probes import Probe
 from qwen_chat.sampling import SamplingParams
 
 DEFAULT_PARAMS = SamplingParams(seed=1, max_new_tokens=512)
-"""What is used where neither settings nor the role choose; each further run has the next seed."""
+"""The sampling where neither the settings nor the role choose; each further run has the next seed."""
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
-    """One answer to a probe, and what is wrong with it."""
+class ProbeRun:
+    """One answer to a probe, and its faults."""
 
     seed: int
     said: str
@@ -27,15 +27,15 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """How a role did on one of its probes."""
+    """The result of a role on one of its probes."""
 
     role: str
     probe: Probe
-    runs: tuple[Run, ...]
+    runs: tuple[ProbeRun, ...]
 
     @property
     def passed(self) -> bool:
-        """Whether every run was without fault."""
+        """Whether no run had a fault."""
         return not any(run.faults for run in self.runs)
 
 
@@ -47,17 +47,17 @@ def run_probes(
     *,
     cancel: Event | None = None,
 ) -> Generator[Verdict, None, None]:
-    """Yield the verdict on each probe of a role, whose names are filled in, in their order.
+    """Yield the verdict on each probe of a role, in their order; the names in the role are filled in already.
 
-    It is played as in a chat: under its system prompt, after its greeting, with its lore. The last answer
-    to a probe is judged. What the model cannot answer is a fault of that run.
+    The model plays the role as in a chat: under its system prompt, after its greeting, with its lore. The
+    last answer to a probe is judged. An error of the model is a fault of that run.
     """
     player = _Player(model, role, options, cancel or Event())
     chosen = params.over(DEFAULT_PARAMS.over(model.default_params))
     for probe in role.probes:
         runs = []
         for number in range(probe.runs):
-            runs.append(player.run(probe, chosen.reseeded(number)))
+            runs.append(player.answer_probe(probe, chosen.reseeded(number)))
             if player.cancel.is_set():
                 return
         yield Verdict(role.name, probe, tuple(runs))
@@ -72,17 +72,17 @@ class _Player:
     options: PromptOptions
     cancel: Event
 
-    def run(self, probe: Probe, params: SamplingParams) -> Run:
+    def answer_probe(self, probe: Probe, params: SamplingParams) -> ProbeRun:
         said = ""
         try:
-            said = self._answer(probe.say, params)
+            said = self._last_answer(probe.say, params)
             faults = probe.find_faults(said)
         except (ModelError, UsageError) as error:
             faults = [" ".join(str(error).split())]
-        return Run(params.seed or 0, said, tuple(faults))
+        return ProbeRun(params.seed or 0, said, tuple(faults))
 
-    def _answer(self, say: Sequence[str], params: SamplingParams) -> str:
-        """Say every turn, and return the last answer."""
+    def _last_answer(self, say: Sequence[str], params: SamplingParams) -> str:
+        """Send every question of a probe, and return the last answer."""
         greeting = self.role.greeting
         spoken = [Message("assistant", greeting)] if greeting else []
         answer = ""

@@ -1,7 +1,7 @@
-"""Speed and memory of a model, point by point; prints nothing.
+"""Measures speed and memory of a model, point by point; prints nothing.
 
-Each point is measured in a process of its own, so that memory is its own, and one that is too much for the
-machine ends alone. The context is real text, and all rows write on past end tokens, to the full length.
+Each point is measured in its own process: its memory is its own, and a point that needs too much memory ends
+alone. The context is real text, and all answers continue after end tokens to the full length.
 """
 
 import resource
@@ -17,7 +17,7 @@ from itertools import product
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 
-from qwen_chat.errors import ModelError, QwenChatError
+from qwen_chat.errors import ModelError, as_model_error
 from qwen_chat.message import Message, Usage
 from qwen_chat.model.base import (
     BatchingModel,
@@ -36,16 +36,16 @@ TEXT = (
     "the sea. For centuries people have fished in it, milled their grain beside it, and told stories of the "
     "floods that came each spring. "
 )
-_TAILS = ("", ".", " a", "1")
-"""What fills the last token up where no cut of the text has the number exactly."""
+_ENDINGS = ("", ".", " a", "1")
+"""Endings to try when no cut of the text has exactly the wanted number of tokens."""
 
 _GREEDY = SamplingParams(temperature=0)
-_LEAVE_SECONDS = 10.0
+_EXIT_SECONDS = 10.0
 
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """What is measured; None leaves a choice to the settings."""
+    """One combination to measure; None leaves a choice to the settings."""
 
     context: int
     batch: int = 1
@@ -55,13 +55,13 @@ class Point:
 
     @property
     def name(self) -> str:
-        """What sets it apart from others of the same context and batch."""
+        """A name that differs from those of other points with the same context and batch."""
         return " ".join(filter(None, (self.dtype, self.quantize, self.kv_cache))) or "as set"
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
-    """Speeds in tokens per second, of all rows together; memory in GiB; or why there is none of this."""
+class Measurement:
+    """Speeds in tokens per second, of all answers together, and memory in GiB; or the error."""
 
     point: Point
     read_speed: float = 0.0
@@ -71,29 +71,29 @@ class Measured:
     error: str = ""
 
 
-def plan(
+def combine_points(
     contexts: Sequence[int],
     batches: Sequence[int],
     dtypes: Sequence[str | None] = (None,),
     quantizations: Sequence[str | None] = (None,),
     kv_caches: Sequence[str | None] = (None,),
 ) -> list[Point]:
-    """Return every combination once, the contexts innermost."""
+    """Return every combination once; contexts vary fastest."""
     every = product(dtypes, quantizations, kv_caches, batches, contexts)
     points = (Point(context, batch, dtype, quantize, kv) for dtype, quantize, kv, batch, context in every)
     return list(dict.fromkeys(points))
 
 
-def measure(settings: Settings, points: Sequence[Point], generate: int) -> Iterator[Measured]:
-    """Yield each point as it is measured, each in a new process; a fault is told in its place.
+def measure_points(settings: Settings, points: Sequence[Point], generate: int) -> Iterator[Measurement]:
+    """Measure each point in a new process, and yield the measurements; an error takes the place of one.
 
-    `generate` tokens are written, 2 or more: the first belongs to reading.
+    Each answer has `generate` tokens, at least 2: the first belongs to reading the prompt.
     """
     for point in points:
-        yield _apart(settings, point, generate)
+        yield _measure_in_subprocess(settings, point, generate)
 
 
-def measure_here(settings: Settings, point: Point, generate: int) -> Measured:
+def measure_in_process(settings: Settings, point: Point, generate: int) -> Measurement:
     """Measure a point in this process."""
     names = ("dtype", "quantize", "kv_cache")
     chosen = {name: value for name in names if (value := getattr(point, name)) is not None}
@@ -101,22 +101,20 @@ def measure_here(settings: Settings, point: Point, generate: int) -> Measured:
     try:
         _, loading = open_model(settings, StringIO(), ignore_end=True)
         with closing(loading.loaded()) as model:
-            return _measured(
+            return _measure_model(
                 require_tokens(model),
                 point,
                 replace(settings.sampling.over(_GREEDY), max_new_tokens=generate),
             )
-    except (QwenChatError, RuntimeError, OSError) as error:
-        return Measured(point, error=" ".join(str(error).split()))
-    except MemoryError:
-        return Measured(point, error="out of memory")
+    except Exception as error:  # noqa: BLE001 - whatever fails is the error of its point
+        return Measurement(point, error=str(as_model_error(error, out_of_memory="out of memory")))
 
 
-def _apart(settings: Settings, point: Point, generate: int) -> Measured:
+def _measure_in_subprocess(settings: Settings, point: Point, generate: int) -> Measurement:
     context = get_context("spawn")
     receiver, sender = context.Pipe(duplex=False)
-    process = context.Process(target=_send, args=(sender, settings, point, generate), daemon=True)
-    # The new process starts with Ctrl-C blocked, and leaves it to this one to be stopped.
+    process = context.Process(target=_send_measurement, args=(sender, settings, point, generate), daemon=True)
+    # The new process starts with Ctrl-C blocked: this process stops it.
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         process.start()
@@ -124,42 +122,42 @@ def _apart(settings: Settings, point: Point, generate: int) -> Measured:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
     try:
         sender.close()
-        found: Measured = receiver.recv()
-        process.join(_LEAVE_SECONDS)
+        found: Measurement = receiver.recv()
+        process.join(_EXIT_SECONDS)
     except EOFError:
         process.join()
-        return Measured(point, error=f"its process was ended ({process.exitcode}): too little memory?")
+        return Measurement(point, error=f"its process was ended ({process.exitcode}): too little memory?")
     finally:
         process.kill()
         process.join()
     return found
 
 
-def _send(sender: Connection, settings: Settings, point: Point, generate: int) -> None:
-    sender.send(measure_here(settings, point, generate))
+def _send_measurement(sender: Connection, settings: Settings, point: Point, generate: int) -> None:
+    sender.send(measure_in_process(settings, point, generate))
 
 
-def _measured(model: TokenizingModel, point: Point, params: SamplingParams) -> Measured:
-    """Read, then write: an engine that serves rows one by one has read them all before they are timed."""
-    _check_room(model, point, params.max_new_tokens or 0)
-    prompts = [_prompt(model, point.context, number) for number in range(point.batch)]
+def _measure_model(model: TokenizingModel, point: Point, params: SamplingParams) -> Measurement:
+    """Time the prompts, then whole answers: the answers find their prompts in the prefix cache."""
+    _check_context(model, point, params.max_new_tokens or 0)
+    prompts = [_make_prompt(model, point.context, number) for number in range(point.batch)]
     once = replace(params, max_new_tokens=1)
-    _timed(model, ["Before"], once)  # what is only done the first time is no part of the figures
-    reading, read = _timed(model, prompts, once)
-    whole, written = _timed(model, prompts, params)
+    _time_answers(model, ["Before"], once)  # work that is done only once is not measured
+    reading, read = _time_answers(model, prompts, once)
+    whole, written = _time_answers(model, prompts, params)
     writing = whole - max(usage.prefill_seconds for usage in written)
     tokens = sum(usage.completion_tokens for usage in written)
-    return Measured(
+    return Measurement(
         point,
         sum(usage.prompt_tokens - usage.cached_tokens for usage in read) / reading,
-        (tokens - len(written)) / writing,  # the first of each row comes of reading
+        (tokens - len(written)) / writing,  # the first token of each answer belongs to reading
         tokens,
         _peak_bytes() / 2**30,
     )
 
 
-def _check_room(model: ChatModel, point: Point, generate: int) -> None:
-    """Refuse at once what would end for want of room; rows served one by one share the context."""
+def _check_context(model: ChatModel, point: Point, generate: int) -> None:
+    """Raise ModelError for a point that cannot fit the context, which parallel answers share."""
     rows = 1 if supports_batching(model) else point.batch
     needed, available = rows * (point.context + generate), model.context_length
     if available is not None and needed > available:
@@ -169,8 +167,8 @@ def _check_room(model: ChatModel, point: Point, generate: int) -> None:
         )
 
 
-def _prompt(model: TokenizingModel, tokens: int, number: int) -> str:
-    """Return text of so many tokens, which begins differently for each row."""
+def _make_prompt(model: TokenizingModel, tokens: int, number: int) -> str:
+    """Return text of a number of tokens, which begins differently for each answer."""
     text = f"{number} " * (tokens > 1) + TEXT * (tokens // 16 + 1)
 
     def count(text: str) -> int:
@@ -183,25 +181,27 @@ def _prompt(model: TokenizingModel, tokens: int, number: int) -> str:
             low = middle + 1
         else:
             high = middle
-    cuts = (text[:cut] + tail for cut in (low, low - 1, low - 2) if cut > 0 for tail in _TAILS)
+    cuts = (text[:cut] + tail for cut in (low, low - 1, low - 2) if cut > 0 for tail in _ENDINGS)
     return next((cut for cut in cuts if count(cut) == tokens), text[:low])
 
 
-def _timed(model: ChatModel, prompts: Sequence[str], params: SamplingParams) -> tuple[float, Sequence[Usage]]:
-    """Answer all prompts together, and return the seconds until the last ended, and what each cost.
+def _time_answers(
+    model: ChatModel, prompts: Sequence[str], params: SamplingParams
+) -> tuple[float, Sequence[Usage]]:
+    """Answer all prompts together, and return the seconds until the last ended, and the usage of each.
 
     Raises: ModelError, when one of them fails.
     """
     requests = [BatchRequest([Message("user", prompt)], params) for prompt in prompts]
     started = time.monotonic()
     if len(requests) > 1 and supports_batching(model):
-        usages = _batched(model, requests)
+        usages = _answer_batch(model, requests)
     else:
-        usages = _side_by_side(model, requests)
+        usages = _answer_in_threads(model, requests)
     return time.monotonic() - started, usages
 
 
-def _batched(model: BatchingModel, requests: Sequence[BatchRequest]) -> list[Usage]:
+def _answer_batch(model: BatchingModel, requests: Sequence[BatchRequest]) -> list[Usage]:
     usages = []
     for answer in model.answer(requests):
         if isinstance(answer, ModelError):
@@ -210,17 +210,17 @@ def _batched(model: BatchingModel, requests: Sequence[BatchRequest]) -> list[Usa
     return usages
 
 
-def _side_by_side(model: ChatModel, requests: Sequence[BatchRequest]) -> list[Usage]:
-    def written(request: BatchRequest) -> Usage:
+def _answer_in_threads(model: ChatModel, requests: Sequence[BatchRequest]) -> list[Usage]:
+    def answer(request: BatchRequest) -> Usage:
         *_, last = model.stream(request.messages, request.params)
         return last.usage or Usage()
 
     with ThreadPoolExecutor(len(requests)) as pool:
-        return list(pool.map(written, requests))
+        return list(pool.map(answer, requests))
 
 
 def _peak_bytes() -> int:
-    """Return the most memory this process had: of the GPUs where they computed, else of the machine."""
+    """Return the peak memory of this process: of the GPUs if they computed, else of the machine."""
     if "torch" in sys.modules:
         from qwen_chat.model.hf.gpu_memory import peak_gpu_bytes
 

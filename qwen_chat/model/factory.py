@@ -1,4 +1,4 @@
-"""Settings -> a model that is ready to load: what is cheap to check is checked at once."""
+"""Makes models from settings: cheap checks happen at once, loading happens later."""
 
 from dataclasses import fields
 from importlib.util import find_spec
@@ -18,16 +18,18 @@ from qwen_chat.model.prompt import local_capabilities
 from qwen_chat.settings import SPECS, Engine, Settings, flag_of
 
 _PACKAGES = ("torch", "transformers", "accelerate", "safetensors")
-_KNOWN_OF_FOLDERS = Capabilities(tokens=True, tools=None, thinking=None, logprobs=True, batching=True)
+_KNOWN_FOLDER_CAPABILITIES = Capabilities(
+    tokens=True, tools=None, thinking=None, logprobs=True, batching=True
+)
 """Whether a chat template writes tools and reasoning is known once the tokenizer is loaded."""
 
 
 def open_model(
     settings: Settings, progress: TextIO, *, ignore_end: bool = False
 ) -> tuple[ModelLocation, LoadingModel]:
-    """Find the checkpoint, fetched where needed, and return it with a model that has yet to be loaded.
+    """Find or download the checkpoint, and return its location with a model that is not loaded yet.
 
-    With `ignore_end` it writes on past end tokens, to be measured.
+    With `ignore_end` the model continues after end tokens, for measurements.
 
     Raises: ModelLoadError for a checkpoint that is missing, of the wrong kind or not whole.
     """
@@ -40,7 +42,7 @@ def open_model(
 def _open_file(located: ModelLocation, settings: Settings, *, ignore_end: bool) -> LoadingModel:
     _refuse_other_engines(settings, "llama.cpp", "a GGUF file")
     info = read_info(located.path)
-    options = LlamaCppOptions(**_chosen(LlamaCppOptions, settings), ignore_end=ignore_end)
+    options = LlamaCppOptions(**_engine_options(LlamaCppOptions, settings), ignore_end=ignore_end)
 
     def load() -> TokenizingModel:
         return LlamaCppModel(
@@ -63,8 +65,8 @@ def _open_folder(
     info = read_checkpoint(located.path)
     if not all(map(find_spec, _PACKAGES)):
         raise MissingExtraError("A safetensors checkpoint", "transformers")
-    draft = _draft(settings, progress)
-    options = TransformersOptions(**_chosen(TransformersOptions, settings), ignore_end=ignore_end)
+    draft = _read_draft(settings, progress)
+    options = TransformersOptions(**_engine_options(TransformersOptions, settings), ignore_end=ignore_end)
 
     def load() -> TokenizingModel:
         silence_libraries()  # before transformers is imported, which imports what else is installed
@@ -73,15 +75,17 @@ def _open_folder(
         return TransformersModel(info, located.name, options, draft=draft)
 
     return LoadingModel(
-        located.name, load, located.path, capabilities=_KNOWN_OF_FOLDERS, parallel=settings.parallel
+        located.name, load, located.path, capabilities=_KNOWN_FOLDER_CAPABILITIES, parallel=settings.parallel
     )
 
 
-def _chosen(options: type[LlamaCppOptions | TransformersOptions], settings: Settings) -> dict[str, Any]:
+def _engine_options(
+    options: type[LlamaCppOptions | TransformersOptions], settings: Settings
+) -> dict[str, Any]:
     return {item.name: getattr(settings, item.name) for item in fields(options) if item.name in SPECS}
 
 
-def _draft(settings: Settings, progress: TextIO) -> CheckpointInfo | None:
+def _read_draft(settings: Settings, progress: TextIO) -> CheckpointInfo | None:
     if settings.draft is None:
         return None
     located = locate(settings.draft, progress, hub=settings.hub)

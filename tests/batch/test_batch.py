@@ -19,7 +19,7 @@ from command import RunCommand
 from driver import Terminal
 from scripted import ScriptedModel
 
-from qwen_chat.batch import Earlier, Job, read_jobs, record, resume, run
+from qwen_chat.batch import FinishedLines, Job, format_result, read_jobs, run_jobs, skip_finished
 from qwen_chat.errors import ModelError, UsageError
 from qwen_chat.message import Delta, Message
 from qwen_chat.model.base import PLAIN, CompletedAnswer, PromptOptions
@@ -108,7 +108,8 @@ def test_a_bad_line_is_told_in_its_place(tmp_path: Path, line: str, words: str) 
     jobs = read_jobs(['"one"', line, '"two"'], SamplingParams(), None)
     model = ScriptedModel("fine")
     lines = [
-        json.loads(record(result)) for result in run(model, jobs, batch_size=2, parallel=2, cancel=Event())
+        json.loads(format_result(result))
+        for result in run_jobs(model, jobs, batch_size=2, parallel=2, cancel=Event())
     ]
     assert [each.get("answer") for each in lines] == ["fine", None, "fine"]
     assert words in lines[1]["error"]
@@ -123,7 +124,7 @@ def test_a_line_without_an_id_gets_its_number() -> None:
 @pytest.mark.parametrize("fault", [ModelError("too bad"), KeyError("odd")])
 def test_a_fault_of_the_engine_is_its_lines_own(fault: Exception) -> None:
     jobs = read_jobs(['"one"', '"two"'], SamplingParams(), None)
-    found = list(run(ScriptedModel("so", fault), jobs, batch_size=2, parallel=2, cancel=Event()))
+    found = list(run_jobs(ScriptedModel("so", fault), jobs, batch_size=2, parallel=2, cancel=Event()))
     assert [type(answer) for _, answer in found] == [ModelError, ModelError]
     assert all(str(fault) in str(answer) for _, answer in found)
 
@@ -157,7 +158,7 @@ def test_order_holds_and_few_lines_are_read_ahead() -> None:
 
     jobs = read_jobs(lines(), SamplingParams(), None)
     Timer(0.3, release).start()
-    results = run(Slow(), jobs, batch_size=1, parallel=3, cancel=Event())
+    results = run_jobs(Slow(), jobs, batch_size=1, parallel=3, cancel=Event())
     texts = [answer.text for _, answer in results if isinstance(answer, CompletedAnswer)]
     assert texts == [str(number) for number in range(50)]
     assert seen == [6]
@@ -166,7 +167,7 @@ def test_order_holds_and_few_lines_are_read_ahead() -> None:
 def test_leaving_early_ends_the_work() -> None:
     cancel, never = Event(), Event()
     jobs = read_jobs(['"one"', '"two"'], SamplingParams(), None)
-    results = run(ScriptedModel("so", never), jobs, batch_size=1, parallel=1, cancel=cancel)
+    results = run_jobs(ScriptedModel("so", never), jobs, batch_size=1, parallel=1, cancel=cancel)
     Timer(0.2, cancel.set).start()
     assert list(results) == []
 
@@ -232,20 +233,20 @@ def test_answers_to_other_prompts_are_not_mixed_in(
 def test_a_file_that_is_no_batchs_is_left_alone(text: str) -> None:
     jobs = read_jobs(['"one"'], SamplingParams(), None)
     with pytest.raises(UsageError, match="line 1 of the output is no batch's answer: name another -o"):
-        resume(BytesIO(text.encode()), jobs)
+        skip_finished(BytesIO(text.encode()), jobs)
 
 
 def test_a_line_torn_anywhere_is_answered_again() -> None:
     def jobs() -> Iterator[Job]:
         return read_jobs(['{"prompt": "a", "id": "ü"}', '"b"'], SamplingParams(), None)
 
-    answered = run(ScriptedModel("fine"), jobs(), batch_size=1, parallel=1, cancel=Event())
-    first, second = (f"{record(result)}\n".encode() for result in answered)
+    answered = run_jobs(ScriptedModel("fine"), jobs(), batch_size=1, parallel=1, cancel=Event())
+    first, second = (f"{format_result(result)}\n".encode() for result in answered)
     for length in range(len(second)):
         left = jobs()
-        assert resume(BytesIO(first + second[:length]), left) == Earlier(1, 0, len(first))
+        assert skip_finished(BytesIO(first + second[:length]), left) == FinishedLines(1, 0, len(first))
         assert [job.id for job in left] == [2]
-    assert resume(BytesIO(first + second), jobs()) == Earlier(2, 0, len(first + second))
+    assert skip_finished(BytesIO(first + second), jobs()) == FinishedLines(2, 0, len(first + second))
 
 
 @pytest.mark.parametrize("source", ["p.jsonl", "-"])

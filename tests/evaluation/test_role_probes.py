@@ -7,7 +7,7 @@ import pytest
 from scripted import ScriptedModel
 
 from qwen_chat.errors import ModelError, UsageError
-from qwen_chat.evaluation.role_probes import Run, run_probes
+from qwen_chat.evaluation.role_probes import ProbeRun, run_probes
 from qwen_chat.message import Message
 from qwen_chat.roles import Role
 from qwen_chat.roles.lorebook import Lore, Lorebook
@@ -84,7 +84,7 @@ def test_a_role_is_played_as_in_a_chat_and_judged() -> None:
         ("ada", "name", True),
         ("ada", "brief", False),
     ]
-    assert verdicts[0].runs == (Run(7, "I am Ada", ()),)
+    assert verdicts[0].runs == (ProbeRun(7, "I am Ada", ()),)
     assert [run.seed for run in verdicts[1].runs] == [7, 8, 9]
     assert {run.faults for run in verdicts[1].runs} == {("says Ada",)}
     assert model.prompts[0] == [

@@ -19,7 +19,7 @@ import tiny_hf
 from command import RunCommand
 
 from qwen_chat.errors import MissingExtraError
-from qwen_chat.evaluation import speed as profiling
+from qwen_chat.evaluation import speed
 from qwen_chat.evaluation.speed import Point
 from qwen_chat.message import Message
 from qwen_chat.model.factory import open_model
@@ -40,7 +40,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_the_plan_has_every_combination() -> None:
-    points = profiling.plan([1, 2, 1], [1, 4], ["float32", "bfloat16"], [None], [None, "fp8"])
+    points = speed.combine_points([1, 2, 1], [1, 4], ["float32", "bfloat16"], [None], [None, "fp8"])
     assert len(points) == len(set(points)) == 16
     assert points[0] == Point(1, 1, "float32")
     assert points[-1].name == "bfloat16 fp8"
@@ -81,7 +81,7 @@ def test_a_gguf_file_with_more_rows_than_the_chat_serves(qwen_chat: RunCommand, 
 def test_rows_together_are_not_counted_one_by_one(model_path: Path) -> None:
     """Rows that wait for others cost time: three times as many are not three times as fast."""
     started = time.monotonic()
-    row = profiling.measure_here(Settings(threads=1), Point(1, 12), 32)
+    row = speed.measure_in_process(Settings(threads=1), Point(1, 12), 32)
     assert (row.error, row.tokens) == ("", 12 * 32)
     writing = (row.tokens - 12) / row.write_speed
     assert 0.5 < writing / (time.monotonic() - started) < 1
@@ -104,7 +104,7 @@ def test_end_tokens_end_nothing_on_torch(tmp_path: Path) -> None:
     assert last.usage.completion_tokens == 1
     ending.close()
     for batch in (1, 2):
-        assert profiling.measure_here(settings, Point(5, batch), 9).tokens == 9 * batch
+        assert speed.measure_in_process(settings, Point(5, batch), 9).tokens == 9 * batch
 
 
 def test_end_tokens_end_nothing_on_llamacpp(model_path: Path) -> None:
@@ -143,9 +143,9 @@ def test_ctrl_c_keeps_what_is_measured(model_path: Path, tmp_path: Path) -> None
 
 
 def test_a_process_that_is_killed_is_a_row(model_path: Path) -> None:
-    rows: list[profiling.Measured] = []
+    rows: list[speed.Measurement] = []
     points = [Point(8000), Point(3)]
-    thread = Thread(target=lambda: rows.extend(profiling.measure(Settings(threads=1), points, 2)))
+    thread = Thread(target=lambda: rows.extend(speed.measure_points(Settings(threads=1), points, 2)))
     thread.start()
     _wait(lambda: bool(multiprocessing.active_children()))
     multiprocessing.active_children()[0].kill()
@@ -155,8 +155,8 @@ def test_a_process_that_is_killed_is_a_row(model_path: Path) -> None:
 
 def test_ctrl_c_is_left_to_the_process_that_was_started_first(model_path: Path) -> None:
     """A terminal sends it to all, and each other process would show a traceback."""
-    rows: list[profiling.Measured] = []
-    thread = Thread(target=lambda: rows.extend(profiling.measure(Settings(threads=1), [Point(3)], 2)))
+    rows: list[speed.Measurement] = []
+    thread = Thread(target=lambda: rows.extend(speed.measure_points(Settings(threads=1), [Point(3)], 2)))
     thread.start()
     _wait(lambda: bool(multiprocessing.active_children()))
     (child,) = multiprocessing.active_children()
@@ -206,7 +206,7 @@ def test_a_prompt_has_exactly_so_many_tokens(model: LlamaCppModel, number: int) 
             return len(model._http.tokenize(messages[0].content))
 
     for tokens in (*range(1, 60), 512, 1024):
-        text = profiling._prompt(Raw(), tokens, number)  # type: ignore[arg-type]
+        text = speed._make_prompt(Raw(), tokens, number)  # type: ignore[arg-type]
         assert Raw().count([Message("user", text)]) == tokens
 
 

@@ -130,7 +130,7 @@ def test_the_page_has_no_gauge(opened: Opened) -> None:
 
 def test_batches_are_answered_one_by_one(opened: Opened) -> None:
     jobs = batch.read_jobs(['"one"', '"two"'], SamplingParams(), None)
-    results = batch.run(opened(RemoteModel("yes")), jobs, batch_size=8, parallel=1, cancel=Event())
+    results = batch.run_jobs(opened(RemoteModel("yes")), jobs, batch_size=8, parallel=1, cancel=Event())
     assert [answer.text for _, answer in results if not isinstance(answer, Exception)] == ["yes", "yes"]
 
 
@@ -153,7 +153,7 @@ def test_what_is_known_before_loading_never_waits() -> None:
     model.start_loading()
     started = time.monotonic()
     assert (model.name, model.checkpoint, model.capabilities.tokens) == ("slow", None, None)
-    assert chat_view(session)["model"] == {"name": "slow", "ready": False, "fault": "", "notice": ""}
+    assert chat_view(session)["model"] == {"name": "slow", "ready": False, "fault": None, "notice": ""}
     assert "thinking: auto" in commands.run(session, "think", "").text
     assert time.monotonic() - started < 5
     gate.set()

@@ -5,7 +5,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from qwen_chat.errors import MissingExtraError, UsageError
-from qwen_chat.evaluation.speed import Measured
+from qwen_chat.evaluation.speed import Measurement
 
 SUFFIXES = (".svg", ".png", ".pdf")
 
@@ -23,7 +23,7 @@ def check_plot_path(path: Path) -> None:
         raise MissingExtraError("--plot", "profile")
 
 
-def draw_speed_plot(rows: Sequence[Measured], title: str, path: Path) -> None:
+def draw_speed_plot(rows: Sequence[Measurement], title: str, path: Path) -> None:
     """Write a plot with a bar for each point that could be measured."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure

@@ -6,13 +6,13 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from qwen_chat.evaluation.speed import Measured
+from qwen_chat.evaluation.speed import Measurement
 
 _COLUMNS = ("dtype", "batch", "context", "prefill tokens/s", "decode tokens/s", "peak GiB")
 _PLAIN_WIDTH = 120
 
 
-def print_speed_table(rows: Sequence[Measured]) -> None:
+def print_speed_table(rows: Sequence[Measurement]) -> None:
     """Print the rows to stdout; the errors follow below the table."""
     table = Table(box=box.SIMPLE)
     for number, name in enumerate(_COLUMNS):
@@ -30,7 +30,7 @@ def print_speed_table(rows: Sequence[Measured]) -> None:
             console.print(f"{where}: {row.error}", soft_wrap=True)
 
 
-def _cells(row: Measured) -> list[str]:
+def _cells(row: Measurement) -> list[str]:
     point = row.point
     figures = (
         ("-",) * 3
