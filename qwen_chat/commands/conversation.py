@@ -34,7 +34,7 @@ def clear_history(session: ChatSession, argument: str) -> CommandResult:  # noqa
 def history(session: ChatSession, argument: str) -> CommandResult:  # noqa: ARG001
     """Show the current branch, numbered as in /edit."""
     lines = [_format_message(number, node) for number, node in enumerate(session.history.path(), 1)]
-    return CommandResult("\n".join(lines) or "nothing has been text_of_message yet")
+    return CommandResult("\n".join(lines) or "nothing has been said yet")
 
 
 @command("retry", "regen", en="Answer the last question again", zh="重新回答上一个问题")

@@ -69,7 +69,7 @@ def _format_legend(entries: Sequence[LocalModel], machine: MachineMemory) -> Ite
     contexts = sorted({entry.context for entry in entries})
     context = f"{contexts[0]:,}" if len(contexts) == 1 else f"{contexts[0]:,} to {contexts[-1]:,}"
     total, free = format_size(machine.total), format_size(machine.free)
-    yield f"Memory: for the weights and {context} tokens of context; GPUs are not context."
+    yield f"Memory: for the weights and {context} tokens of context; GPUs are not counted."
     yield f"This machine has {total}, {free} of it free. Tokens/s: measured in the last chat."
 
 
