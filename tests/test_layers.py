@@ -62,7 +62,7 @@ HOMES = {
     "accelerate": {"model/hf/", "training/"},
     "gptqmodel": {"training/"},
     "platformdirs": {"files/paths.py"},
-    "gradio": {"web/panel/", "web/app.py", "web/tunnel.py"},
+    "gradio": {"web/panel/", "web/tunnel.py"},
     "fastapi": {"web/"},
     "starlette": {"web/", "http/"},
     "uvicorn": {"web/"},

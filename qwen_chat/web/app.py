@@ -1,70 +1,87 @@
-"""The page as one application: our own addresses and files, Gradio's frame, and the walls around them."""
+"""The page as one application: its document, its files, its routes and the settings panel."""
 
-import os
+from functools import cache, partial
 from pathlib import Path
 from threading import Event
 
-# Read when Gradio is imported, which would tell its makers of every start.
-os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
-
-import gradio
-from fastapi import FastAPI, Request
-from fastapi.responses import JSONResponse
+from fastapi import FastAPI, Request, Response
+from fastapi.responses import FileResponse
 from fastapi.staticfiles import StaticFiles
-from starlette.middleware import Middleware
+from starlette.types import ASGIApp
 
 from qwen_chat import i18n
 from qwen_chat.http.hosts import Hosts
 from qwen_chat.session.users import People
-from qwen_chat.web.login import Login, Open
-from qwen_chat.web.middleware import Walls, person_of
-from qwen_chat.web.panel.gradio_frame import Frame
-from qwen_chat.web.panel.page import HEAD, build_page
-from qwen_chat.web.panel.texts import I18N
-from qwen_chat.web.panel.theme import theme
+from qwen_chat.web.language import preferred_language
+from qwen_chat.web.login import NoLogin, PasswordLogin
+from qwen_chat.web.middleware import GuardedApp, person_of, refuse
+from qwen_chat.web.panel.lazy_app import LazyApp
+from qwen_chat.web.panel.model_switch import ModelSwitches
 from qwen_chat.web.routes import Routes
-from qwen_chat.web.uploads import MAX_BYTES
 
-_STATIC = Path(__file__).with_name("static")
-_MOST_WAITING = 100
-_AT_ONCE = 8
-_LOOK_SECONDS = 0.05
-"""How often Gradio looks whether a setting was changed: its own millisecond keeps a processor busy."""
+_FOLDER = Path(__file__).parent
 
 
-def build_app(people: People, hosts: Hosts, door: Login | Open, opened: Event, root_path: str = "") -> Walls:
-    """Return the page of these people; `opened` is set when the first browser has it."""
-    app = FastAPI(title="qwen-chat", docs_url=None, redoc_url=None, openapi_url=None)
-    Routes(people, _person).join(app)
-    door.join(app)
-    app.add_exception_handler(Exception, _failed)
-    app.add_api_route("/page/catalog/{language}.json", _catalog, methods=["GET"])
-    app.mount("/page", StaticFiles(directory=_STATIC))
-    _mount_gradio(app, build_page(people), opened)
-    return Walls(app, hosts, door, root_path)
+class PageApp(GuardedApp):
+    """The page behind its checks.
+
+    `uploads` is the folder for uploaded files; `opened` is set when the first browser has the document.
+    """
+
+    def __init__(
+        self,
+        people: People,
+        hosts: Hosts,
+        login: PasswordLogin | NoLogin,
+        *,
+        uploads: Path,
+        opened: Event,
+        root_path: str = "",
+    ) -> None:
+        app = FastAPI(title="qwen-chat", docs_url=None, redoc_url=None, openapi_url=None)
+        super().__init__(app, hosts, login, root_path)
+        self._opened = opened
+        self._language: i18n.Language = "en"
+        build = partial(_build_panel, people, ModelSwitches(), uploads)
+        self._panels = {language: LazyApp(partial(build, language)) for language in i18n.LANGUAGES}
+        Routes(people, _person).join(app)
+        login.join(app)
+        self._join(app)
+
+    def prepare_panel(self) -> None:
+        """Import and build the settings panel in the background, in the language of the latest browser."""
+        self._panels[self._language].prepare()
+
+    def _join(self, app: FastAPI) -> None:
+        app.add_exception_handler(Exception, _answer_failure)
+        app.add_api_route("/", self._document, methods=["GET", "HEAD"])
+        app.add_api_route("/code.css", _code_styles, methods=["GET"])
+        app.add_api_route("/page/catalog/{language}.json", _catalog, methods=["GET"])
+        app.mount("/page", StaticFiles(directory=_FOLDER / "static"))
+        for language, panel in self._panels.items():
+            app.mount(f"/panel/{language}", panel)
+
+    def _document(self, request: Request) -> Response:
+        self._language = preferred_language(request.headers)
+        self._opened.set()
+        return FileResponse(_FOLDER / "index.html", media_type="text/html")
 
 
-def _mount_gradio(app: FastAPI, page: gradio.Blocks, opened: Event) -> None:
-    page.queue(max_size=_MOST_WAITING, default_concurrency_limit=_AT_ONCE, api_open=False)
-    page._queue.sleep_when_free = _LOOK_SECONDS
-    page._queue.progress_update_sleep_when_free = 1.0  # nothing here shows Gradio's own progress
-    gradio.mount_gradio_app(
-        app,
-        page,
-        "/",
-        app_kwargs={"middleware": [Middleware(Frame, HEAD, opened.set)]},
-        auth_dependency=_person,
-        theme=theme(),
-        i18n=I18N,
-        footer_links=[],
-        run_history=False,
-        enable_monitoring=False,
-        mcp_server=False,
-        ssr_mode=False,
-        pwa=False,
-        show_error=False,
-        max_file_size=MAX_BYTES,
-    )
+def _build_panel(people: People, switches: ModelSwitches, uploads: Path, language: i18n.Language) -> ASGIApp:
+    from qwen_chat.web.panel.app import build_panel
+
+    return build_panel(people, switches, uploads, language, _person)
+
+
+def _code_styles() -> Response:
+    return Response(_render_code_styles(), media_type="text/css")
+
+
+@cache
+def _render_code_styles() -> str:
+    from qwen_chat.export.markdown_html import code_styles
+
+    return code_styles({"": "xcode", ".dark": "github-dark"})
 
 
 def _catalog(language: i18n.Language) -> dict[str, i18n.Form]:
@@ -76,5 +93,5 @@ def _person(request: Request) -> str:
     return person_of(request.scope)
 
 
-async def _failed(request: Request, error: Exception) -> JSONResponse:  # noqa: ARG001 - FastAPI gives both
-    return JSONResponse({"error": f"the page failed: {type(error).__name__}"}, 500)
+async def _answer_failure(request: Request, error: Exception) -> Response:  # noqa: ARG001 - FastAPI gives both
+    return refuse(500, f"the page failed: {type(error).__name__}")

@@ -1,12 +1,12 @@
-"""The page's server, in a thread of its own: the terminal and the command line open it alike."""
+"""The page's server, in a thread of its own, for the terminal and the command line."""
 
 import asyncio
 import gc
-import os
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from importlib.util import find_spec
+from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import Event, Thread
 from typing import TYPE_CHECKING
@@ -21,19 +21,20 @@ from qwen_chat.session.users import People
 if TYPE_CHECKING:
     import uvicorn
 
-    from qwen_chat.web.middleware import Walls
+    from qwen_chat.web.app import PageApp
 
 _NEEDED = ("gradio", "uvicorn")
 _LAST_SECONDS = 1
+_NOBODY_SECONDS, _DRAWING_SECONDS = 3, 1
 _LOOK_SECONDS = 0.01
 _IDLE_SECONDS = 30
-_EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - to be shown, not to be bound
+_ANY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - shown, not bound
 
 
 class Page:
-    """Serves the page of some people until it is stopped; it takes its address at once.
+    """Serves the page until it is stopped; it listens at its address as soon as it is made.
 
-    `accounts` are who may log in; without them, all who come are the one person without a name.
+    `accounts` are the persons who may log in; without them, everyone is the one person without a name.
     `root_path` is where a proxy shows the page: a path, or a whole address.
 
     Raises: MissingExtraError; UsageError for an address or a certificate that cannot be used.
@@ -69,7 +70,7 @@ class Page:
         """Where to open it."""
         if "://" in self._root_path:
             return f"{self._root_path}/"
-        name = _EVERYWHERE.get(self._host, self._host)
+        name = _ANY_ADDRESS.get(self._host, self._host)
         shown = f"[{name}]" if ":" in name else name
         return f"{'https' if self._tls else 'http'}://{shown}:{self.port}{self._root_path}/"
 
@@ -96,41 +97,50 @@ class Page:
 
     def _run(self) -> None:
         try:
-            with TemporaryDirectory(prefix="qwen-chat-", ignore_cleanup_errors=True) as files:
-                os.environ["GRADIO_TEMP_DIR"] = files  # read when the parts of the page are made
-                asyncio.run(self._serve())
-        except Exception as error:  # noqa: BLE001 - it is told to who started this
+            with TemporaryDirectory(prefix="qwen-chat-", ignore_cleanup_errors=True) as uploads:
+                asyncio.run(self._serve(Path(uploads)))
+        except Exception as error:  # noqa: BLE001 - `start` raises it
             self._fault = error
 
-    async def _serve(self) -> None:
-        # Made in the loop that it is served from: elsewhere, Gradio would make loops of its own.
-        walls = self._made()
+    async def _serve(self, uploads: Path) -> None:
+        app = self._build_app(uploads)
         # What was imported stays: to look through it for garbage holds up the page for a tenth of a second.
         gc.freeze()
-        self._end = partial(asyncio.get_running_loop().call_soon_threadsafe, walls.close)
-        self._server = self._server_of(walls)
+        self._end = partial(asyncio.get_running_loop().call_soon_threadsafe, app.close)
+        self._server = self._build_server(app)
+        preparing = asyncio.create_task(self._prepare_panel(app))
         await self._server.serve(sockets=[self._listening])
+        preparing.cancel()
 
-    def _made(self) -> "Walls":
-        from qwen_chat.web.app import build_app
-        from qwen_chat.web.login import Login, Open
+    async def _prepare_panel(self, app: "PageApp") -> None:
+        """Import Gradio once a browser has drawn the page, or when none comes soon."""
+        for _ in range(_NOBODY_SECONDS):
+            if self.opened.is_set():
+                break
+            await asyncio.sleep(1)
+        await asyncio.sleep(_DRAWING_SECONDS)
+        app.prepare_panel()
 
-        door = Login(self._accounts, f"qwen-chat-{self.port}") if self._accounts else Open()
+    def _build_app(self, uploads: Path) -> "PageApp":
+        from qwen_chat.web.app import PageApp
+        from qwen_chat.web.login import NoLogin, PasswordLogin
+
+        login = PasswordLogin(self._accounts, f"qwen-chat-{self.port}") if self._accounts else NoLogin()
         path = urlsplit(self._root_path).path if "://" in self._root_path else self._root_path
-        return build_app(self._people, self._hosts, door, self.opened, path)
+        return PageApp(self._people, self._hosts, login, uploads=uploads, opened=self.opened, root_path=path)
 
-    def _server_of(self, walls: "Walls") -> "uvicorn.Server":
+    def _build_server(self, app: "PageApp") -> "uvicorn.Server":
         import uvicorn
 
         tls = self._tls
         return uvicorn.Server(
             uvicorn.Config(
-                walls,
+                app,
                 log_config=None,
                 access_log=False,
                 server_header=False,
                 ws="none",
-                # Who asks and how is told by a proxy, where there is one.
+                # A proxy, where there is one, names the client and its protocol.
                 proxy_headers=bool(self._root_path),
                 timeout_keep_alive=_IDLE_SECONDS,
                 timeout_graceful_shutdown=_LAST_SECONDS,

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from browser import executable
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Playwright, expect
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Frame, Page, Playwright, expect
 
 LONGEST = 60_000
 """Milliseconds that anything may take."""
@@ -60,6 +60,11 @@ class Window:
         """The conversation in view."""
         return str(self.page.evaluate("new URLSearchParams(location.search).get('chat')"))
 
+    @property
+    def panel(self) -> Frame:
+        """The settings, a document of their own, once they are there."""
+        return settings_of(self.page)
+
     def ask(self, text: str) -> None:
         """Send a message, as with the keyboard."""
         self.page.fill("#composer textarea", text)
@@ -98,6 +103,15 @@ class Window:
         # An answer with a status of its own is told on the page; anything else nobody would see.
         if message.type == "error" and "Failed to load resource" not in message.text:
             self.faults.append(message.text)
+
+
+def settings_of(page: Page) -> Frame:
+    """Return the document of the settings in a page that shows them."""
+    node = page.wait_for_selector("#settings > iframe.loaded")
+    frame = node.content_frame() if node is not None else None
+    assert frame is not None
+    frame.wait_for_selector("#model-name :is(textarea, input)")
+    return frame
 
 
 @contextmanager

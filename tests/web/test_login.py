@@ -12,7 +12,7 @@ from qwen_chat.errors import UsageError
 from qwen_chat.http import accounts
 from qwen_chat.http.accounts import Accounts
 from qwen_chat.http.throttle import Throttle
-from qwen_chat.web.login import Logins
+from qwen_chat.web.login_sessions import LoginSessions
 
 PASSWORD = "pass:wörd 密码"  # noqa: S105
 
@@ -300,7 +300,7 @@ def test_many_addresses_together_are_slowed_and_take_no_memory() -> None:
 
 def test_a_login_ends_after_a_month_without_a_visit() -> None:
     clock = Clock()
-    logins = Logins(clock)
+    logins = LoginSessions(clock)
     secret = logins.begin("ann")
     for _ in range(3):
         clock.now += 29 * 24 * 3600
@@ -311,7 +311,7 @@ def test_a_login_ends_after_a_month_without_a_visit() -> None:
 
 
 def test_logins_take_bounded_memory_and_the_oldest_goes_first() -> None:
-    logins = Logins(Clock())
+    logins = LoginSessions(Clock())
     secrets = [logins.begin(f"{number}") for number in range(10_001)]
     assert logins.name(secrets[0]) is None
     assert logins.name(secrets[1]) == "1"

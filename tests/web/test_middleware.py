@@ -1,6 +1,8 @@
 import asyncio
 import re
 import socket
+import subprocess
+import sys
 import time
 from collections.abc import Generator, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -11,12 +13,13 @@ from typing import Any
 import psutil
 import pytest
 from browser import browser
+from fastapi import FastAPI
 from pages import Served, served
 from playwright.sync_api import Playwright
+from windows import settings_of
 
 from qwen_chat.http.accounts import Accounts
 from qwen_chat.http.hosts import Hosts
-from qwen_chat.web.middleware import Walls
 
 MB = 2**20
 
@@ -47,24 +50,29 @@ def addresses(routes: Iterable[Any]) -> Iterator[tuple[str, str]]:
 
 
 @pytest.fixture(scope="module")
-def every_address() -> list[tuple[str, str]]:
+def every_address(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[str, str]]:
     from qwen_chat.session.users import People
-    from qwen_chat.web.app import build_app
-    from qwen_chat.web.login import Login
+    from qwen_chat.web.app import PageApp
+    from qwen_chat.web.login import PasswordLogin
+    from qwen_chat.web.panel.app import build_panel
+    from qwen_chat.web.panel.model_switch import ModelSwitches
 
+    tmp_path = tmp_path_factory.mktemp("uploads")
     people = People(lambda name: pytest.fail(f"nobody should be asked for {name}"))
-    door = Login(Accounts([("ann", "secret")]), "cookie")
+    login = PasswordLogin(Accounts([("ann", "secret")]), "cookie")
+    page = PageApp(people, Hosts("127.0.0.1"), login, uploads=tmp_path, opened=Event())
 
-    async def made() -> Walls:
-        return build_app(people, Hosts("127.0.0.1"), door, Event())
+    async def build() -> FastAPI:
+        return build_panel(people, ModelSwitches(), tmp_path, "en", lambda request: "")
 
+    found = set(addresses(page.app.routes))
+    assert ("GET", "/chat/x/events") in found
     # In this thread Playwright may keep a loop of its own running.
     with ThreadPoolExecutor() as threads:
-        walls = threads.submit(asyncio.run, made()).result()
-    found = sorted(set(addresses(walls.app.routes)))  # type: ignore[attr-defined]
-    assert ("POST", "/gradio_api/queue/join") in found
-    assert ("GET", "/chat/x/events") in found
-    return found
+        built = threads.submit(asyncio.run, build()).result()
+    panel = {(method, f"/panel/en{path}") for method, path in addresses(built.routes)}
+    assert ("POST", "/panel/en/gradio_api/queue/join") in panel
+    return sorted(found | panel)
 
 
 # Who is asked
@@ -90,21 +98,21 @@ def test_what_the_page_does_not_need_of_gradio_is_not_there(
 ) -> None:
     with here.visitor() as visitor:
         for path in (
-            "/config",
-            "/monitoring",
-            "/gradio_api/info",
-            "/gradio_api/openapi.json",
-            "/gradio_api/token",
-            "/gradio_api/runs",
-            "/gradio_api/file=http://evil.test/x",
-            "/gradio_api/file=/etc/passwd",
-            "/gradio_api/proxy=http://evil.test/x",
-            "/gradio_api/vibe-code",
+            "/panel/en/config",
+            "/panel/en/monitoring",
+            "/panel/en/gradio_api/info",
+            "/panel/en/gradio_api/openapi.json",
+            "/panel/en/gradio_api/token",
+            "/panel/en/gradio_api/runs",
+            "/panel/en/gradio_api/file=http://evil.test/x",
+            "/panel/en/gradio_api/file=/etc/passwd",
+            "/panel/en/gradio_api/proxy=http://evil.test/x",
+            "/panel/en/gradio_api/vibe-code",
             "/openapi.json",
             "/docs",
         ):
             assert visitor.http.get(path).status_code == 404, path
-    assert ("GET", "/config") in every_address
+    assert ("GET", "/panel/en/config") in every_address
 
 
 # Who asks
@@ -156,13 +164,13 @@ def test_beyond_loopback_names_that_a_stranger_may_own_are_refused(host: str, kn
 )
 def test_another_page_cannot_do_anything(here: Served, headers: dict[str, str]) -> None:
     with here.visitor() as visitor:
-        for path in ("/chat/new", "/gradio_api/queue/join", "/gradio_api/upload", "/nothing"):
+        for path in ("/chat/new", "/panel/en/gradio_api/run/predict", "/panel/en/gradio_api/upload", "/x"):
             answer = visitor.http.post(path, json={}, headers=headers)
             assert answer.status_code == 403, path
             assert not [name for name in answer.headers if name.startswith("access-control")]
 
 
-@pytest.mark.parametrize("path", ["/", "/chat/list", "/gradio_api/queue/data?session_hash=x", "/theme.css"])
+@pytest.mark.parametrize("path", ["/", "/chat/list", "/panel/zh/", "/panel/en/theme.css"])
 def test_another_page_cannot_read_anything(here: Served, path: str) -> None:
     with here.visitor() as visitor:
         for origin in ("http://evil.test", "null", "http://localhost:3000"):
@@ -230,7 +238,7 @@ def test_a_browser_that_vanishes_while_it_sends_is_nobodys_fault(
 
 
 @pytest.mark.parametrize(
-    "path", ["/", "/chat/list", "/page/main.js", "/nothing", "/chat/x/export", "/theme.css"]
+    "path", ["/", "/chat/list", "/page/main.js", "/nothing", "/chat/x/export", "/panel/en/theme.css"]
 )
 def test_every_answer_has_the_headers(here: Served, path: str) -> None:
     with here.visitor() as visitor:
@@ -251,8 +259,34 @@ def test_the_first_page_leads_nowhere_else(here: Served) -> None:
         page = visitor.http.get("/").text
     elsewhere = re.findall(r"""(?:href|src|content)=["']\s*(?:https?:)?//[^"']*""", page)
     assert elsewhere == []
-    assert "iframeResizer.contentWindow" not in page
-    assert page.index('src="page/main.js"') < page.index("gradio_config")
+    assert "<script>" not in page
+
+
+def test_only_the_page_itself_may_frame_the_settings(here: Served) -> None:
+    with here.visitor() as visitor:
+        headers = visitor.http.get("/panel/en/").headers
+    policy = dict(part.split(" ", 1) for part in headers["content-security-policy"].split("; "))
+    assert policy["default-src"] == "'none'"
+    assert policy["frame-ancestors"] == "'self'"
+    assert headers["x-frame-options"] == "SAMEORIGIN"
+    assert set(re.sub(r"'sha256-[\w+/=]+'", "", policy["script-src"]).split()) == {"'self'"}
+
+
+def test_the_page_is_there_before_gradio_is_imported() -> None:
+    code = """
+import sys, urllib.request
+from qwen_chat.session.users import People
+from qwen_chat.web.serving import Page
+page = Page(People(lambda name: None))
+page.start()
+first = urllib.request.urlopen(page.url).read().decode()
+assert 'src="page/main.js"' in first and "gradio" not in sys.modules
+assert "gradio_config" in urllib.request.urlopen(page.url + "panel/zh/").read().decode()
+assert "gradio" in sys.modules
+page.stop()
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_a_browser_draws_the_page_under_the_policy_and_asks_nobody_else(
@@ -270,6 +304,10 @@ def test_a_browser_draws_the_page_under_the_policy_and_asks_nobody_else(
         page.fill("#composer textarea", "hello there")
         page.press("#composer textarea", "Enter")
         page.locator("#conversation").get_by_text("hello there").nth(1).wait_for()
+        page.locator("#head .of-settings").click()
+        settings = settings_of(page)
+        settings.click("#settings-sampling > button.label-wrap")
+        settings.wait_for_selector("#sampling-temperature input:enabled")
     assert said == []
     foreign = [url for url in asked if not url.startswith((here.page.url, "data:", "blob:"))]
     assert foreign == []

@@ -553,7 +553,7 @@ def test_the_page_speaks_chinese_and_keeps_the_language_that_was_chosen(browser:
 
 def test_the_page_is_dark_when_that_is_chosen_whatever_the_system_is(here: Window) -> None:
     page = here.page
-    ground = "getComputedStyle(document.querySelector('.gradio-container')).backgroundColor"
+    ground = "getComputedStyle(document.body).backgroundColor"
     assert page.evaluate(ground) == "rgb(251, 250, 248)"
     page.emulate_media(color_scheme="dark")
     page.wait_for_function(f"() => {ground} === 'rgb(23, 23, 26)'")

@@ -9,9 +9,11 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TextIO
+from urllib.parse import urlencode
 
 import gradio as gr
 import pytest
+from fastapi import Request
 from hypothesis import given
 from hypothesis import strategies as st
 from places import DATA
@@ -38,18 +40,30 @@ from qwen_chat.storage.store import Store
 from qwen_chat.text import join_texts, split_texts
 from qwen_chat.web.panel import model_switch as models
 from qwen_chat.web.panel import texts as words
-from qwen_chat.web.panel.context import Asked, plain
+from qwen_chat.web.panel.context import PanelContext, escape_markdown
 from qwen_chat.web.panel.model_events import ModelEvents
-from qwen_chat.web.panel.model_switch import Models
+from qwen_chat.web.panel.model_switch import ModelSwitch, ModelSwitches
 from qwen_chat.web.panel.role_events import RoleEvents
 from qwen_chat.web.panel.settings_events import LIMITS, SLIDERS, Parameter, Sampling, System, Thinking
+from qwen_chat.web.panel.texts import translator
+from qwen_chat.web.panel.updates import PanelUpdates
 
 
-def asking(name: str = "") -> gr.Request:
-    return gr.Request(username=name or None)
+def asking(name: str = "", chat: str = "") -> gr.Request:
+    address = Request({"type": "http", "headers": [], "query_string": urlencode({"chat": chat}).encode()})
+    return gr.Request(address, name or None, "a tab")
+
+
+def panel_of(people: People) -> PanelContext:
+    return PanelContext(people, translator("en"))
+
+
+def viewing(session: ChatSession) -> gr.Request:
+    return asking(chat=id_of(session))
 
 
 ME = asking()
+GONE = asking(chat="nothere")
 
 
 @pytest.fixture
@@ -62,13 +76,17 @@ def people(model: LlamaCppModel, tmp_path: Path) -> Iterator[People]:
 
 
 @pytest.fixture
-def asked(people: People) -> Asked:
-    return Asked(people)
+def panel(people: People) -> PanelContext:
+    return panel_of(people)
 
 
 @pytest.fixture
 def session(people: People) -> ChatSession:
     return people[""].begin()
+
+
+def model_events(panel: PanelContext) -> ModelEvents:
+    return ModelEvents(panel, ModelSwitches())
 
 
 def id_of(session: ChatSession) -> str:
@@ -82,16 +100,18 @@ def value(update: Any) -> Any:
 # Sampling
 
 
-def test_a_changed_parameter_counts_from_the_next_answer_on(asked: Asked, session: ChatSession) -> None:
-    longest = Parameter("max_new_tokens", asked)
-    _, button, line = longest.change(id_of(session), 4, ME)
+def test_a_changed_parameter_counts_from_the_next_answer_on(
+    panel: PanelContext, session: ChatSession
+) -> None:
+    longest = Parameter("max_new_tokens", panel)
+    _, button, line = longest.change(4, viewing(session))
     assert (button["interactive"], line) == (True, "")
     node = session.send("Tell me about the Moon.").wait()
     assert node.answer is not None
     assert node.answer.finish_reason == "length"
     assert node.answer.usage is not None
     assert node.answer.usage.completion_tokens == 4
-    control, button, line = longest.reset(id_of(session), ME)
+    control, button, line = longest.reset(viewing(session))
     assert session.params.max_new_tokens is None
     assert (control["value"], button["interactive"], line) == (1024, False, "")
     assert button["value"].endswith(": 1,024")
@@ -112,12 +132,12 @@ def test_a_changed_parameter_counts_from_the_next_answer_on(asked: Asked, sessio
     ],
 )
 def test_what_does_not_fit_is_refused_in_a_line_and_changes_nothing(
-    asked: Asked, session: ChatSession, name: str, given: object, told: str
+    panel: PanelContext, session: ChatSession, name: str, given: object, told: str
 ) -> None:
     before = session.params
-    parameter = Parameter(name, asked)
-    control, _, line = parameter.change(id_of(session), given, ME)
-    assert plain(told) in line
+    parameter = Parameter(name, panel)
+    control, _, line = parameter.change(given, viewing(session))
+    assert escape_markdown(told) in line
     assert len(line.splitlines()) == 1
     assert session.params == before
     assert control["value"] == parameter.show(session)[0]["value"]
@@ -125,28 +145,30 @@ def test_what_does_not_fit_is_refused_in_a_line_and_changes_nothing(
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_field_that_is_only_passed_through_stays_at_its_default(
-    asked: Asked, session: ChatSession, name: str
+    panel: PanelContext, session: ChatSession, name: str
 ) -> None:
     before = session.params
-    parameter = Parameter(name, asked)
+    parameter = Parameter(name, panel)
     shown = parameter.show(session)[0]["value"]
-    parameter.change(id_of(session), shown, ME)
-    parameter.change(id_of(session), None if shown is None else shown, ME)
+    parameter.change(shown, viewing(session))
+    parameter.change(None if shown is None else shown, viewing(session))
     assert session.params == before
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if name not in SLIDERS])
-def test_an_emptied_field_goes_back_to_the_default(asked: Asked, session: ChatSession, name: str) -> None:
-    parameter = Parameter(name, asked)
-    parameter.change(id_of(session), "END" if name == "stop" else 7, ME)
+def test_an_emptied_field_goes_back_to_the_default(
+    panel: PanelContext, session: ChatSession, name: str
+) -> None:
+    parameter = Parameter(name, panel)
+    parameter.change("END" if name == "stop" else 7, viewing(session))
     assert getattr(session.params, name) is not None
-    parameter.change(id_of(session), "" if name == "stop" else None, ME)
+    parameter.change("" if name == "stop" else None, viewing(session))
     assert getattr(session.params, name) is None
 
 
-def test_stop_texts_are_lines(asked: Asked, session: ChatSession) -> None:
-    stop = Parameter("stop", asked)
-    stop.change(id_of(session), "User:\n\\n\\n\nC:\\\\dir", ME)
+def test_stop_texts_are_lines(panel: PanelContext, session: ChatSession) -> None:
+    stop = Parameter("stop", panel)
+    stop.change("User:\n\\n\\n\nC:\\\\dir", viewing(session))
     assert session.params.stop == ("User:", "\n\n", "C:\\dir")
     assert stop.show(session)[0]["value"] == "User:\n\\n\\n\nC:\\\\dir"
 
@@ -156,12 +178,12 @@ def test_texts_come_back_from_lines(texts: list[str]) -> None:
     assert split_texts(join_texts(texts)) == tuple(texts)
 
 
-def test_all_of_it_goes_back_to_how_the_chat_began(asked: Asked, people: People) -> None:
+def test_all_of_it_goes_back_to_how_the_chat_began(panel: PanelContext, people: People) -> None:
     role = Role("hot", "Hot", "Be hot.", sampling=SamplingParams(temperature=1.5))
     session = people[""].begin(role)
     for name, new in (("temperature", 0.1), ("top_k", 5), ("seed", 3)):
-        Parameter(name, asked).change(id_of(session), new, ME)
-    shown = Sampling(asked).reset(id_of(session), ME)
+        Parameter(name, panel).change(new, viewing(session))
+    shown = Sampling(panel).reset(viewing(session))
     assert session.params == SamplingParams(temperature=1.5, top_k=30)
     controls = dict(zip(NAMES, shown[::2], strict=False))
     assert controls["temperature"]["value"] == 1.5
@@ -169,12 +191,12 @@ def test_all_of_it_goes_back_to_how_the_chat_began(asked: Asked, people: People)
     assert shown[-1] == ""
 
 
-def test_another_chat_is_shown_with_its_own(asked: Asked, people: People) -> None:
+def test_another_chat_is_shown_with_its_own(panel: PanelContext, people: People) -> None:
     first, second = people[""].begin(), people[""].begin()
-    Parameter("temperature", asked).change(id_of(first), 0.5, ME)
-    events = Sampling(asked)
-    assert events.show(id_of(first), ME)[0]["value"] == 0.5
-    assert events.show(f"{id_of(second)} 7", ME)[0]["value"] == 0.2
+    Parameter("temperature", panel).change(0.5, viewing(first))
+    events = Sampling(panel)
+    assert events.show(viewing(first))[0]["value"] == 0.5
+    assert events.show(viewing(second))[0]["value"] == 0.2
 
 
 def test_every_parameter_has_limits_and_words() -> None:
@@ -183,76 +205,109 @@ def test_every_parameter_has_limits_and_words() -> None:
     assert {MEANINGS[name] for name in LIMITS} <= set(words.CHINESE)
 
 
-def test_a_chat_that_is_gone_is_told(asked: Asked) -> None:
+def test_a_chat_that_is_gone_is_told(panel: PanelContext) -> None:
     for line in (
-        Sampling(asked).show("nothere", ME)[-1],
-        Parameter("seed", asked).change("nothere", 1, ME)[-1],
-        System(asked).apply("nothere", "x", ME),
-        Thinking(asked).choose("nothere", "on", ME),
-        ModelEvents(asked).show("nothere", ME)[-1],
-        RoleEvents(asked).play("nothere", "pirate", ME),
+        Sampling(panel).show(GONE)[-1],
+        Parameter("seed", panel).change(1, GONE)[-1],
+        System(panel).apply("x", GONE),
+        Thinking(panel).choose("on", GONE),
+        model_events(panel).show(GONE)[-1],
+        RoleEvents(panel).play("pirate", GONE),
     ):
         assert "conversation" in line
         assert len(line.splitlines()) == 1
 
 
-def test_before_a_chat_is_in_view_nothing_is_told(asked: Asked) -> None:
-    assert Sampling(asked).show("", ME)[-1] == ""
-    assert System(asked).show("", ME) == ("", "")
-    assert System(asked).apply("", "x", ME) == ""
-    assert ModelEvents(asked).show("", ME)[-1] == ""
+def test_before_a_chat_is_in_view_nothing_is_told(panel: PanelContext) -> None:
+    assert Sampling(panel).show(ME)[-1] == ""
+    assert System(panel).show(ME) == ("", "")
+    assert System(panel).apply("x", ME) == ""
+    assert model_events(panel).show(ME)[-1] == ""
+
+
+# What an open panel is told
+
+
+def test_only_what_changed_is_sent(panel: PanelContext, people: People) -> None:
+    first, second = people[""].begin(), people[""].begin()
+    sampling, system = Sampling(panel), System(panel)
+    updates = PanelUpdates(panel, (sampling, system), (len(sampling.show(ME)), len(system.show(ME))))
+
+    def changed(session: ChatSession) -> list[Any]:
+        return [each for each in updates.update(viewing(session)) if each != gr.skip()]
+
+    assert changed(first)
+    assert changed(first) == []
+    first.configure(SamplingParams(temperature=0.7))
+    assert changed(first)[0]["value"] == 0.7
+    first.set_system("Be brief.")
+    assert changed(first) == ["Be brief.", ""]
+    assert changed(second)
+    assert changed(second) == []
+
+
+def test_what_a_person_sets_here_is_not_sent_back(panel: PanelContext, session: ChatSession) -> None:
+    sampling = Sampling(panel)
+    updates = PanelUpdates(panel, (sampling,), (len(sampling.show(ME)),))
+    updates.update(viewing(session))
+    Parameter("temperature", panel).change(0.3, viewing(session))
+    assert all(each == gr.skip() for each in updates.update(viewing(session)))
+    assert updates.update(GONE)[-1] != gr.skip()
+    assert updates.update(GONE)[-1] == gr.skip()
 
 
 # System prompt and reasoning
 
 
-def test_a_system_prompt_counts_from_the_next_answer_on(asked: Asked, session: ChatSession) -> None:
-    events = System(asked)
-    assert events.show(id_of(session), ME) == (embedded.SYSTEM_PROMPT, "")
-    assert events.apply(id_of(session), "Be brief.", ME).endswith(" 1")
+def test_a_system_prompt_counts_from_the_next_answer_on(panel: PanelContext, session: ChatSession) -> None:
+    events = System(panel)
+    assert events.show(viewing(session)) == (embedded.SYSTEM_PROMPT, "")
+    assert events.apply("Be brief.", viewing(session)).endswith(" 1")
     assert session.system_prompt == "Be brief."
     session.configure(SamplingParams(max_new_tokens=3))
     session.send("Hello").wait()
-    assert events.apply(id_of(session), "Be a pirate.\n\n  Indented.", ME).endswith(" 2")
-    assert events.show(id_of(session), ME)[0] == "Be a pirate.\n\n  Indented."
-    events.apply(id_of(session), "", ME)
+    assert events.apply("Be a pirate.\n\n  Indented.", viewing(session)).endswith(" 2")
+    assert events.show(viewing(session))[0] == "Be a pirate.\n\n  Indented."
+    events.apply("", viewing(session))
     assert session.system_prompt == ""
 
 
-def test_a_system_prompt_that_cannot_be_is_refused(asked: Asked, session: ChatSession) -> None:
-    events = System(asked)
-    assert "too long" in events.apply(id_of(session), "x" * 400_001, ME)
-    assert "not valid Unicode" in events.apply(id_of(session), "a\ud800", ME)
+def test_a_system_prompt_that_cannot_be_is_refused(panel: PanelContext, session: ChatSession) -> None:
+    events = System(panel)
+    assert "too long" in events.apply("x" * 400_001, viewing(session))
+    assert "not valid Unicode" in events.apply("a\ud800", viewing(session))
     turn = session.send("Write a long story.")
-    assert "an answer is still being written" in events.apply(id_of(session), "Be brief.", ME)
+    assert "an answer is still being written" in events.apply("Be brief.", viewing(session))
     turn.stop()
     turn.wait()
     assert session.system_prompt == embedded.SYSTEM_PROMPT
 
 
-def test_reasoning_is_chosen(asked: Asked, session: ChatSession) -> None:
-    assert Thinking(asked).choose(id_of(session), "off", ME) == ""
+def test_reasoning_is_chosen(panel: PanelContext, session: ChatSession) -> None:
+    assert Thinking(panel).choose("off", viewing(session)) == ""
     assert session.think == "off"
-    assert plain("must be one of auto, on, off") in Thinking(asked).choose(id_of(session), "maybe", ME)
+    assert escape_markdown("must be one of auto, on, off") in Thinking(panel).choose(
+        "maybe", viewing(session)
+    )
     assert session.think == "off"
 
 
 # Two people
 
 
-def test_nobody_reaches_the_chat_of_another(asked: Asked, people: People) -> None:
+def test_nobody_reaches_the_chat_of_another(panel: PanelContext, people: People) -> None:
     of_ann = people["ann"].begin()
     for name in ("bob", ""):
-        line = Parameter("temperature", asked).change(id_of(of_ann), 1.0, asking(name))[-1]
+        line = Parameter("temperature", panel).change(1.0, asking(name, id_of(of_ann)))[-1]
         assert "conversation" in line
     assert of_ann.params.temperature is None
-    Parameter("temperature", asked).change(id_of(of_ann), 1.0, asking("ann"))
+    Parameter("temperature", panel).change(1.0, asking("ann", id_of(of_ann)))
     assert of_ann.params.temperature == 1.0
 
 
-def test_what_is_shared_is_not_changed_by_one_of_several(asked: Asked) -> None:
+def test_what_is_shared_is_not_changed_by_one_of_several(panel: PanelContext) -> None:
     ann = asking("ann")
-    roles, events = RoleEvents(asked), ModelEvents(asked)
+    roles, events = RoleEvents(panel), model_events(panel)
     _, editor, line = roles.show(ann)
     assert editor["visible"] is False
     assert "roles are everyone's on this server" in line
@@ -260,12 +315,12 @@ def test_what_is_shared_is_not_changed_by_one_of_several(asked: Asked) -> None:
         roles.save(None, "mine", "T", "S", "", "", "", ann)[-1],
         roles.delete("pirate", ann)[-1],
         roles.import_card(str(DATA / "cards"), ann)[-1],
-        events.take("", "x", ann)[-1],
-        events.listed(ann)[-1],
+        events.take("x", ann)[-1],
+        events.list_models(ann)[-1],
     ):
         assert "everyone" in refused
     assert not own_roles_dir().exists()
-    assert events.show("", ann)[3]["visible"] is False
+    assert events.show(ann)[3]["visible"] is False
 
 
 # Roles
@@ -359,8 +414,8 @@ def test_no_name_leaves_the_folder(name: str) -> None:
     delete_role(role.name)
 
 
-def test_the_form_is_filled_saved_and_emptied(asked: Asked) -> None:
-    events = RoleEvents(asked)
+def test_the_form_is_filled_saved_and_emptied(panel: PanelContext) -> None:
+    events = RoleEvents(panel)
     listed, editor, line = events.show(ME)
     assert ("Bess Corrigan, pirate captain", "pirate") in listed["choices"]
     assert (editor["visible"], line) == (True, "")
@@ -377,7 +432,7 @@ def test_the_form_is_filled_saved_and_emptied(asked: Asked) -> None:
     assert "only those can be deleted" in events.delete("tide", ME)[-1]
 
 
-def test_cards_become_roles(asked: Asked, tmp_path: Path) -> None:
+def test_cards_become_roles(panel: PanelContext, tmp_path: Path) -> None:
     card = tmp_path / "Tia.json"
     card.write_text(
         json.dumps({
@@ -385,11 +440,11 @@ def test_cards_become_roles(asked: Asked, tmp_path: Path) -> None:
             "data": {"name": "Tia", "description": "A sailor.", "group_only_greetings": ["Hi all."]},
         })
     )  # fmt: skip
-    events = RoleEvents(asked)
+    events = RoleEvents(panel)
     for name in ("tia", "tia-2"):
         listed, filled, title, *_, line = events.import_card(str(card), ME)
         assert (listed["value"], filled, title) == (name, name, "Tia")
-        assert plain("left out: 1 greeting for group chats") in line
+        assert escape_markdown("left out: 1 greeting for group chats") in line
         assert load_role(name).title == "Tia"
 
 
@@ -403,20 +458,20 @@ def test_cards_become_roles(asked: Asked, tmp_path: Path) -> None:
         (b" " * (16 * 2**20 + 1), "x.json is larger than 16 MiB"),
     ],
 )
-def test_bad_cards_are_refused_in_a_line(asked: Asked, tmp_path: Path, data: bytes, told: str) -> None:
+def test_bad_cards_are_refused_in_a_line(panel: PanelContext, tmp_path: Path, data: bytes, told: str) -> None:
     card = tmp_path / "x.json"
     card.write_bytes(data)
-    line = RoleEvents(asked).import_card(str(card), ME)[-1]
-    assert line.startswith(plain(told))
+    line = RoleEvents(panel).import_card(str(card), ME)[-1]
+    assert line.startswith(escape_markdown(told))
     assert len(line.splitlines()) == 1
     assert str(tmp_path) not in line.replace("\\", "")
 
 
-def test_a_chat_begins_in_a_role(asked: Asked, session: ChatSession) -> None:
-    events, before = RoleEvents(asked), id_of(session)
-    assert events.play(before, None, ME) == "choose a role first"
-    assert plain("unknown role 'pirat'") in events.play(before, "pirat", ME)
-    assert events.play(before, "pirate", ME) == ""
+def test_a_chat_begins_in_a_role(panel: PanelContext, session: ChatSession) -> None:
+    events, before = RoleEvents(panel), id_of(session)
+    assert events.play(None, asking(chat=before)) == "choose a role first"
+    assert escape_markdown("unknown role 'pirat'") in events.play("pirat", asking(chat=before))
+    assert events.play("pirate", asking(chat=before)) == ""
     assert session.role is not None
     assert session.role.name == "pirate"
     assert id_of(session) != before
@@ -435,23 +490,23 @@ def test_settings_do_not_wait_for_a_model(tmp_path: Path) -> None:
     slow = LoadingModel("slow", load)
     slow.start_loading()
     people = People(lambda name: Person(name, slow, Settings(), Store(tmp_path / "chats.db")))
-    asked = Asked(people)
+    panel = panel_of(people)
     session = people[""].begin()
-    state, think, context, _, clock, _ = ModelEvents(asked).show(id_of(session), ME)
+    state, think, used, _, _ = model_events(panel).show(viewing(session))
     assert state["value"] == "slow"
     assert "is loading" in state["info"]
-    assert (think["visible"], value(context), clock["active"]) == (False, "", True)
-    assert Sampling(asked).show(id_of(session), ME)[0] == gr.update(interactive=False)
-    assert Parameter("seed", asked).change(id_of(session), 1, ME)[-1] == ""
+    assert (think["visible"], value(used)) == (False, "")
+    assert Sampling(panel).show(viewing(session))[0] == gr.update(interactive=False)
+    assert Parameter("seed", panel).change(1, viewing(session))[-1] == ""
     assert session.params.seed is None
-    assert System(asked).show(id_of(session), ME) == ("", "")
+    assert System(panel).show(viewing(session)) == ("", "")
     assert "slow is still loading" in _refused(people, "embedded")
     never.set()
 
 
 def _refused(people: People, checkpoint: str) -> str:
     with pytest.raises(SessionBusyError) as refused:
-        Models(people[""]).take(StoredModel(checkpoint, embedded.find() or Path()))
+        ModelSwitch(people[""]).take(StoredModel(checkpoint, embedded.find() or Path()))
     return str(refused.value)
 
 
@@ -463,7 +518,7 @@ def test_what_was_set_at_the_start_is_said_with_its_place(
     monkeypatch.setenv("QWEN_CHAT_THREADS", "2")
     settings = Settings(ctx_size=4096, threads=2, parallel=3, lora=("<b>x</b>.gguf",))
     people = People(lambda name: Person(name, model, settings, None))
-    said = ModelEvents(Asked(people)).started_with(ME).replace("\\", "")
+    said = model_events(panel_of(people)).started_with(ME).replace("\\", "")
     assert "**ctx_size** 4096 · config.toml, line 2" in said
     assert "**threads** 2 · QWEN_CHAT_THREADS" in said
     assert "**parallel** 3 · --parallel" in said
@@ -528,10 +583,11 @@ def gate(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
 
 
 def test_another_model_takes_over_all_chats(opened: People, cache: Path, gate: threading.Event) -> None:
-    asked = Asked(opened)
-    events = ModelEvents(asked)
+    panel = panel_of(opened)
+    switches = ModelSwitches()
+    events = ModelEvents(panel, switches)
     first, second = opened[""].begin(), opened[""].begin()
-    listed, line = events.listed(ME)
+    listed, line = events.list_models(ME)
     assert line == ""
     named = dict(listed["choices"])
     label = next(label for label in named if "good" in label)
@@ -540,19 +596,21 @@ def test_another_model_takes_over_all_chats(opened: People, cache: Path, gate: t
     told = []
     old = opened[""].model
     with first.changes.subscribe(lambda: told.append(first.model.name)):
-        *_, clock, line = events.take(id_of(first), named[label], ME)
-        assert clock["active"] is True
+        *_, line = events.take(named[label], viewing(first))
         assert "is loading in the background" in line
-        assert plain("good is still loading: wait for it") in events.take(id_of(first), named[label], ME)[-1]
+        assert (
+            escape_markdown("good is still loading: wait for it")
+            in events.take(named[label], viewing(first))[-1]
+        )
         assert first.model is old
         gate.set()
-        events._of(opened[""]).wait()
+        switches.of(opened[""]).wait()
     assert first.model is second.model is opened[""].model is not old
     assert first.model.name == "good"
     assert told[-1] == "good"
     assert opened[""].begin().model.name == "good"
-    state, *_, clock, line = events.show(id_of(first), ME)
-    assert (state["value"], clock["active"], line) == ("good", False, "")
+    state, *_, line = events.show(viewing(first))
+    assert (state["value"], line) == ("good", "")
     assert first.model.context_length == 2048
     first.configure(SamplingParams(max_new_tokens=3))
     answered = first.send("Hello").wait()
@@ -561,7 +619,7 @@ def test_another_model_takes_over_all_chats(opened: People, cache: Path, gate: t
 
 
 def test_a_model_that_cannot_be_loaded_leaves_the_old_one(opened: People, cache: Path) -> None:
-    session, taking = opened[""].begin(), Models(opened[""])
+    session, taking = opened[""].begin(), ModelSwitch(opened[""])
     old = opened[""].model
     taking.take(stored("bad"))
     taking.wait()
@@ -579,7 +637,7 @@ def test_a_model_that_cannot_be_loaded_leaves_the_old_one(opened: People, cache:
 
 
 def test_no_model_is_taken_while_an_answer_is_written(opened: People, cache: Path) -> None:
-    session, taking = opened[""].begin(), Models(opened[""])
+    session, taking = opened[""].begin(), ModelSwitch(opened[""])
     turn = session.send("Write a long story about the sea.")
     with pytest.raises(SessionBusyError, match="an answer is still being written: wait for it, or stop it"):
         taking.take(stored("good"))
@@ -590,7 +648,7 @@ def test_no_model_is_taken_while_an_answer_is_written(opened: People, cache: Pat
 def test_an_answer_begun_while_loading_ends_with_the_old_model(
     opened: People, cache: Path, gate: threading.Event
 ) -> None:
-    session, taking = opened[""].begin(), Models(opened[""])
+    session, taking = opened[""].begin(), ModelSwitch(opened[""])
     old = opened[""].model
     taking.take(stored("good"))
     session.configure(SamplingParams(max_new_tokens=80, seed=1))
@@ -612,13 +670,14 @@ def test_a_faulty_model_may_be_replaced(tmp_path: Path, model_path: Path, cache:
     broken = LoadingModel("broken", fail)
     wait_until_loaded(broken)
     people = People(lambda name: Person(name, broken, Settings(threads=1, ctx_size=2048), None))
-    events = ModelEvents(Asked(people))
+    switches = ModelSwitches()
+    events = ModelEvents(panel_of(people), switches)
     session = people[""].begin()
-    state, *_, line = events.show(id_of(session), ME)
+    state, *_, line = events.show(viewing(session))
     assert "cannot be used" in state["info"]
     assert line == "no memory"
-    events.take(id_of(session), str(stored("good").path), ME)
-    events._of(people[""]).wait()
+    events.take(str(stored("good").path), viewing(session))
+    switches.of(people[""]).wait()
     assert session.model.name == "good"
     session.model.close()
 
@@ -628,17 +687,17 @@ def test_reasoning_is_offered_where_a_model_has_it(thinks: bool) -> None:
     model = ScriptedModel("x")
     model.capabilities = Capabilities(thinking=thinks)
     people = People(lambda name: Person(name, model, Settings(think="on"), None))
-    think = ModelEvents(Asked(people)).show(id_of(people[""].begin()), ME)[1]
+    think = model_events(panel_of(people)).show(viewing(people[""].begin()))[1]
     assert (think["visible"], think["value"]) == (thinks, "on")
 
 
-def test_the_context_in_use_is_shown(asked: Asked, session: ChatSession) -> None:
-    events = ModelEvents(asked)
-    assert events.show(id_of(session), ME)[2]["value"] == "0 / 8,192"
+def test_the_context_in_use_is_shown(panel: PanelContext, session: ChatSession) -> None:
+    events = model_events(panel)
+    assert events.show(viewing(session))[2]["value"] == "0 / 8,192"
     session.configure(SamplingParams(max_new_tokens=2))
     usage = session.send("Hello").wait().answer.usage  # type: ignore[union-attr]
     assert usage is not None
-    assert events.show(id_of(session), ME)[2]["value"] == f"{usage.context_tokens:,} / 8,192"
+    assert events.show(viewing(session))[2]["value"] == f"{usage.context_tokens:,} / 8,192"
 
 
 # Words
@@ -648,7 +707,7 @@ def test_the_context_in_use_is_shown(asked: Asked, session: ChatSession) -> None
 def test_lines_show_any_text_as_it_is(text: str) -> None:
     from markdown_it import MarkdownIt
 
-    shown = MarkdownIt("commonmark", {"html": False}).renderInline(plain(text))
+    shown = MarkdownIt("commonmark", {"html": False}).renderInline(escape_markdown(text))
     assert "<a" not in shown
     assert "<img" not in shown
     assert "<em" not in shown
@@ -657,5 +716,8 @@ def test_lines_show_any_text_as_it_is(text: str) -> None:
 def test_every_word_has_a_chinese_one() -> None:
     assert all(any("\u4e00" <= letter <= "\u9fff" for letter in text) for text in words.CHINESE.values())
     assert not [text for text in words.CHINESE if set("{}<") & set(text)]
-    with pytest.raises(KeyError):
-        words.word("not there")
+    for language in ("en", "zh"):
+        with pytest.raises(KeyError):
+            translator(language)("not there")
+    assert translator("zh")("Model") == "模型"
+    assert translator("en")("Model") == "Model"

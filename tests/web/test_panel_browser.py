@@ -41,7 +41,7 @@ def settings_of(seen: Window) -> Window:
 
 
 def section(seen: Window, name: str) -> None:
-    seen.page.locator(f"#settings-{name} > button.label-wrap").click()
+    seen.panel.locator(f"#settings-{name} > button.label-wrap").click()
 
 
 def session_of(page: Served, seen: Window) -> ChatSession:
@@ -49,13 +49,13 @@ def session_of(page: Served, seen: Window) -> ChatSession:
 
 
 def test_what_is_set_counts_for_the_next_answer_and_is_taken_back(page: Served, seen: Window) -> None:
-    session, there = session_of(page, seen), seen.page
+    session, there = session_of(page, seen), seen.panel
     section(seen, "sampling")
     expect(there.locator("#sampling-temperature input[type=number]")).to_have_value("0.2")
     there.press("#sampling-temperature input[type=range]:enabled", "ArrowRight")
     until(lambda: session.params.temperature == 0.25)
     there.fill("#sampling-max_new_tokens input", "4")
-    there.keyboard.press("Tab")
+    seen.page.keyboard.press("Tab")
     until(lambda: session.params.max_new_tokens == 4)
     seen.says("Tell me about the Moon.")
     answer = session.history.path()[-1].answer
@@ -72,46 +72,48 @@ def test_what_is_set_counts_for_the_next_answer_and_is_taken_back(page: Served, 
 
 
 def test_what_does_not_fit_is_told_and_put_back(page: Served, seen: Window) -> None:
-    there = seen.page
+    there = seen.panel
     section(seen, "sampling")
     for field, typed, before in (
         ("#sampling-top_k input", "-3", "40"),
         ("#sampling-temperature input[type=number]", "9", "0.2"),
     ):
         there.fill(field, typed)
-        there.keyboard.press("Tab")
+        seen.page.keyboard.press("Tab")
         expect(there.locator("#sampling-line")).to_contain_text(f"={typed}: must be from 0")
         expect(there.locator(field)).to_have_value(before)
     assert session_of(page, seen).params.chosen() == {}
 
 
-def test_what_a_terminal_sets_is_seen_when_a_section_is_opened(page: Served, seen: Window) -> None:
+def test_what_a_terminal_sets_is_seen_at_once(page: Served, seen: Window) -> None:
     from qwen_chat import commands
 
     session = session_of(page, seen)
     commands.run(session, "conf", "top_p=0.5 seed=7")
     section(seen, "sampling")
-    expect(seen.page.locator("#sampling-top_p input[type=number]")).to_have_value("0.5")
-    expect(seen.page.locator("#sampling-seed input")).to_have_value("7")
-    commands.run(session, "system", "Be a parrot.")
+    expect(seen.panel.locator("#sampling-top_p input[type=number]")).to_have_value("0.5")
+    expect(seen.panel.locator("#sampling-seed input")).to_have_value("7")
+    commands.run(session, "conf", "top_p=0.6")
+    expect(seen.panel.locator("#sampling-top_p input[type=number]")).to_have_value("0.6")
     section(seen, "system")
-    expect(seen.page.locator("#system textarea")).to_have_value("Be a parrot.")
+    commands.run(session, "system", "Be a parrot.")
+    expect(seen.panel.locator("#system textarea")).to_have_value("Be a parrot.")
 
 
 def test_another_chat_in_view_brings_its_own_settings(page: Served, seen: Window) -> None:
-    there, first = seen.page, session_of(page, seen)
+    there, first = seen.panel, session_of(page, seen)
     section(seen, "system")
     there.fill("#system textarea", "Say only yes.")
     there.click("#apply-system")
     expect(there.locator("#system-line")).to_have_text("It counts from the next answer on: number 1")
     assert first.system_prompt == "Say only yes."
-    there.keyboard.press("Control+Shift+O")
+    seen.page.keyboard.press("Control+Shift+O")
     until(lambda: seen.chat != first.history.id)
     expect(there.locator("#system textarea")).not_to_have_value("Say only yes.")
 
 
 def test_an_own_role_is_made_and_stands_in_the_gallery(page: Served, seen: Window) -> None:
-    there, attack = seen.page, '<img src=x onerror="document.title=1"> *Tide*'
+    there, attack = seen.panel, '<img src=x onerror="document.title=1"> *Tide*'
     section(seen, "roles")
     for field, text in (
         ("name", "tide"),
@@ -124,16 +126,17 @@ def test_an_own_role_is_made_and_stands_in_the_gallery(page: Served, seen: Windo
     expect(there.locator("#roles-line")).to_contain_text(attack)
     assert load_role("tide").greeting == "Ahoy!"
     assert there.title() != "1"
-    there.reload()
+    page_itself = seen.page
+    page_itself.reload()
     seen.ready()
-    expect(there.locator(".gallery").get_by_text(attack, exact=True)).to_be_visible()
-    there.locator(".gallery").get_by_text(attack, exact=True).click()
-    expect(there.locator(".message.assistant")).to_contain_text("Ahoy!")
+    expect(page_itself.locator(".gallery").get_by_text(attack, exact=True)).to_be_visible()
+    page_itself.locator(".gallery").get_by_text(attack, exact=True).click()
+    expect(page_itself.locator(".message.assistant")).to_contain_text("Ahoy!")
     assert session_of(page, seen).system_prompt == "You know tides."
 
 
 def test_a_card_is_imported(page: Served, seen: Window) -> None:
-    there = seen.page
+    there = seen.panel
     section(seen, "roles")
     card = DATA / "cards" / "courier.v2.json"
     there.set_input_files("#settings-roles input[type=file]", card)
@@ -153,8 +156,8 @@ def test_the_text_of_a_pdf_reaches_the_model(page: Served, seen: Window) -> None
     there.set_input_files("#composer input[type=file]", pdf)
     expect(there.locator("#composer .chip")).to_contain_text("tide.pdf: 3 lines")
     section(seen, "sampling")
-    there.fill("#sampling-max_new_tokens input", "3")
-    there.keyboard.press("Tab")
+    seen.panel.fill("#sampling-max_new_tokens input", "3")
+    seen.page.keyboard.press("Tab")
     until(lambda: session.params.max_new_tokens == 3)
     seen.says("What is high?")
     asked = session.history.path()[-2].message.content
@@ -165,9 +168,9 @@ def test_the_settings_are_in_chinese(browser: Browser, page: Served) -> None:
     with window(browser, page.page.url, locale="zh-CN") as seen:
         settings_of(seen.open())
         section(seen, "sampling")
-        expect(seen.page.locator("#settings-sampling")).to_contain_text("随机性；0 总是取最可能的词元")
-        expect(seen.page.locator("#default-seed")).to_have_text("默认：随机")
-        expect(seen.page.locator("#model-name")).to_contain_text("已就绪")
+        expect(seen.panel.locator("#settings-sampling")).to_contain_text("随机性；0 总是取最可能的词元")
+        expect(seen.panel.locator("#default-seed")).to_have_text("默认：随机")
+        expect(seen.panel.locator("#model-name")).to_contain_text("已就绪")
 
 
 def test_another_model_is_taken_on_the_page(
@@ -179,7 +182,7 @@ def test_another_model_is_taken_on_the_page(
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "hub"))
     _, first = open_model(Settings(threads=1), io.StringIO())
     with served(tmp_path, first) as page, window(browser, page.page.url) as seen:
-        there = settings_of(seen.open()).page
+        there = settings_of(seen.open()).panel
         expect(there.locator("#model-name")).to_contain_text("is loading")
         section(seen, "sampling")
         expect(there.locator("#sampling-temperature input[type=range]")).to_be_disabled()
@@ -191,6 +194,6 @@ def test_another_model_is_taken_on_the_page(
         there.get_by_role("option", name=re.compile("other")).click()
         expect(there.locator("#model-name textarea")).to_have_value("other")
         expect(there.locator("#model-line")).to_be_empty()
-        expect(there.locator("#head")).to_contain_text("other")
+        expect(seen.page.locator("#head")).to_contain_text("other")
         assert page.people[""].model.name == "other"
         page.people[""].model.close()

@@ -1,6 +1,8 @@
-"""What the settings on a page are about: who asks, and which conversation is in view there."""
+"""What every event of the panel needs: who asks, which conversation is in view, and the panel's language."""
 
 import re
+from collections import OrderedDict
+from threading import Lock
 
 import gradio as gr
 
@@ -9,31 +11,57 @@ from qwen_chat.model.base import ChatModel
 from qwen_chat.model.state import Failed, Loading, Ready
 from qwen_chat.session.session import ChatSession
 from qwen_chat.session.users import People, Person
+from qwen_chat.web.panel.texts import Translate
 
-_MARKS = re.compile(r"([!-/:-@\[-`{-~])")
+_MARKDOWN_CHARACTERS = re.compile(r"([!-/:-@\[-`{-~])")
+_MAX_SHOWN = 2000
 
 
-class Asked:
-    """Finds person and conversation; `chat` is an id, or an id, a space and whatever the page counts."""
+class PanelContext:
+    """Finds the person and the conversation of a request.
 
-    def __init__(self, people: People) -> None:
+    The page writes the id of the conversation in view into the panel's address, as `?chat=ID`.
+    """
+
+    def __init__(self, people: People, translate: Translate) -> None:
         self._people = people
+        self.translate = translate
+        self.shown = ShownStates()
 
     def person(self, request: gr.Request) -> Person:
-        """Return who asks."""
+        """Return the person who sends a request."""
         return self._people[request.username or ""]
 
-    def alone(self, request: gr.Request) -> bool:
-        """Return whether this page is one person's, who may change what all conversations share."""
+    def is_alone(self, request: gr.Request) -> bool:
+        """Return whether the server has one person only, who may change what all conversations share."""
         return not request.username
 
-    def session(self, chat: str, request: gr.Request) -> ChatSession | None:
+    def session(self, request: gr.Request) -> ChatSession | None:
         """Return the conversation in view, or None when none is yet.
 
         Raises: UsageError when it is gone.
         """
-        id = chat.partition(" ")[0]
+        id = request.query_params.get("chat", "")
         return self.person(request).find(id) if id else None
+
+
+class ShownStates:
+    """Remembers for each open panel the state of every section that it shows."""
+
+    def __init__(self) -> None:
+        self._states: OrderedDict[tuple[str, str], object] = OrderedDict()
+        self._lock = Lock()
+
+    def replace(self, request: gr.Request, section: str, state: object) -> bool:
+        """Remember a section's state, and return whether the panel showed another one."""
+        key = (request.session_hash or "", section)
+        with self._lock:
+            changed = key not in self._states or self._states[key] != state
+            self._states[key] = state
+            self._states.move_to_end(key)
+            while len(self._states) > _MAX_SHOWN:
+                self._states.popitem(last=False)
+        return changed
 
 
 def is_ready(model: ChatModel) -> bool:
@@ -51,21 +79,21 @@ def fault_of(model: ChatModel) -> str:
     return str(model.state.error) if isinstance(model.state, Failed) else ""
 
 
-def plain(text: str) -> str:
+def escape_markdown(text: str) -> str:
     """Return Markdown that shows a text as it is, on one line."""
-    return _MARKS.sub(r"\\\1", " ".join(text.split()))
+    return _MARKDOWN_CHARACTERS.sub(r"\\\1", " ".join(text.split()))
 
 
-class Line:
-    """The line below a section: what a person did wrong inside the block, or what is set there."""
+class StatusLine:
+    """The line below a section: the error of the block that it guards, or what is set as its text."""
 
     def __init__(self) -> None:
         self.text = ""
 
-    def __enter__(self) -> "Line":
+    def __enter__(self) -> "StatusLine":
         return self
 
     def __exit__(self, kind: object, error: object, trace: object) -> bool:
         if isinstance(error, QwenChatError):
-            self.text = plain(str(error))
+            self.text = escape_markdown(str(error))
         return isinstance(error, QwenChatError)

@@ -1,4 +1,4 @@
-"""Another model for one person's conversations, loaded while the one they have goes on answering."""
+"""Replaces a person's model: the new one loads while the old one goes on answering."""
 
 from contextlib import suppress
 from dataclasses import replace
@@ -16,12 +16,27 @@ from qwen_chat.session.users import Person
 from qwen_chat.settings import Settings
 
 
-class Models:
-    """Exchanges the model of a person; one that cannot be loaded leaves the old one in its place."""
+class ModelSwitches:
+    """Keeps the model switch of each person, so that all of their panels show the same one."""
+
+    def __init__(self) -> None:
+        self._switches: dict[str, ModelSwitch] = {}
+        self._lock = Lock()
+
+    def of(self, person: Person) -> "ModelSwitch":
+        """Return a person's switch."""
+        with self._lock:
+            if person.name not in self._switches:
+                self._switches[person.name] = ModelSwitch(person)
+            return self._switches[person.name]
+
+
+class ModelSwitch:
+    """Replaces the model of one person; a model that cannot be loaded leaves the old one in its place."""
 
     def __init__(self, person: Person) -> None:
         self._person = person
-        self._first = (person.settings, _place(person.model))
+        self._first = (person.settings, _resolved_checkpoint(person.model))
         self._lock = Lock()
         self._thread: Thread | None = None
         self.coming = ""
@@ -30,7 +45,7 @@ class Models:
         """Why the last one could not be loaded, or ""."""
 
     def take(self, stored: StoredModel) -> None:
-        """Begin to load a model that is here; once it is loaded, every conversation uses it.
+        """Begin to load a model of this machine; once it is loaded, every conversation uses it.
 
         Raises: SessionBusyError while an answer is being written or a model loads; ModelLoadError.
         """
@@ -86,7 +101,7 @@ def _name(stored: StoredModel) -> str:
     return stored.checkpoint.partition(":")[0].rpartition("/")[2]
 
 
-def _place(model: ChatModel) -> Path | None:
+def _resolved_checkpoint(model: ChatModel) -> Path | None:
     return _resolved(model.checkpoint) if model.checkpoint is not None else None
 
 

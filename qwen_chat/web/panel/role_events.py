@@ -15,9 +15,8 @@ from qwen_chat.roles.role_form import (
     read_form,
     save_role,
 )
-from qwen_chat.web.panel.context import Asked, Line, plain
-from qwen_chat.web.panel.settings_events import Update
-from qwen_chat.web.panel.texts import word
+from qwen_chat.web.panel.context import PanelContext, StatusLine, escape_markdown
+from qwen_chat.web.panel.updates import Update
 
 _FIELDS = 6
 
@@ -25,24 +24,27 @@ _FIELDS = 6
 class RoleEvents:
     """The list of roles, the form of one, the button that deletes it, and the line below."""
 
-    def __init__(self, asked: Asked) -> None:
-        self._asked = asked
+    def __init__(self, context: PanelContext) -> None:
+        self._context = context
+        self._text = context.translate
 
     def show(self, request: gr.Request) -> tuple[Update, Update, str]:
         """Return the list, whether there is a form at all, and the line."""
-        alone = self._asked.alone(request)
-        line = "" if alone else word("roles are everyone's on this server: they are changed where it runs")
+        alone = self._context.is_alone(request)
+        line = (
+            "" if alone else self._text("roles are everyone's on this server: they are changed where it runs")
+        )
         return _listed(), gr.update(visible=alone), line
 
     def fill(self, name: str | None, request: gr.Request) -> tuple[Update, ...]:
         """Fill the form from a role."""
-        line = Line()
-        if not name or not self._asked.alone(request):
+        line = StatusLine()
+        if not name or not self._context.is_alone(request):
             return *_nothing(), gr.skip(), ""
         with line:
             form = read_form(name)
             if not is_own_role(name):
-                line.text = word("built in: saving keeps a copy of it as your own")
+                line.text = self._text("built in: saving keeps a copy of it as your own")
             return *astuple(form), gr.update(interactive=is_own_role(name)), line.text
         return *_nothing(), gr.skip(), line.text
 
@@ -62,48 +64,50 @@ class RoleEvents:
         request: gr.Request,
     ) -> tuple[Update, Update, str]:
         """Keep what the form says."""
-        with (line := Line()):
+        with (line := StatusLine()):
             self._check_alone(request)
             role = save_role(RoleForm(name, title, system, greeting, examples, sampling), was or "")
-            said = f"{word('saved; new conversations can be held in it')}: {plain(role.title)}"
+            said = (
+                f"{self._text('saved; new conversations can be held in it')}: {escape_markdown(role.title)}"
+            )
             return _listed(role.name), gr.update(interactive=True), said
         return gr.skip(), gr.skip(), line.text
 
     def delete(self, name: str | None, request: gr.Request) -> tuple[Update, ...]:
         """Delete the role that the form was filled from."""
-        with (line := Line()):
+        with (line := StatusLine()):
             self._check_alone(request)
             delete_role(name or "")
-            said = f"{word('deleted')}: {plain(name or '')}"
+            said = f"{self._text('deleted')}: {escape_markdown(name or '')}"
             return _listed(None), *astuple(RoleForm()), gr.update(interactive=False), said
         return gr.skip(), *_nothing(), gr.skip(), line.text
 
     def import_card(self, path: str | None, request: gr.Request) -> tuple[Update, ...]:
         """Make a role of a character card, and show it with what a person should know of it."""
-        line = Line()
+        line = StatusLine()
         with line:
             self._check_alone(request)
             if path is None:
                 raise UsageError("no file was sent")
             imported = import_uploaded_card(Path(path))
             name = imported.role.name
-            notes = "".join(f"  \n{plain(note)}" for note in imported.notes)
-            said = f"{word('imported')}: {plain(imported.role.title)}{notes}"
+            notes = "".join(f"  \n{escape_markdown(note)}" for note in imported.notes)
+            said = f"{self._text('imported')}: {escape_markdown(imported.role.title)}{notes}"
             return _listed(name), *astuple(read_form(name)), gr.update(interactive=True), said
         return gr.skip(), *_nothing(), gr.skip(), line.text
 
-    def play(self, chat: str, name: str | None, request: gr.Request) -> str:
+    def play(self, name: str | None, request: gr.Request) -> str:
         """Begin a conversation in a role, in the place of the one in view."""
-        with (line := Line()):
+        with (line := StatusLine()):
             if not name:
                 raise UsageError("choose a role first")
-            session = self._asked.session(chat, request)
+            session = self._context.session(request)
             if session is not None:
                 session.take_role(load_role(name))
         return line.text
 
     def _check_alone(self, request: gr.Request) -> None:
-        if not self._asked.alone(request):
+        if not self._context.is_alone(request):
             raise UsageError("roles are everyone's on this server: they are changed where it runs")
 
 

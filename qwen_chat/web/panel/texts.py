@@ -1,14 +1,12 @@
-"""What the settings say, in English and Chinese; the browser's language chooses.
+"""The texts of the settings panel in English and Chinese; a text's key is its English."""
 
-A text's key is its English, so that it is readable where it stands, and shown where there is no other.
-"""
-
-import gradio as gr
+from collections.abc import Callable
 
 from qwen_chat.sampling import MEANINGS
 from qwen_chat.settings import SPECS
 
 CHINESE: dict[str, str] = {
+    "Settings": "设置",
     "Model": "模型",
     "is ready": "已就绪",
     "is loading": "正在加载",
@@ -70,12 +68,10 @@ CHINESE: dict[str, str] = {
     MEANINGS["seed"]: "相同的种子与参数得到相同的文本",
 }
 
-I18N = gr.I18n(en={text: text for text in CHINESE}, zh=CHINESE)
-"""To be given to the page's application."""
+Translate = Callable[[str], str]
 
 
-def word(text: str) -> str:
-    """Return a text that the browser puts into its language, to be shown alone or before others."""
-    if text not in CHINESE:
-        raise KeyError(text)
-    return str(I18N(text))
+def translator(language: str) -> Translate:
+    """Return a function that returns a text of the panel in a language; an unknown text raises KeyError."""
+    texts = CHINESE if language == "zh" else {text: text for text in CHINESE}
+    return texts.__getitem__

@@ -1,27 +1,9 @@
-"""How the page looks: one accent, calm greys, system fonts; the colours of an exported conversation."""
+"""The look of the panel: one accent, calm greys, system fonts; the colours of the page."""
 
 from importlib.resources import files
 
 from gradio.themes import Base
 from gradio.themes.utils.colors import Color
-
-from qwen_chat.export.markdown_html import code_styles
-
-_FRAME = ("colours", "motion", "frame")
-_PARTS = (
-    "controls",
-    "header",
-    "messages",
-    "files",
-    "markdown",
-    "composer",
-    "command-output",
-    "list",
-    "welcome",
-    "settings",
-    "overlays",
-)
-"""Style sheets in the order in which they count."""
 
 _STONE = Color(
     name="stone",
@@ -56,7 +38,7 @@ _CODE = ("ui-monospace", "SFMono-Regular", "Menlo", "Consolas", "Noto Sans Mono"
 
 
 def theme() -> Base:
-    """Return the theme of Gradio's parts, which brings the style sheets of ours along."""
+    """Return the theme of Gradio's components, with our own style sheets."""
     made = Base(
         primary_hue=_VIOLET,
         secondary_hue=_VIOLET,
@@ -100,11 +82,9 @@ def theme() -> Base:
 
 
 def _styles() -> str:
-    # What is nested counts more than Gradio's rules for every button, heading and list.
-    parts = "\n".join(map(_sheet, _PARTS))
-    code = code_styles({"": "xcode", ".dark": "github-dark"})
-    return "\n".join([*map(_sheet, _FRAME), f":root:root {{\n{parts}\n}}", code])
+    # Nested rules count more than Gradio's own rules for every button, heading and list.
+    return f"{_read_styles('colours')}\n:root:root {{\n{_read_styles('settings')}\n}}"
 
 
-def _sheet(name: str) -> str:
-    return (files("qwen_chat.web") / "static/styles" / f"{name}.css").read_text(encoding="utf-8")
+def _read_styles(name: str) -> str:
+    return (files("qwen_chat.web") / "static" / "styles" / f"{name}.css").read_text(encoding="utf-8")

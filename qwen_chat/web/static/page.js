@@ -11,7 +11,8 @@ import { Header } from "./chat/header.js";
 import { keep, kept } from "./lib/storage.js";
 import { listenToKeys } from "./lib/keyboard.js";
 import { Notes } from "./chat/banners.js";
-import { chatInView, putInView, tellSettings } from "./lib/router.js";
+import { chatInView, putInView } from "./lib/router.js";
+import { SettingsPanel } from "./lib/settings-panel.js";
 import { Output } from "./composer/command-output.js";
 import { Seeking } from "./chat/search-jump.js";
 import { Sidebar } from "./lib/sidebar.js";
@@ -25,7 +26,7 @@ import { translate, translateText } from "./lib/translate.js";
 /** @typedef {import("./lib/types.js").ChatView} ChatView */
 
 export class Page {
-  /** @param {Record<"left" | "right" | "chats" | "head" | "conversation" | "composer", HTMLElement>} anchors */
+  /** @param {Record<"left" | "right" | "chats" | "head" | "conversation" | "composer" | "settings", HTMLElement>} anchors */
   constructor(anchors) {
     this.id = "";
     this.listed = 0;
@@ -36,10 +37,21 @@ export class Page {
     this.left = new Sidebar(anchors.left, translate("page.conversations"), () => this.header.list);
     this.right = new Sidebar(anchors.right, translate("page.settings"), () => this.header.settings);
     this.right.addHead();
+    this.keys = {
+      search: () => {
+        this.left.open();
+        this.chats.search.focus();
+        this.chats.search.select();
+      },
+      toggleList: () => this.left.toggle(),
+      begin: () => void this.begin({}),
+      escape: () => this.#escape(),
+    };
+    this.settings = new SettingsPanel(anchors.settings, (frame) => listenToKeys(this.keys, frame));
     this.header = new Header(anchors.head, {
       rename: (text) => this.#do("rename", { text }),
       toggleList: () => this.left.toggle(),
-      toggleSettings: () => this.right.toggle(),
+      toggleSettings: () => this.#toggleSettings(),
       begin: () => void this.begin({}),
     });
     this.notes = new Notes(anchors.head, () => void this.begin({}));
@@ -92,6 +104,7 @@ export class Page {
     }
     this.id = id;
     putInView(id, goes);
+    this.settings.show(id);
     this.chats.mark(id);
     this.composer.enter(id);
     this.output.hide();
@@ -103,6 +116,7 @@ export class Page {
   async start() {
     void this.chats.refresh();
     const id = chatInView();
+    if (this.right.isOpen) this.settings.load();
     if (id) this.open(id, { goes: false });
     else await this.begin({});
   }
@@ -141,12 +155,12 @@ export class Page {
     if (chat.id === this.id || !this.stream) return;
     this.id = this.stream.chat = chat.id;
     putInView(chat.id, false);
+    this.settings.show(chat.id);
     this.chats.mark(chat.id);
   }
 
   /** @param {ChatView} chat */
   #show(chat) {
-    if (this.chat) tellSettings(chat.id);
     this.chat = chat;
     this.header.show(chat);
     this.notes.show(chat);
@@ -204,20 +218,16 @@ export class Page {
   }
 
   #listen() {
-    listenToKeys({
-      search: () => {
-        this.left.open();
-        this.chats.search.focus();
-        this.chats.search.select();
-      },
-      toggleList: () => this.left.toggle(),
-      begin: () => void this.begin({}),
-      escape: () => this.#escape(),
-    });
+    listenToKeys(this.keys);
     window.addEventListener("popstate", () => {
       const id = chatInView();
       if (id && id !== this.id) this.open(id, { goes: false });
     });
+  }
+
+  #toggleSettings() {
+    this.right.toggle();
+    if (this.right.isOpen) this.settings.load();
   }
 
   #escape() {

@@ -29,30 +29,10 @@ function set(target, name, value) {
   }
 }
 
-/**
- * Wait for an element that Gradio is still to make.
- *
- * @param {string} selector
- * @returns {Promise<HTMLElement>}
- */
-export function appearing(selector) {
-  return new Promise((resolve) => {
-    const look = () => {
-      const found = document.querySelector(selector);
-      if (found instanceof HTMLElement) {
-        observer.disconnect();
-        resolve(found);
-      }
-    };
-    const observer = new MutationObserver(look);
-    observer.observe(document.documentElement, { childList: true, subtree: true });
-    look();
-  });
-}
-
-/** Tell whether what is typed now goes into a text. @param {EventTarget | null} target */
+/** Tell whether what is typed now goes into a text, here or in the frame of the settings. @param {EventTarget | null} target */
 export function isTyping(target) {
-  return target instanceof HTMLElement && (target.isContentEditable || target.matches("input, textarea, select"));
+  const node = /** @type {HTMLElement | null} */ (target && "matches" in target ? target : null);
+  return node !== null && (node.isContentEditable || node.matches("input, textarea, select"));
 }
 
 /** Let a textarea be as high as its text; the styles set how high at most. @param {HTMLTextAreaElement} area */

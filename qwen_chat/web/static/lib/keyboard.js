@@ -11,9 +11,9 @@ import { isTyping } from "./dom.js";
  * @property {() => void} escape
  */
 
-/** @param {KeyDeeds} deeds */
-export function listenToKeys(deeds) {
-  document.addEventListener("keydown", (event) => {
+/** @param {KeyDeeds} deeds @param {Document} [where] */
+export function listenToKeys(deeds, where = document) {
+  where.addEventListener("keydown", (event) => {
     if (event.isComposing || event.defaultPrevented) return;
     const act = meant(event, deeds);
     if (!act) return;

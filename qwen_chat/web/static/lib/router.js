@@ -10,21 +10,9 @@ export function chatInView() {
 /** @param {string} chat @param {boolean} goes whether going back leads to the one before */
 export function putInView(chat, goes) {
   keep("chat", chat, sessionStorage);
-  tellSettings(chat);
   const address = new URL(location.href);
   if (address.searchParams.get("chat") === chat) return;
   address.searchParams.set("chat", chat);
   if (goes) history.pushState({ chat }, "", address);
   else history.replaceState({ chat }, "", address);
-}
-
-let told = 0;
-
-/** Let the settings know which conversation they are about, and that something may have changed. @param {string} chat */
-export function tellSettings(chat) {
-  const field = document.querySelector("#chat-id textarea, #chat-id input");
-  if (!(field instanceof HTMLTextAreaElement || field instanceof HTMLInputElement)) return;
-  told += 1;
-  field.value = `${chat} ${told}`;
-  field.dispatchEvent(new Event("input", { bubbles: true }));
 }

@@ -1,4 +1,4 @@
-/** The two sidebars, which Gradio opens and closes by buttons of its own. */
+/** The two sidebars. */
 
 import { element } from "./dom.js";
 import { keep, kept } from "./storage.js";
@@ -13,12 +13,10 @@ export class Sidebar {
     this.node = node;
     this.opener = opener;
     node.setAttribute("aria-label", label);
-    node.setAttribute("role", node.id === "left" ? "navigation" : "complementary");
-    node.querySelector(".toggle-button")?.setAttribute("tabindex", "-1");
     this.scrim = element("div", { class: "scrim" });
     this.scrim.addEventListener("click", () => this.close());
     node.after(this.scrim);
-    if (!narrow.matches && kept(`sidebar-${node.id}`) === "open") this.#toggle();
+    if (!narrow.matches && kept(`sidebar-${node.id}`) === "open") node.classList.add("open");
   }
 
   /** Say at its top what it is, beside a button that closes it. */
@@ -46,18 +44,10 @@ export class Sidebar {
   }
 
   toggle() {
-    const opens = !this.isOpen;
-    this.#toggle();
+    const opens = this.node.classList.toggle("open");
     if (!narrow.matches) keep(`sidebar-${this.node.id}`, opens ? "open" : "closed");
     if (!opens) this.opener()?.focus();
     else if (narrow.matches) this.node.querySelector(FIRST)?.focus();
-  }
-
-  #toggle() {
-    const opens = !this.isOpen;
-    /** @type {HTMLElement | null} */ (this.node.querySelector(".toggle-button"))?.click();
-    // Gradio does so only once this event is over, and what is hidden takes no focus.
-    this.node.classList.toggle("open", opens);
   }
 }
 

@@ -1,0 +1,23 @@
+"""Refuses requests whose Host header names another server, as in DNS rebinding."""
+
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from qwen_chat.http.hosts import Hosts
+from qwen_chat.http.refusal import Refuse
+
+_FAULT = "this page does not go by that name: start it with --root-path and the address you use"
+
+
+class HostCheck:
+    """ASGI middleware that answers only to the names of this server."""
+
+    def __init__(self, app: ASGIApp, hosts: Hosts, refuse: Refuse) -> None:
+        self.app = app
+        self._hosts, self._refuse = hosts, refuse
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request."""
+        known = self._hosts.knows(Headers(scope=scope).get("host", ""))
+        app = self.app if known else self._refuse(400, _FAULT)
+        await app(scope, receive, send)
