@@ -37,7 +37,8 @@ def test_a_page_can_be_opened_when_start_returns_and_not_after_stop(tmp_path: Pa
             assert not page.page.opened.is_set()
             with page.visitor() as visitor:
                 assert visitor.http.get("./").status_code == 200
-            until(page.page.opened.is_set)
+                until(page.page.opened.is_set)
+                assert visitor.http.get("panel/en/").status_code == 200
             files = Path(os.environ["GRADIO_TEMP_DIR"])
             assert stat.S_IMODE(files.stat().st_mode) == 0o700
         assert not files.exists()
@@ -77,14 +78,28 @@ def test_stop_ends_streams_at_once_and_in_order(tmp_path: Path) -> None:
 
 
 def test_a_page_that_cannot_be_made_says_so_to_who_starts_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(people: People) -> None:
+    def fail(*args: object, **options: object) -> None:
         raise RuntimeError("no page today")
 
-    monkeypatch.setattr("qwen_chat.web.app.build_page", fail)
+    monkeypatch.setattr("qwen_chat.web.app.PageApp", fail)
     page = Page(People(pytest.fail))
     with pytest.raises(RuntimeError, match="no page today"):
         page.start()
     page.stop()
+
+
+def test_settings_that_cannot_be_built_leave_the_page_as_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*args: object) -> None:
+        raise RuntimeError("no settings today")
+
+    monkeypatch.setattr("qwen_chat.web.panel.app.build_panel", fail)
+    with served(tmp_path) as page, page.visitor() as visitor:
+        for _ in range(2):
+            answer = visitor.http.get("panel/en/")
+            assert (answer.status_code, answer.json()["error"]) == (500, "the page failed: RuntimeError")
+        assert visitor.begin()
 
 
 # The address
@@ -134,9 +149,12 @@ def test_a_proxy_may_cut_the_root_off_or_not(tmp_path: Path, root: str) -> None:
                 headers = {"Cookie": f"{name}={value}"}
                 index = client.get(f"{below}/", headers=headers)
                 assert index.status_code == 200
-                assert '<base href="./" />' in index.text
-                assert '"root":"http://127.0.0.1' in index.text
-                assert "/qwen/chat" in re.findall(r'"root":"([^"]*)"', index.text)[0]
+                assert not re.findall(r'(?:src|href)="(?:/|https?:)', index.text)
+                panel = client.get(f"{below}/panel/en/", headers=headers).text
+                assert '<base href="./" />' in panel
+                assert '"root":"http://127.0.0.1' in panel
+                assert "/qwen/chat/panel/en" in re.findall(r'"root":"([^"]*)"', panel)[0]
+                assert client.get(f"{below}/panel/en/theme.css", headers=headers).status_code == 200
                 assert client.get(f"{below}/page/main.js", headers=headers).status_code == 200
                 assert client.get(f"{below}/chat/me", headers=headers).json()["name"] == "ann"
             assert client.get("/qwen/chatter", headers=headers).status_code == 404
@@ -245,6 +263,6 @@ def test_a_model_that_cannot_be_loaded_is_said_while_people_wait(tmp_path: Path)
                 broken.set()
             if told and told[-1][1] and not told[-1][2]:
                 break
-        assert told[0] == (False, "", True)
+        assert told[0] == (False, None, True)
         assert "damaged" in told[-1][1]
         assert visitor.http.get("./").status_code == 200
