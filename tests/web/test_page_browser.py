@@ -11,6 +11,7 @@ from engine import idle_within
 from playwright.sync_api import Browser, expect
 from windows import Window, window
 
+from qwen_chat.files.fenced import full_text
 from qwen_chat.history import AnswerDetails, History
 from qwen_chat.message import Message, Usage
 from qwen_chat.model.llamacpp import LlamaCppModel
@@ -429,7 +430,7 @@ def test_files_go_with_a_message_and_others_are_refused_with_the_reason(here: Wi
     expect(page.locator(".chip")).to_have_count(1)
     here.says("What is the key?")
     expect(page.locator(".chip")).to_have_count(0)
-    assert "The key is teal." in store.load(here.chat).path()[0].message.content
+    assert "The key is teal." in full_text(store.load(here.chat).path()[0].message)
 
 
 # Everyone

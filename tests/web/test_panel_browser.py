@@ -13,6 +13,7 @@ from places import DATA
 from playwright.sync_api import Browser, FilePayload, expect
 from windows import LONGEST, Window, window
 
+from qwen_chat.files.fenced import full_text
 from qwen_chat.model.factory import open_model
 from qwen_chat.model.llamacpp import LlamaCppModel
 from qwen_chat.roles import load_role
@@ -160,7 +161,7 @@ def test_the_text_of_a_pdf_reaches_the_model(page: Served, seen: Window) -> None
     seen.page.keyboard.press("Tab")
     until(lambda: session.params.max_new_tokens == 3)
     seen.says("What is high?")
-    asked = session.history.path()[-2].message.content
+    asked = full_text(session.history.path()[-2].message)
     assert asked == "tide.pdf:\n```pdf\nThe tide is high.\n\nTwo.\n```\n\nWhat is high?"
 
 
