@@ -7,6 +7,7 @@ from threading import Event
 
 import gradio as gr
 import pytest
+from fastapi import Request
 from scripted import ScriptedModel
 
 from qwen_chat import batch, commands
@@ -23,8 +24,10 @@ from qwen_chat.session.users import People, Person
 from qwen_chat.settings import Settings
 from qwen_chat.terminal.output.footer import format_footer
 from qwen_chat.terminal.output.verbose import format_cost
-from qwen_chat.web.panel.context import Asked
+from qwen_chat.web.panel.context import PanelContext
 from qwen_chat.web.panel.model_events import ModelEvents
+from qwen_chat.web.panel.model_switch import ModelSwitches
+from qwen_chat.web.panel.texts import translator
 from qwen_chat.web.views import chat_view
 
 
@@ -123,8 +126,9 @@ def test_the_page_has_no_gauge(opened: Opened) -> None:
     session = people[""].begin()
     session.send("Hello").wait()
     assert chat_view(session)["context"] == [6, 0]
-    request = gr.Request(username=None)
-    shown = ModelEvents(Asked(people)).show(session.history.id, request)
+    address = f"chat={session.history.id}".encode()
+    request = gr.Request(Request({"type": "http", "headers": [], "query_string": address}))
+    shown = ModelEvents(PanelContext(people, translator("en")), ModelSwitches()).show(request)
     assert shown[2]["value"] == "6"
 
 

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from threading import Lock, Thread
 
+from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 
@@ -29,15 +30,19 @@ class LazyApp:
             return self._built
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a request."""
-        app = await asyncio.wrap_future(self.prepare())
+        """Answer a request; where the application cannot be built, with one line that says so."""
+        try:
+            app = await asyncio.wrap_future(self.prepare())
+        except Exception as error:  # noqa: BLE001 - whatever an import or a library raises
+            fault = " ".join(f"the settings cannot be shown: {type(error).__name__}: {error}".split())
+            app = PlainTextResponse(fault, 503)
         await app(scope, receive, send)
 
     def _run(self, built: "Future[ASGIApp]") -> None:
         try:
             # Gradio looks for a running event loop, and would leave a new one behind where there is none.
             built.set_result(asyncio.run(self._run_build()))
-        except Exception as error:  # noqa: BLE001 - every request that waits for the application reports it
+        except Exception as error:  # noqa: BLE001 - every request for the application reports it
             built.set_exception(error)
 
     async def _run_build(self) -> ASGIApp:
