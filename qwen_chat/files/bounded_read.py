@@ -29,15 +29,24 @@ def read_bounded(path: Path, limit: int) -> bytes:
     # Opening a FIFO would wait for a writer, and Windows would alter line breaks.
     descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
     try:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
             raise NotRegularFileError(errno.EINVAL, "not a plain file")
-        with os.fdopen(descriptor, "rb", closefd=False) as file:
-            content = file.read(limit + 1)
+        content = _read_up_to(descriptor, status.st_size, limit)
     finally:
         os.close(descriptor)
     if len(content) > limit:
         raise FileTooLargeError(errno.EFBIG, f"larger than {_format_limit(limit)}")
     return content
+
+
+def _read_up_to(descriptor: int, size: int, limit: int) -> bytes:
+    """Return the content, one byte more than the limit at most; memory for it is taken by its size."""
+    expected = min(size, limit)
+    with os.fdopen(descriptor, "rb", closefd=False) as file:
+        content = file.read(expected + 1)
+        # More than expected: the file grows, or it is one of /proc, which have no size.
+        return content + file.read(limit - expected) if len(content) > expected else content
 
 
 def read_bytes(path: Path, limit: int, mend: str, *, name: str = "") -> bytes:

@@ -2,6 +2,7 @@
 
 import os
 import sys
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -32,6 +33,25 @@ def test_what_is_no_text_is_refused(tmp_path: Path, content: bytes, message: str
     with pytest.raises(UsageError) as caught:
         read_text(path)
     assert str(caught.value).replace(str(path), "FILE") == message
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs Linux's /proc")
+def test_a_file_without_a_size_is_read_whole() -> None:
+    content = read_bounded(Path("/proc/self/status"), 1_000_000)
+    assert b"Name:" in content
+    assert content.endswith(b"\n")
+    with pytest.raises(FileTooLargeError):
+        read_bounded(Path("/proc/self/status"), 10)
+
+
+def test_memory_is_taken_by_the_size_and_not_by_the_limit(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(b"{}")
+    tracemalloc.start()
+    read_bounded(path, 2**30)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 2**20
 
 
 def test_a_byte_order_mark_is_dropped_and_line_breaks_stay(tmp_path: Path) -> None:

@@ -3,7 +3,6 @@
 Only small files and the headers of the weights are read; pickled weights are never opened.
 """
 
-import json
 import re
 import stat
 from collections.abc import Iterable, Mapping
@@ -12,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from qwen_chat.errors import ModelLoadError
+from qwen_chat.files.bounded_read import FileTooLargeError, read_bounded
+from qwen_chat.files.json import parse_json
 from qwen_chat.model.formats.safetensors import TensorInfo, read_tensors
 from qwen_chat.model.formats.supported import check_file_names, find_config_fault, to_one_line
 
@@ -112,11 +113,11 @@ def _check_file(path: Path) -> bytes:
 
 def _read_json_object(path: Path, limit: int = _CONFIG_BYTES) -> dict[str, Any]:
     _check_file(path)
-    if path.stat().st_size > limit:
-        raise ModelLoadError(f"{path} is far too large for what it should be: fetch it again")
     try:
-        value = json.loads(path.read_bytes())
-    except (ValueError, RecursionError):
+        value = parse_json(read_bounded(path, limit))
+    except FileTooLargeError:
+        raise ModelLoadError(f"{path} is far too large for what it should be: fetch it again") from None
+    except ValueError:
         raise ModelLoadError(f"{path} is not JSON, or cut short: fetch it again") from None
     if not isinstance(value, dict):
         raise ModelLoadError(f"{path} is not a JSON object: fetch it again")
