@@ -1,6 +1,6 @@
 """Texts in English and Chinese, from one catalogue; the language is chosen when a text is shown.
 
-`Text("model.busy", longest=64)` is a str in English that keeps its code and arguments, so that a front end
+`Text("model.busy", count=64)` is a str in English that keeps its code and arguments, so that a front end
 can show it in another language with `translate`, or send it to a page with `as_json`.
 """
 

@@ -40,7 +40,7 @@ class AdmissionQueue(ABC):
         with self._changed:
             waiting = sum(self._requests_before(other) > 0 for other in self._tickets)
             if waiting >= self._max_waiting:
-                raise ModelError(i18n.Text("model.busy", longest=self._max_waiting))
+                raise ModelError(i18n.Text("model.busy", count=self._max_waiting))
             self._tickets.append(ticket)
         try:
             yield ticket

@@ -62,7 +62,7 @@ def test_a_line_that_is_too_long_is_said() -> None:
     with (
         queue.enter(),
         queue.enter(),
-        pytest.raises(ModelError, match="1 wait already: try again"),
+        pytest.raises(ModelError, match="1 request is waiting already: try again"),
         queue.enter(),
     ):
         """There is no place for a third."""

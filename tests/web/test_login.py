@@ -139,7 +139,7 @@ def test_what_is_wrong_is_said_and_nothing_more(team: Served, name: str, passwor
         data = {"name": name, "password": password.encode(errors="surrogateescape")}
         answer = visitor.http.post("login", data=data)
         assert answer.status_code == 401
-        assert 'role="alert">That name and password do not belong together.' in answer.text
+        assert 'role="alert">The name or the password is wrong.' in answer.text
         assert "set-cookie" not in answer.headers
         assert "<b>" not in answer.text
 

@@ -148,7 +148,7 @@ def test_a_conversation_that_was_deleted(here: Window, page: Served) -> None:
     chat = here.chat
     page.people[""].delete(chat)
     page.people[""].changes.notify()
-    expect(here.page.locator(".gone")).to_contain_text("它没有保存，或已被删除")
+    expect(here.page.locator(".gone")).to_contain_text("它未曾保存，或已被删除")
     here.ask("still here?")
     expect(here.page.locator(".toast.warning")).to_contain_text("此对话已不存在")
 
@@ -159,4 +159,4 @@ def test_a_model_that_failed(browser: Browser, tmp_path: Path) -> None:
         here.open().ask("hello")
         expect(here.page.locator(".toast.info")).to_have_text("模型出错：no more memory")
         here.ask("/hlep")
-        expect(here.page.locator(".toast.warning")).to_contain_text("没有命令 /hlep：您是不是想输入 /help？")
+        expect(here.page.locator(".toast.warning")).to_contain_text("没有 /hlep 命令：您是不是想输入 /help？")
