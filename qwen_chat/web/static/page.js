@@ -1,24 +1,24 @@
-/** The page: its parts are put into their places, and each is told what it needs to know. */
+/** The page: creates its parts and passes events from one to another. */
 
 import { LOGGED_OUT, post } from "./lib/api.js";
-import { Chats } from "./list/chat-list.js";
+import { ChatList } from "./list/chat-list.js";
 import { Composer } from "./composer/composer.js";
 import { Conversation } from "./chat/conversation.js";
-import { confirmed } from "./lib/dialogs.js";
+import { confirmAction } from "./lib/dialogs.js";
 import { takeDraft } from "./composer/drafts.js";
-import { foot } from "./list/sidebar-footer.js";
+import { sidebarFooter } from "./list/sidebar-footer.js";
 import { Header } from "./chat/header.js";
-import { keep, kept } from "./lib/storage.js";
+import { writeItem, readItem } from "./lib/storage.js";
 import { listenToKeys } from "./lib/keyboard.js";
-import { Notes } from "./chat/banners.js";
-import { chatInView, putInView } from "./lib/router.js";
+import { Banners } from "./chat/banners.js";
+import { currentChat, setCurrentChat } from "./lib/router.js";
 import { SettingsPanel } from "./lib/settings-panel.js";
 import { Output } from "./composer/command-output.js";
-import { Seeking } from "./chat/search-jump.js";
+import { SearchJump } from "./chat/search-jump.js";
 import { Sidebar } from "./lib/sidebar.js";
 import { Stream } from "./chat/stream.js";
 import { SystemPrompt } from "./chat/system-prompt.js";
-import { attempt, tell } from "./lib/toasts.js";
+import { attempt, showNotice } from "./lib/toasts.js";
 import { Welcome } from "./chat/welcome.js";
 import { translate, translateText } from "./lib/translate.js";
 
@@ -49,23 +49,23 @@ export class Page {
     };
     this.settings = new SettingsPanel(anchors.settings, (frame) => listenToKeys(this.keys, frame));
     this.header = new Header(anchors.head, {
-      rename: (text) => this.#do("rename", { text }),
+      rename: (text) => this.#post("rename", { text }),
       toggleList: () => this.left.toggle(),
       toggleSettings: () => this.#toggleSettings(),
       begin: () => void this.begin({}),
     });
-    this.notes = new Notes(anchors.head, () => void this.begin({}));
+    this.banners = new Banners(anchors.head, () => void this.begin({}));
     this.conversation = new Conversation(anchors.conversation, {
       chat: () => this.id,
-      edit: (message, text) => this.#do("edit", { message, text }),
-      retry: (message) => this.#do("retry", { message }),
-      goOn: () => this.#do("continue"),
+      edit: (message, text) => this.#post("edit", { message, text }),
+      retry: (message) => this.#post("retry", { message }),
+      continueAnswer: () => this.#post("continue"),
       takeOut: (message) => this.#takeOut(message),
-      show: (message) => this.#do("show", { message }),
+      show: (message) => this.#post("show", { message }),
     });
-    this.seeking = new Seeking(this.conversation, (message) => this.#do("show", { message }));
+    this.searchJump = new SearchJump(this.conversation, (message) => this.#post("show", { message }));
     this.system = new SystemPrompt(this.conversation.above, {
-      save: (text) => this.#do("system", { text }),
+      save: (text) => this.#post("system", { text }),
       answers: () => this.conversation.answers,
     });
     this.welcome = new Welcome(this.conversation.inner, {
@@ -74,17 +74,17 @@ export class Page {
     });
     this.composer = new Composer(anchors.composer, {
       send: (chat, text, files) => this.#send(chat, text, files),
-      stop: () => this.#do("stop"),
-      think: (think) => this.#do("think", { think }),
+      stop: () => this.#post("stop"),
+      think: (think) => this.#post("think", { think }),
       editLast: () => this.conversation.editLast(),
     });
     this.output = new Output(anchors.composer);
-    this.chats = new Chats(anchors.chats, {
+    this.chats = new ChatList(anchors.chats, {
       open: (chat, message) => this.open(chat, { message }),
       begin: (options) => void this.begin(options),
       deleted: (chat) => this.#deleted(chat),
     });
-    anchors.chats.append(foot());
+    anchors.chats.append(sidebarFooter());
     this.#listen();
   }
 
@@ -94,28 +94,28 @@ export class Page {
     if (made) this.open(made.chat);
   }
 
-  /** Bring a conversation into view. @param {string} id @param {{message?: string, goes?: boolean}} [how] */
+  /** Show a conversation. @param {string} id @param {{message?: string, goes?: boolean}} [how] */
   open(id, { message = "", goes = true } = {}) {
-    this.seeking.enter(message);
+    this.searchJump.enter(message);
     if (this.left.isOver) this.left.close();
     if (id === this.id && this.chat) {
-      this.seeking.look();
+      this.searchJump.jump();
       return;
     }
     this.id = id;
-    putInView(id, goes);
+    setCurrentChat(id, goes);
     this.settings.show(id);
-    this.chats.mark(id);
-    this.composer.enter(id);
+    this.chats.markCurrent(id);
+    this.composer.switchTo(id);
     this.output.hide();
     this.#follow(id);
     this.composer.focus();
   }
 
-  /** Open what the address names, or begin anew. */
+  /** Open the conversation of the address, or begin a new one. */
   async start() {
     void this.chats.refresh();
-    const id = chatInView();
+    const id = currentChat();
     if (this.right.isOpen) this.settings.load();
     if (id) this.open(id, { goes: false });
     else await this.begin({});
@@ -125,70 +125,70 @@ export class Page {
   #follow(id) {
     this.stream?.close();
     this.chat = null;
-    this.notes.calm();
+    this.banners.reset();
     this.stream = new Stream(id, {
-      frame: (frame, anew) => this.#take(frame, anew),
-      lost: () => this.notes.lost(),
-      joined: () => this.notes.joined(),
+      frame: (frame, fromStart) => this.#applyFrame(frame, fromStart),
+      lost: () => this.banners.lost(),
+      joined: () => this.banners.joined(),
       gone: (fault) => this.#gone(fault),
     });
   }
 
-  /** @param {Frame} frame @param {boolean} anew */
-  #take(frame, anew) {
-    if (frame.chat) this.#moved(frame.chat);
-    this.conversation.take(frame, anew);
+  /** @param {Frame} frame @param {boolean} fromStart */
+  #applyFrame(frame, fromStart) {
+    if (frame.chat) this.#followExchange(frame.chat);
+    this.conversation.apply(frame, fromStart);
     if (frame.chat) this.#show(frame.chat);
     if (this.chat && (frame.order || frame.chat)) this.#welcome(this.chat);
-    if (frame.order) this.composer.settle();
-    for (const notice of frame.notices ?? []) tell(translateText(notice));
+    if (frame.order) this.composer.acknowledge();
+    for (const notice of frame.notices ?? []) showNotice(translateText(notice));
     if (frame.answering) this.chats.markAnswering(frame.answering);
     if (frame.list !== undefined && frame.list !== this.listed) {
       this.listed = frame.list;
       void this.chats.refresh();
     }
-    this.seeking.look();
+    this.searchJump.jump();
   }
 
-  /** Follow a conversation that was exchanged for another elsewhere, as in a terminal. @param {ChatView} chat */
-  #moved(chat) {
+  /** Follow a switch to another conversation that was made elsewhere, as in a terminal. @param {ChatView} chat */
+  #followExchange(chat) {
     if (chat.id === this.id || !this.stream) return;
     this.id = this.stream.chat = chat.id;
-    putInView(chat.id, false);
+    setCurrentChat(chat.id, false);
     this.settings.show(chat.id);
-    this.chats.mark(chat.id);
+    this.chats.markCurrent(chat.id);
   }
 
   /** @param {ChatView} chat */
   #show(chat) {
     this.chat = chat;
     this.header.show(chat);
-    this.notes.show(chat);
+    this.banners.show(chat);
     this.system.show(chat.system);
     this.composer.show(chat);
   }
 
   /** @param {ChatView} chat */
   #welcome(chat) {
-    const { isUnasked } = this.conversation;
-    this.welcome.show(chat, isUnasked);
-    keep("unasked", isUnasked ? chat.id : "", sessionStorage);
+    const { isNew } = this.conversation;
+    this.welcome.show(chat, isNew);
+    writeItem("unasked", isNew ? chat.id : "", sessionStorage);
   }
 
-  /** @param {import("./lib/api.js").Fault} fault */
+  /** @param {import("./lib/api.js").ApiError} fault */
   #gone(fault) {
     const { id } = this;
     if (fault.status === LOGGED_OUT) {
-      this.notes.loggedOut(id);
+      this.banners.loggedOut(id);
     } else if (this.chat) {
-      this.notes.gone(fault.message);
-    } else if (kept("unasked", sessionStorage) === id) {
-      // One in which nothing was said leaves no trace when the server starts again.
+      this.banners.gone(fault.message);
+    } else if (readItem("unasked", sessionStorage) === id) {
+      // The server does not keep an empty conversation over a restart.
       void this.begin({}).then(() => this.composer.fill(takeDraft(id)));
     } else {
-      this.conversation.forget(id);
+      this.conversation.clear(id);
       this.welcome.node.hidden = true;
-      this.notes.gone(fault.message);
+      this.banners.gone(fault.message);
     }
   }
 
@@ -198,7 +198,7 @@ export class Page {
   }
 
   /** @param {string} deed @param {object} [body] */
-  async #do(deed, body) {
+  async #post(deed, body) {
     await post(`chat/${this.id}/${deed}`, body);
   }
 
@@ -214,13 +214,13 @@ export class Page {
 
   /** @param {string} message */
   async #takeOut(message) {
-    if (await confirmed(translate("chat.delete_title"), translate("chat.delete_text"), translate("chat.delete"))) await this.#do("take-out", { message });
+    if (await confirmAction(translate("chat.delete_title"), translate("chat.delete_text"), translate("chat.delete"))) await this.#post("take-out", { message });
   }
 
   #listen() {
     listenToKeys(this.keys);
     window.addEventListener("popstate", () => {
-      const id = chatInView();
+      const id = currentChat();
       if (id && id !== this.id) this.open(id, { goes: false });
     });
   }

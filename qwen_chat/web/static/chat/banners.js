@@ -1,13 +1,13 @@
-/** Lines under the header that stay as long as they are true. */
+/** Banners under the header, which stay while their condition lasts. */
 
 import { element } from "../lib/dom.js";
 import { icon } from "../lib/icons.js";
 import { translate, translateText } from "../lib/translate.js";
 
-/** A connection that comes back at once is not worth a word. */
+/** Milliseconds before a lost connection is shown: most come back at once. */
 const QUIET_FOR = 1200;
 
-export class Notes {
+export class Banners {
   /** @param {HTMLElement} anchor @param {() => void} begin */
   constructor(anchor, begin) {
     this.timer = 0;
@@ -15,10 +15,10 @@ export class Notes {
     this.fault = element("p", { class: "note fault", role: "alert", hidden: true });
     this.connection = element("p", { class: "note quiet", role: "status", hidden: true }, translate("connection.lost"));
     this.reason = element("p", { dir: "auto" });
-    const anew = element("button", { type: "button", class: "solid" }, translate("list.new_chat"));
-    anew.addEventListener("click", begin);
+    const newChat = element("button", { type: "button", class: "solid" }, translate("list.new_chat"));
+    newChat.addEventListener("click", begin);
     const words = element("div", {}, element("h2", {}, translate("connection.gone")), this.reason, element("p", {}, translate("connection.gone_hint")));
-    this.absent = element("div", { class: "halt gone", role: "alert", hidden: true }, words, anew);
+    this.absent = element("div", { class: "halt gone", role: "alert", hidden: true }, words, newChat);
     this.out = element("div", { class: "halt out", role: "alert", hidden: true }, element("div", {}, element("h2", {}, translate("connection.logged_out")), element("p", {}, translate("connection.logged_out_hint"))));
     this.enter = element("a", { class: "solid" }, translate("connection.log_in"));
     this.out.append(this.enter);
@@ -27,8 +27,8 @@ export class Notes {
 
   /** @param {import("../lib/types.js").ChatView} chat */
   show(chat) {
-    put(this.leftOut, chat.left_out ? translate("header.context_full", { count: chat.left_out }) : "");
-    put(this.fault, chat.model.fault ? translateText(chat.model.fault) : "");
+    setText(this.leftOut, chat.left_out ? translate("header.context_full", { count: chat.left_out }) : "");
+    setText(this.fault, chat.model.fault ? translateText(chat.model.fault) : "");
   }
 
   lost() {
@@ -48,23 +48,23 @@ export class Notes {
     this.absent.hidden = false;
   }
 
-  /** Say that one must log in, which leads back to the same conversation. @param {string} chat */
+  /** Show that the login has ended, with a link that returns to the conversation. @param {string} chat */
   loggedOut(chat) {
     this.joined();
     this.enter.href = `./?chat=${encodeURIComponent(chat)}`;
     this.out.hidden = false;
   }
 
-  /** Forget what was true of another conversation. */
-  calm() {
+  /** Hide the banners of another conversation. */
+  reset() {
     this.joined();
-    put(this.leftOut, "");
-    put(this.fault, "");
+    setText(this.leftOut, "");
+    setText(this.fault, "");
   }
 }
 
 /** @param {HTMLElement} line @param {string} text */
-function put(line, text) {
+function setText(line, text) {
   if (line.hidden === !text && line.dataset.text === text) return;
   line.dataset.text = text;
   line.replaceChildren(icon("warning"), element("span", { dir: "auto" }, text));

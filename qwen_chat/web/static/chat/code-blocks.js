@@ -1,14 +1,14 @@
-/** What is added to an answer's HTML: buttons on code, and links that leave the page alone. */
+/** Adds buttons to code blocks of answers, and opens their links in a new tab. */
 
 import { element } from "../lib/dom.js";
 import { icon } from "../lib/icons.js";
-import { warn } from "../lib/toasts.js";
-import { tool } from "../lib/buttons.js";
+import { showError } from "../lib/toasts.js";
+import { iconButton } from "../lib/buttons.js";
 import { translate } from "../lib/translate.js";
 
 const COPIED_SECONDS = 1.5;
 
-/** What may be wider than the page scrolls by itself, and so by the keyboard, too. */
+/** Elements that scroll sideways get a tab stop, so that the keyboard can scroll them. */
 const WIDE = ".code pre, .table, .formula";
 
 /** @type {Record<string, string>} */
@@ -18,24 +18,24 @@ const ENDINGS = {
   sh: "sh", shell: "sh", sql: "sql", swift: "swift", toml: "toml", ts: "ts", typescript: "ts", xml: "xml", yaml: "yaml",
 };
 
-/** Add to the blocks from `first` to before `end` what they need. @param {Element | null} first @param {Element | null} end */
-export function dress(first, end) {
+/** Add buttons and tab stops to the blocks from `first` up to, but not including, `end`. @param {Element | null} first @param {Element | null} end */
+export function decorate(first, end) {
   for (let block = first; block && block !== end; block = block.nextElementSibling) {
-    if (block.matches(".code")) dressCode(block);
-    for (const code of block.querySelectorAll(".code")) dressCode(code);
+    if (block.matches(".code")) addCodeButtons(block);
+    for (const code of block.querySelectorAll(".code")) addCodeButtons(code);
     for (const wide of [block, ...block.querySelectorAll(WIDE)]) if (wide.matches(WIDE)) wide.setAttribute("tabindex", "0");
   }
 }
 
 /** @param {Element} block */
-function dressCode(block) {
+function addCodeButtons(block) {
   if (block.querySelector(":scope > .code-tools")) return;
   block.append(
     element(
       "div",
       { class: "code-tools" },
-      tool("copy", translate("chat.copy_code"), (button) => copy(codeOf(block), button)),
-      tool("download", translate("chat.download_code"), () => download(block)),
+      iconButton("copy", translate("chat.copy_code"), (button) => copy(codeOf(block), button)),
+      iconButton("download", translate("chat.download_code"), () => download(block)),
     ),
   );
 }
@@ -53,13 +53,13 @@ function download(block) {
   setTimeout(() => URL.revokeObjectURL(address), 1000);
 }
 
-/** Copy a text, and show on the button that it was. @param {string} text @param {HTMLButtonElement} button */
+/** Copy a text, and show a check mark on the button. @param {string} text @param {HTMLButtonElement} button */
 export async function copy(text, button) {
   try {
     await navigator.clipboard.writeText(text);
   } catch {
-    if (!copiedByHand(text)) {
-      warn(translate("page.not_copied"));
+    if (!copyWithoutClipboard(text)) {
+      showError(translate("page.not_copied"));
       return;
     }
   }
@@ -75,8 +75,8 @@ export async function copy(text, button) {
   }, COPIED_SECONDS * 1000);
 }
 
-/** Copy where the clipboard may not be had, as over plain HTTP from another machine. @param {string} text */
-function copiedByHand(text) {
+/** Copy without the clipboard API, which browsers refuse over plain HTTP from another machine. @param {string} text */
+function copyWithoutClipboard(text) {
   const focused = document.activeElement;
   const area = element("textarea", { class: "unseen", "aria-hidden": "true" });
   area.value = text;
@@ -88,8 +88,8 @@ function copiedByHand(text) {
   return done;
 }
 
-/** Let links in answers open beside the page. @param {HTMLElement} root */
-export function openLinksBeside(root) {
+/** Open the links of answers in a new tab. @param {HTMLElement} root */
+export function openLinksInNewTab(root) {
   root.addEventListener("click", (event) => {
     const link = event.target instanceof Element && event.target.closest(".written a[href]");
     if (link) link.setAttribute("target", "_blank");

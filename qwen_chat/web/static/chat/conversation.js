@@ -1,7 +1,7 @@
 /** The messages of the branch in view. */
 
 import { get } from "../lib/api.js";
-import { openLinksBeside } from "./code-blocks.js";
+import { openLinksInNewTab } from "./code-blocks.js";
 import { element } from "../lib/dom.js";
 import { Message } from "./message.js";
 import { Scroll } from "./scroll.js";
@@ -10,14 +10,14 @@ import { translate } from "../lib/translate.js";
 
 /** @typedef {import("../lib/types.js").Frame} Frame */
 /** @typedef {import("../lib/types.js").MessageView} MessageView */
-/** @typedef {import("./message.js").Deeds} Deeds */
+/** @typedef {import("./message.js").MessageActions} MessageActions */
 
 export class Conversation {
-  /** @param {HTMLElement} anchor @param {Deeds} deeds */
-  constructor(anchor, deeds) {
-    this.deeds = deeds;
+  /** @param {HTMLElement} anchor @param {MessageActions} actions */
+  constructor(anchor, actions) {
+    this.actions = actions;
     this.chat = "";
-    /** Those of other branches are kept, too: the server does not tell them twice. @type {Map<string, Message>} */
+    /** Includes messages of other branches: the server sends each message once. @type {Map<string, Message>} */
     this.messages = new Map();
     /** @type {string[]} */
     this.order = [];
@@ -30,47 +30,47 @@ export class Conversation {
     this.box = element("div", { class: "scroll", tabindex: "-1" }, this.inner);
     this.scroll = new Scroll(this.box, this.inner);
     anchor.append(this.box, this.scroll.button);
-    openLinksBeside(this.list);
+    openLinksInNewTab(this.list);
     this.earlier.addEventListener("click", () => void attempt(this.#fetchEarlier()));
-    new IntersectionObserver(() => this.#earlierIfSeen(), { root: this.box }).observe(this.earlier);
+    new IntersectionObserver(() => this.#loadEarlierIfVisible(), { root: this.box }).observe(this.earlier);
   }
 
-  /** Take what changed; `anew` when it is told from the start. @param {Frame} frame @param {boolean} anew */
-  take(frame, anew) {
-    if (frame.chat && frame.chat.id !== this.chat) this.forget(frame.chat.id);
+  /** Apply changes; `fromStart` when they describe everything from the start. @param {Frame} frame @param {boolean} fromStart */
+  apply(frame, fromStart) {
+    if (frame.chat && frame.chat.id !== this.chat) this.clear(frame.chat.id);
     for (const view of Object.values(frame.messages ?? {})) this.#show(view);
     if (frame.order) this.#arrange(frame.order);
-    if (frame.live) this.messages.get(frame.live.id)?.grow(frame.live, anew);
-    if (frame.chat) this.#busy(frame.chat.running !== null);
-    this.scroll.ends = !this.isUnasked;
+    if (frame.live) this.messages.get(frame.live.id)?.applyLive(frame.live, fromStart);
+    if (frame.chat) this.#setBusy(frame.chat.running !== null);
+    this.scroll.ends = !this.isNew;
     this.scroll.follow();
   }
 
-  /** How many answers there are in view; a greeting answers nothing. */
+  /** The number of answers in view, without the greeting. */
   get answers() {
     const view = this.#inView();
     const asked = view.findIndex((each) => each.view.role === "user");
     return view.filter((each, at) => each.isAnswer && at > asked && asked >= 0).length;
   }
 
-  /** Whether nothing was asked yet. */
-  get isUnasked() {
+  /** Whether there is no question yet. */
+  get isNew() {
     return this.order.length < 2 && !this.#inView().some((each) => each.view.role === "user");
   }
 
-  /** Edit the last question. @returns {boolean} whether there is one */
+  /** Edit the last question. @returns {boolean} whether there is a question */
   editLast() {
     const last = this.#inView().reverse().find((each) => each.view.role === "user");
     void last?.edit();
     return last !== undefined;
   }
 
-  /** Say a message differently. @param {string} id */
+  /** Edit a message. @param {string} id */
   edit(id) {
     void this.messages.get(id)?.edit();
   }
 
-  /** Bring a message of the branch in view into sight, all of it, however far back it stands. @param {string} id */
+  /** Scroll to a message of the branch in view; older messages are fetched until it is there, and it is unfolded. @param {string} id */
   async reveal(id) {
     const { chat } = this;
     let came = 1;
@@ -85,8 +85,8 @@ export class Conversation {
     return this.order.flatMap((id) => this.messages.get(id) ?? []);
   }
 
-  /** Make room for another conversation. @param {string} chat */
-  forget(chat) {
+  /** Remove everything, for another conversation. @param {string} chat */
+  clear(chat) {
     this.chat = chat;
     this.messages.clear();
     this.order = [];
@@ -99,7 +99,7 @@ export class Conversation {
   #show(view) {
     const known = this.messages.get(view.id);
     if (known) known.show(view);
-    else this.messages.set(view.id, new Message(view, this.deeds));
+    else this.messages.set(view.id, new Message(view, this.actions));
   }
 
   /** @param {string[]} order */
@@ -120,20 +120,20 @@ export class Conversation {
   }
 
   /** @param {boolean} busy */
-  #busy(busy) {
+  #setBusy(busy) {
     const was = this.list.getAttribute("aria-busy") === "true";
-    // While an answer grows it is not read out piece by piece.
+    // Screen readers read the answer when it is complete, not piece by piece.
     this.list.setAttribute("aria-busy", String(busy));
     this.list.classList.toggle("busy", busy);
     if (was && !busy) announce(translate(this.#inView().at(-1)?.view.finish === "interrupted" ? "chat.stopped" : "chat.done"));
   }
 
-  #earlierIfSeen() {
+  #loadEarlierIfVisible() {
     const seen = this.earlier.getBoundingClientRect().bottom > this.box.getBoundingClientRect().top;
     if (!this.earlier.hidden && seen && this.box.scrollTop < 200) void attempt(this.#fetchEarlier());
   }
 
-  /** Fetch what stands before the first message that is here. @returns {Promise<number>} how many came */
+  /** Fetch the messages before the first one that is loaded. @returns {Promise<number>} their number */
   #fetchEarlier() {
     this.fetching ??= this.#fetch().finally(() => {
       this.fetching = null;
@@ -150,7 +150,7 @@ export class Conversation {
     const { messages } = await get(`chat/${chat}/messages?before=${first}`);
     if (chat !== this.chat) return 0;
     for (const view of messages) this.#show(view);
-    this.scroll.keeping(() => this.#arrange(this.order));
+    this.scroll.keepPosition(() => this.#arrange(this.order));
     return messages.length;
   }
 }

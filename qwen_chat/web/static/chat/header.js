@@ -1,19 +1,19 @@
-/** The head of a conversation: what it is called, who answers, how full the context is. */
+/** The header of a conversation: its title, the model, and how full the context window is. */
 
 import { element } from "../lib/dom.js";
 import { exportItems } from "../list/export-menu.js";
 import { icon } from "../lib/icons.js";
 import { openMenu } from "../lib/menu.js";
-import { count } from "../lib/format.js";
-import { rewritten } from "../lib/inline-rename.js";
+import { formatCount } from "../lib/format.js";
+import { editInline } from "../lib/inline-rename.js";
 import { attempt } from "../lib/toasts.js";
-import { tool } from "../lib/buttons.js";
+import { iconButton } from "../lib/buttons.js";
 import { translate, translateText } from "../lib/translate.js";
 
 /** @typedef {import("../lib/types.js").ChatView} ChatView */
 
 /**
- * @typedef {object} HeaderDeeds
+ * @typedef {object} HeaderActions
  * @property {(title: string) => Promise<void>} rename
  * @property {() => void} toggleList
  * @property {() => void} toggleSettings
@@ -21,24 +21,24 @@ import { translate, translateText } from "../lib/translate.js";
  */
 
 export class Header {
-  /** @param {HTMLElement} anchor @param {HeaderDeeds} deeds */
-  constructor(anchor, deeds) {
-    this.deeds = deeds;
+  /** @param {HTMLElement} anchor @param {HeaderActions} actions */
+  constructor(anchor, actions) {
+    this.actions = actions;
     this.title = element("button", { type: "button", class: "title", dir: "auto", title: translate("list.rename") });
     this.facts = element("p", { class: "about" });
     this.gauge = element("div", { class: "gauge", role: "meter", "aria-valuemin": 0, tabindex: 0, hidden: true }, element("span", {}), element("i", {}, element("b", {})));
-    this.exporting = tool("download", translate("list.export"), (button) => this.chat && openMenu(button, exportItems(this.chat.id)));
+    this.exporting = iconButton("download", translate("list.export"), (button) => this.chat && openMenu(button, exportItems(this.chat.id)));
     this.exporting.id = "export";
     this.exporting.setAttribute("aria-haspopup", "menu");
     this.title.addEventListener("click", () => void this.#rename());
-    this.list = tool("sidebar", translate("header.show_list"), deeds.toggleList, "of-list");
-    this.settings = tool("sliders", translate("page.settings"), deeds.toggleSettings, "of-settings");
+    this.list = iconButton("sidebar", translate("header.show_list"), actions.toggleList, "of-list");
+    this.settings = iconButton("sliders", translate("page.settings"), actions.toggleSettings, "of-settings");
     anchor.append(
       element(
         "header",
         { class: "head" },
         this.list,
-        tool("plus", translate("header.new_chat"), deeds.begin, "of-new"),
+        iconButton("plus", translate("header.new_chat"), actions.begin, "of-new"),
         element("div", { class: "names" }, element("h1", {}, this.title), this.facts),
         this.gauge,
         this.exporting,
@@ -77,7 +77,7 @@ export class Header {
     if (!all) return;
     const [numbers, track] = /** @type {[HTMLElement, HTMLElement]} */ ([...this.gauge.children]);
     const label = translate("header.context", { used, all });
-    numbers.textContent = `${count(used)} / ${count(all)}`;
+    numbers.textContent = `${formatCount(used)} / ${formatCount(all)}`;
     /** @type {HTMLElement} */ (track.firstElementChild).style.width = `${Math.min(100, (100 * used) / all)}%`;
     this.gauge.classList.toggle("full", used > 0.85 * all);
     for (const [name, value] of Object.entries({ title: label, "aria-label": label, "aria-valuenow": used, "aria-valuemax": all })) {
@@ -86,8 +86,8 @@ export class Header {
   }
 
   async #rename() {
-    const text = await rewritten(this.title, this.chat?.title ?? "");
-    if (text) await attempt(this.deeds.rename(text));
+    const text = await editInline(this.title, this.chat?.title ?? "");
+    if (text) await attempt(this.actions.rename(text));
   }
 }
 

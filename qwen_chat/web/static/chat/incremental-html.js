@@ -1,61 +1,61 @@
-/** A text that grows: finished blocks are put in once, only the open one is drawn again. */
+/** Renders text that is still being written: finished blocks are inserted once, only the last block is rendered again. */
 
 import { element } from "../lib/dom.js";
-import { dress } from "./code-blocks.js";
+import { decorate } from "./code-blocks.js";
 
 /** @typedef {import("../lib/types.js").Patch} Patch */
 
-export class Growing {
+export class IncrementalHtml {
   /** @param {HTMLElement} node */
   constructor(node) {
     this.node = node;
     this.tail = element("div", { class: "open" });
     this.closedHtml = "";
     this.openHtml = "";
-    this.begun = false;
+    this.isStarted = false;
   }
 
-  /** Forget what there is: the next patch tells it from the start. */
+  /** Start over: the next patch describes the whole text. */
   restart() {
-    this.begun = false;
+    this.isStarted = false;
   }
 
   /** @param {Patch} patch */
-  take({ closed, keep, add }) {
-    if (!this.begun) this.#begin();
+  apply({ closed, keep, add }) {
+    if (!this.isStarted) this.#start();
     if (closed) {
       const before = this.tail.previousElementSibling;
       this.tail.insertAdjacentHTML("beforebegin", closed);
       this.closedHtml += closed;
-      dress(before ? before.nextElementSibling : this.node.firstElementChild, this.tail);
+      decorate(before ? before.nextElementSibling : this.node.firstElementChild, this.tail);
     }
     const html = (closed ? "" : this.openHtml.slice(0, keep)) + add;
     if (html !== this.openHtml) this.tail.innerHTML = html;
     this.openHtml = html;
   }
 
-  /** Put the final drawing in place; what is the same already is not touched. @param {string} html */
+  /** Show the final HTML; if it is the same already, the nodes stay. @param {string} html */
   finish(html) {
-    if (this.begun && this.closedHtml + this.openHtml === html) {
+    if (this.isStarted && this.closedHtml + this.openHtml === html) {
       const first = this.tail.firstElementChild;
       this.tail.replaceWith(...this.tail.childNodes);
-      dress(first, null);
+      decorate(first, null);
     } else {
-      draw(this.node, html);
+      renderHtml(this.node, html);
     }
-    this.begun = false;
+    this.isStarted = false;
   }
 
-  #begin() {
+  #start() {
     this.node.replaceChildren(this.tail);
     this.tail.replaceChildren();
     this.closedHtml = this.openHtml = "";
-    this.begun = true;
+    this.isStarted = true;
   }
 }
 
-/** Draw a whole text. @param {HTMLElement} node @param {string} html sanitised on the server */
-export function draw(node, html) {
+/** Render a whole text. @param {HTMLElement} node @param {string} html sanitised on the server */
+export function renderHtml(node, html) {
   node.innerHTML = html;
-  dress(node.firstElementChild, null);
+  decorate(node.firstElementChild, null);
 }

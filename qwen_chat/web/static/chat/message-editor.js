@@ -1,19 +1,19 @@
-/** A message's text, changed in place. */
+/** The editor of a message. */
 
-import { element, fit } from "../lib/dom.js";
-import { warn } from "../lib/toasts.js";
+import { element, fitHeight } from "../lib/dom.js";
+import { showError } from "../lib/toasts.js";
 import { translate } from "../lib/translate.js";
 
 /**
- * Let a text be changed at the top of a message, and return when it was saved or left as it was.
+ * Open an editor at the top of a message; resolves when the text is saved or the editor cancelled.
  *
  * @param {HTMLElement} node
  * @param {string} raw
- * @param {string} yes what the button says
+ * @param {string} yes the label of the button
  * @param {(text: string) => Promise<void>} save
  * @returns {Promise<void>}
  */
-export function edited(node, raw, yes, save) {
+export function openEditor(node, raw, yes, save) {
   const before = document.activeElement;
   const area = element("textarea", { class: "field", rows: 1, "aria-label": translate("chat.edit_text"), dir: "auto" });
   const cancel = element("button", { type: "button", class: "plain" }, translate("page.cancel"));
@@ -22,9 +22,9 @@ export function edited(node, raw, yes, save) {
   const form = element("form", { class: "editor" }, area, element("div", { class: "choices" }, hint, cancel, submit));
   area.value = raw;
   node.prepend(form);
-  fit(area);
+  fitHeight(area);
   area.focus();
-  // What is typed and what is pressed next are to be seen together.
+  // The text field and its buttons are visible together.
   form.scrollIntoView({ block: "nearest" });
   return new Promise((resolve) => {
     const end = () => {
@@ -38,12 +38,12 @@ export function edited(node, raw, yes, save) {
         if (area.value !== raw) await save(area.value);
         end();
       } catch (fault) {
-        // What was typed stays where it is.
-        warn(fault);
+        // The typed text stays in the field.
+        showError(fault);
         submit.disabled = false;
       }
     };
-    area.addEventListener("input", () => fit(area));
+    area.addEventListener("input", () => fitHeight(area));
     area.addEventListener("keydown", (event) => {
       if (event.isComposing) return;
       if (event.key === "Escape") end();

@@ -1,31 +1,31 @@
-/** One message: what was said, how it came about, and what can be done with it. */
+/** One message: its text, its figures and its buttons. */
 
 import { copy } from "./code-blocks.js";
 import { rawText } from "../lib/api.js";
 import { element } from "../lib/dom.js";
-import { edited } from "./message-editor.js";
+import { openEditor } from "./message-editor.js";
 import { Fold } from "./fold.js";
-import { draw, Growing } from "./incremental-html.js";
-import { amount, moment } from "../lib/format.js";
-import { sentFiles } from "./sent-files.js";
+import { renderHtml, IncrementalHtml } from "./incremental-html.js";
+import { formatAmount, formatTime } from "../lib/format.js";
+import { fileChips } from "./sent-files.js";
 import { attempt } from "../lib/toasts.js";
-import { labelled, tool } from "../lib/buttons.js";
+import { labelledButton, iconButton } from "../lib/buttons.js";
 import { translate } from "../lib/translate.js";
 
 /** @typedef {import("../lib/types.js").MessageView} MessageView */
 /** @typedef {import("../lib/types.js").Live} Live */
 
 /**
- * @typedef {object} Deeds what can be done to messages; each returns when the server agreed
+ * @typedef {object} MessageActions the operations on messages; each resolves when the server has accepted it
  * @property {() => string} chat
  * @property {(message: string, text: string) => Promise<void>} edit
  * @property {(message: string) => Promise<void>} retry
- * @property {() => Promise<void>} goOn
+ * @property {() => Promise<void>} continueAnswer
  * @property {(message: string) => Promise<void>} takeOut
  * @property {(message: string) => Promise<void>} show
  */
 
-/** What an answer says that did not end by itself. */
+/** The label of an answer that did not end by itself, by its finish reason. */
 const CUTS = /** @type {const} */ ({
   length: "chat.cut_length",
   context: "chat.cut_context",
@@ -33,27 +33,27 @@ const CUTS = /** @type {const} */ ({
   error: "chat.cut_failed",
 });
 
-/** How an answer ended that can be continued. */
+/** The finish reasons of answers that can be continued. */
 const CUT = new Set(["length", "context", "interrupted"]);
 
 export class Message {
-  /** @param {MessageView} view @param {Deeds} deeds */
-  constructor(view, deeds) {
+  /** @param {MessageView} view @param {MessageActions} actions */
+  constructor(view, actions) {
     this.view = view;
-    this.deeds = deeds;
+    this.actions = actions;
     this.isAnswer = view.role === "assistant";
     this.text = element("div", { class: this.isAnswer ? "written" : "typed", dir: "auto" });
-    this.under = element("div", { class: "under" });
-    this.node = element("article", { class: `message ${kind(view.role)}`, id: `message-${view.id}` });
-    this.node.append(element("h2", { class: "unseen" }, translate(nameOf(view.role))), this.text, this.under);
+    this.footer = element("div", { class: "under" });
+    this.node = element("article", { class: `message ${roleClass(view.role)}`, id: `message-${view.id}` });
+    this.node.append(element("h2", { class: "unseen" }, translate(roleLabel(view.role))), this.text, this.footer);
     this.fold = new Fold(this.text);
-    this.growing = new Growing(this.text);
-    // What was said does not change: another text is another message.
-    if (view.files.length) this.text.before(sentFiles(view.files));
+    this.html = new IncrementalHtml(this.text);
+    // Files of a message never change: an edit makes another message.
+    if (view.files.length) this.text.before(fileChips(view.files));
     /** @type {HTMLDetailsElement | null} */
     this.thought = null;
-    /** @type {Growing | null} */
-    this.thoughtGrowing = null;
+    /** @type {IncrementalHtml | null} */
+    this.thoughtHtml = null;
     /** @type {Live | null} */
     this.live = null;
     this.drawn = "";
@@ -61,7 +61,7 @@ export class Message {
     this.show(view);
   }
 
-  /** Show what the server says of it now. @param {MessageView} view */
+  /** Show the state that the server sent. @param {MessageView} view */
   show(view) {
     this.view = view;
     this.node.classList.toggle("writing", view.writing);
@@ -72,39 +72,39 @@ export class Message {
       this.#showText(view);
       this.live = null;
     }
-    this.#showUnder();
+    this.#showFooter();
   }
 
-  /** Take what has grown; `anew` when it is told from the start. @param {Live} live @param {boolean} anew */
-  grow(live, anew) {
-    if (anew) {
-      this.growing.restart();
-      this.thoughtGrowing?.restart();
+  /** Apply new text; `fromStart` when it is the whole text so far. @param {Live} live @param {boolean} fromStart */
+  applyLive(live, fromStart) {
+    if (fromStart) {
+      this.html.restart();
+      this.thoughtHtml?.restart();
     }
-    if (live.thought) this.#thoughts().take(live.thought);
-    this.#nameThought(live.status === "thinking" ? translate("chat.thinking") : translate("chat.thought"));
-    if (live.answer) this.growing.take(live.answer);
+    if (live.thought) this.#reasoningView().apply(live.thought);
+    this.#setThoughtLabel(live.status === "thinking" ? translate("chat.thinking") : translate("chat.thought"));
+    if (live.answer) this.html.apply(live.answer);
     this.live = live;
     this.#showStatus();
   }
 
-  /** Let its text be changed in place. */
+  /** Open an editor in place of the message. */
   async edit() {
-    const raw = await attempt(rawText(this.deeds.chat(), this.view.id));
+    const raw = await attempt(rawText(this.actions.chat(), this.view.id));
     if (raw === undefined || this.node.classList.contains("editing")) return;
-    const save = (/** @type {string} */ text) => this.deeds.edit(this.view.id, text);
+    const save = (/** @type {string} */ text) => this.actions.edit(this.view.id, text);
     this.node.classList.add("editing");
-    await edited(this.node, raw, this.isAnswer ? translate("page.save") : translate("composer.send"), save);
+    await openEditor(this.node, raw, this.isAnswer ? translate("page.save") : translate("composer.send"), save);
     this.node.classList.remove("editing");
   }
 
   /** @param {MessageView} view */
   #showText(view) {
-    if (view.thought && view.thought !== this.drawnThought) this.#thoughts().finish(view.thought);
-    if (view.thought) this.#nameThought(thoughtLabel(view.thought_seconds));
+    if (view.thought && view.thought !== this.drawnThought) this.#reasoningView().finish(view.thought);
+    if (view.thought) this.#setThoughtLabel(thoughtLabel(view.thought_seconds));
     if (view.html !== this.drawn || !view.html) {
-      if (this.isAnswer) this.growing.finish(view.html);
-      else draw(this.text, view.html);
+      if (this.isAnswer) this.html.finish(view.html);
+      else renderHtml(this.text, view.html);
     }
     this.drawn = view.html;
     this.drawnThought = view.thought;
@@ -112,70 +112,70 @@ export class Message {
     this.text.classList.toggle("empty", isEmpty);
     if (isEmpty) this.text.textContent = translate("chat.empty");
     this.text.hidden = !view.html && view.files.length > 0;
-    if (!this.isAnswer) this.fold.settle();
+    if (!this.isAnswer) this.fold.foldIfLong();
   }
 
-  #thoughts() {
-    if (!this.thought || !this.thoughtGrowing) {
+  #reasoningView() {
+    if (!this.thought || !this.thoughtHtml) {
       const inside = element("div", { class: "written", dir: "auto" });
       this.thought = element("details", { class: "thought" }, element("summary", {}), inside);
-      this.thoughtGrowing = new Growing(inside);
+      this.thoughtHtml = new IncrementalHtml(inside);
       this.text.before(this.thought);
     }
-    return this.thoughtGrowing;
+    return this.thoughtHtml;
   }
 
   /** @param {string} name */
-  #nameThought(name) {
+  #setThoughtLabel(name) {
     const summary = this.thought?.firstElementChild;
     if (summary && summary.textContent !== name) summary.textContent = name;
   }
 
-  #showUnder() {
+  #showFooter() {
     if (this.view.writing) {
-      this.under.replaceChildren(element("p", { class: "status" }));
+      this.footer.replaceChildren(element("p", { class: "status" }));
       this.#showStatus();
       return;
     }
-    this.under.replaceChildren(this.#tools(), this.#facts());
+    this.footer.replaceChildren(this.#tools(), this.#facts());
   }
 
   #showStatus() {
-    const line = this.under.querySelector(".status");
-    if (line && this.view.writing) line.textContent = statusOf(this.live);
+    const line = this.footer.querySelector(".status");
+    if (line && this.view.writing) line.textContent = statusText(this.live);
   }
 
   #facts() {
     const { tokens, speed, seconds, finish, model, created } = this.view;
     const facts = [
       tokens > 0 && translate("chat.tokens", { count: tokens }),
-      speed > 0 && translate("chat.speed", { speed: amount(speed) }),
-      seconds > 0 && translate("chat.seconds", { seconds: amount(seconds) }),
+      speed > 0 && translate("chat.speed", { speed: formatAmount(speed) }),
+      seconds > 0 && translate("chat.seconds", { seconds: formatAmount(seconds) }),
       finish && finish !== "stop" && translate(CUTS[finish]),
     ].filter(Boolean);
-    return element("p", { class: "facts", title: [model, moment(created)].filter(Boolean).join(" · ") }, facts.join(" · "));
+    return element("p", { class: "facts", title: [model, formatTime(created)].filter(Boolean).join(" · ") }, facts.join(" · "));
   }
 
   #tools() {
-    const { view, deeds } = this;
+    const { view, actions } = this;
     const tools = element("div", { class: "tools" });
     if (view.siblings.length > 1) tools.append(this.#versions());
-    tools.append(tool("copy", translate("page.copy"), (button) => void this.#copy(button)), tool("pencil", translate("chat.edit"), () => void this.edit(), "changes"));
-    if (this.isAnswer) tools.append(tool("retry", translate("chat.retry"), () => void attempt(deeds.retry(view.id)), "changes again"));
-    tools.append(tool("trash", translate("chat.delete"), () => void attempt(deeds.takeOut(view.id)), "changes"));
-    if (view.last && CUT.has(view.finish)) tools.append(this.#goOn());
+    tools.append(iconButton("copy", translate("page.copy"), (button) => void this.#copy(button)), iconButton("pencil", translate("chat.edit"), () => void this.edit(), "changes"));
+    if (this.isAnswer) tools.append(iconButton("retry", translate("chat.retry"), () => void attempt(actions.retry(view.id)), "changes again"));
+    tools.append(iconButton("trash", translate("chat.delete"), () => void attempt(actions.takeOut(view.id)), "changes"));
+    if (view.last && CUT.has(view.finish)) tools.append(this.#continueButton());
     return tools;
   }
 
-  #goOn() {
-    return labelled("forward", translate("chat.continue"), () => void attempt(this.deeds.goOn()), "changes");
+  #continueButton() {
+    return labelledButton("forward", translate("chat.continue"), () => void attempt(this.actions.continueAnswer()), "changes");
   }
 
   #versions() {
     const { id, siblings } = this.view;
     const at = siblings.indexOf(id);
     const arrow = (/** @type {string} */ sign, /** @type {string} */ label, /** @type {string | undefined} */ to) => {
-      const button = tool(sign, label, () => to && void attempt(this.deeds.show(to)), "changes");
+      const button = iconButton(sign, label, () => to && void attempt(this.actions.show(to)), "changes");
       button.disabled = !to;
       return button;
     };
@@ -185,24 +185,24 @@ export class Message {
 
   /** @param {HTMLButtonElement} button */
   async #copy(button) {
-    const text = await attempt(rawText(this.deeds.chat(), this.view.id));
+    const text = await attempt(rawText(this.actions.chat(), this.view.id));
     if (text !== undefined) await copy(text, button);
   }
 }
 
 /** @param {string} role */
-function kind(role) {
+function roleClass(role) {
   return role === "assistant" || role === "user" ? role : "other";
 }
 
 /** @param {string} role */
-function nameOf(role) {
+function roleLabel(role) {
   if (role === "assistant") return "chat.answer";
   return role === "user" ? "chat.you" : "chat.note";
 }
 
-/** Say what is done for an answer just now. @param {Live | null} live */
-function statusOf(live) {
+/** Return a line about the progress of an answer. @param {Live | null} live */
+function statusText(live) {
   if (!live) return translate("status.starting");
   const [done, all] = live.read;
   switch (live.status) {
@@ -221,5 +221,5 @@ function statusOf(live) {
 
 /** @param {number} seconds 0 where it is not known */
 function thoughtLabel(seconds) {
-  return seconds ? translate("chat.thought_for", { seconds: amount(seconds) }) : translate("chat.thought");
+  return seconds ? translate("chat.thought_for", { seconds: formatAmount(seconds) }) : translate("chat.thought");
 }

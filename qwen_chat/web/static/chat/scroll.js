@@ -1,4 +1,4 @@
-/** Scrolling that stays at the end for a reader who is there, and leaves everyone else where they are. */
+/** Keeps the conversation scrolled to its end for readers who are there; for others the position does not move. */
 
 import { element } from "../lib/dom.js";
 import { icon } from "../lib/icons.js";
@@ -8,32 +8,32 @@ const NEAR = 32;
 const MARKED_SECONDS = 2.5;
 
 export class Scroll {
-  /** @param {HTMLElement} box what scrolls @param {HTMLElement} inner what is in it */
+  /** @param {HTMLElement} box the scrolling element @param {HTMLElement} inner its content */
   constructor(box, inner) {
     this.box = box;
     this.atEnd = true;
     this.top = 0;
-    /** Whether what counts is at the end; where nothing was said yet it is at the top. */
+    /** Whether to show the end; an empty conversation shows its top. */
     this.ends = true;
     this.button = element("button", { type: "button", class: "to-end", title: translate("chat.to_end"), "aria-label": translate("chat.to_end"), hidden: true }, icon("down"));
     this.button.addEventListener("click", () => this.toEnd());
-    // Who unfolds something wants to read it, not what is below.
+    // A reader who unfolds something wants to read that, not the end.
     inner.addEventListener("click", (event) => {
       if (event.target instanceof Element && event.target.closest("summary, [aria-expanded]")) this.stay();
     });
     box.addEventListener("scroll", () => this.#scrolled(), { passive: true });
-    // Also what grows by itself: a folded thought that is opened, a window made narrower.
+    // The height also changes without a message: a thought unfolds, the window is resized.
     const sizes = new ResizeObserver(() => this.follow());
     sizes.observe(inner);
     sizes.observe(box);
   }
 
-  /** Stay at the end, if the reader is there. */
+  /** Scroll to the end, if the reader was there. */
   follow() {
     if (this.atEnd && this.ends) this.box.scrollTop = this.box.scrollHeight;
   }
 
-  /** Stay here, whatever comes. */
+  /** Stay at this position while new text arrives. */
   stay() {
     this.atEnd = false;
     requestAnimationFrame(() => this.#scrolled());
@@ -46,7 +46,7 @@ export class Scroll {
     this.follow();
   }
 
-  /** Bring an element into sight, stay there, and mark it for a moment; the keyboard goes on from it. @param {HTMLElement} node */
+  /** Scroll to an element, highlight it for a moment and focus it. @param {HTMLElement} node */
   reveal(node) {
     this.atEnd = false;
     node.scrollIntoView({ block: "start" });
@@ -56,8 +56,8 @@ export class Scroll {
     setTimeout(() => node.classList.remove("found"), MARKED_SECONDS * 1000);
   }
 
-  /** Do something above what is seen, which stays where it is. @param {() => void} work */
-  keeping(work) {
+  /** Run `work`, which changes content above the visible part, without moving the visible part. @param {() => void} work */
+  keepPosition(work) {
     const before = this.box.scrollHeight - this.box.scrollTop;
     work();
     this.box.scrollTop = this.box.scrollHeight - before;
@@ -66,7 +66,7 @@ export class Scroll {
   #scrolled() {
     const { scrollTop, scrollHeight, clientHeight } = this.box;
     const near = scrollHeight - scrollTop - clientHeight < NEAR;
-    // Only a reader scrolls up; a text that grew moves nothing.
+    // Only the reader scrolls up: growing text never does.
     if (near) this.atEnd = true;
     else if (scrollTop < this.top) this.atEnd = false;
     this.top = scrollTop;

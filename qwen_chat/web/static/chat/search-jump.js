@@ -1,34 +1,34 @@
-/** What a search led to, brought into sight: it may stand far back, or in another branch. */
+/** Jumps to a search result, which may be far back or in another branch. */
 
 import { attempt } from "../lib/toasts.js";
 
 /** @typedef {import("./conversation.js").Conversation} Conversation */
 
-export class Seeking {
-  /** @param {Conversation} conversation @param {(message: string) => Promise<void>} bring brings the branch of a message into view */
-  constructor(conversation, bring) {
+export class SearchJump {
+  /** @param {Conversation} conversation @param {(message: string) => Promise<void>} showBranch switches to the branch of a message */
+  constructor(conversation, showBranch) {
     this.conversation = conversation;
-    this.bring = bring;
-    this.sought = "";
-    this.isBrought = false;
+    this.showBranch = showBranch;
+    this.target = "";
+    this.isBranchShown = false;
   }
 
-  /** Look for a message in the conversation that is entered now, or for none. @param {string} message */
+  /** Set the message to jump to in the conversation that is being opened, or "" for none. @param {string} message */
   enter(message) {
-    this.sought = message;
-    this.isBrought = false;
+    this.target = message;
+    this.isBranchShown = false;
   }
 
-  /** Go on looking, whenever there is something new to look at. */
-  look() {
-    const { sought } = this;
-    if (!sought) return;
-    if (this.conversation.order.includes(sought)) {
-      this.sought = "";
-      void attempt(this.conversation.reveal(sought));
-    } else if (!this.isBrought) {
-      this.isBrought = true;
-      void attempt(this.bring(sought));
+  /** Jump to the target if it is there now, else switch to its branch once. */
+  jump() {
+    const { target } = this;
+    if (!target) return;
+    if (this.conversation.order.includes(target)) {
+      this.target = "";
+      void attempt(this.conversation.reveal(target));
+    } else if (!this.isBranchShown) {
+      this.isBranchShown = true;
+      void attempt(this.showBranch(target));
     }
   }
 }

@@ -1,6 +1,6 @@
-/** A conversation as it goes on: followed, and joined again whenever the connection was lost. */
+/** Follows a conversation as server-sent events, and reconnects when the connection is lost. */
 
-import { Fault, get } from "../lib/api.js";
+import { ApiError, get } from "../lib/api.js";
 
 /** @typedef {import("../lib/types.js").Frame} Frame */
 
@@ -10,10 +10,10 @@ const HIDDEN_PAUSE = 30_000;
 
 /**
  * @typedef {object} Watcher
- * @property {(frame: Frame, anew: boolean) => void} frame what changed; `anew` when it is everything, told from the start
+ * @property {(frame: Frame, fromStart: boolean) => void} frame called with changes; `fromStart` when they describe everything from the start
  * @property {() => void} lost
  * @property {() => void} joined
- * @property {(fault: Fault) => void} gone the server knows no such conversation
+ * @property {(fault: ApiError) => void} gone called when the server has no such conversation
  */
 
 export class Stream {
@@ -25,76 +25,76 @@ export class Stream {
     this.timer = 0;
     /** @type {EventSource | null} */
     this.source = null;
-    // A browser has six connections to a server: a page that nobody sees gives its own back.
-    this.seen = () => this.#seenOrHidden();
-    this.online = () => this.#open();
-    document.addEventListener("visibilitychange", this.seen);
-    window.addEventListener("online", this.online);
-    this.#open();
+    // A browser opens at most six connections to a server: a hidden page closes its own.
+    this.onVisibility = () => this.#handleVisibility();
+    this.onOnline = () => this.#connect();
+    document.addEventListener("visibilitychange", this.onVisibility);
+    window.addEventListener("online", this.onOnline);
+    this.#connect();
   }
 
   close() {
-    this.#shut();
-    document.removeEventListener("visibilitychange", this.seen);
-    window.removeEventListener("online", this.online);
+    this.#disconnect();
+    document.removeEventListener("visibilitychange", this.onVisibility);
+    window.removeEventListener("online", this.onOnline);
   }
 
-  #shut() {
+  #disconnect() {
     clearTimeout(this.timer);
     this.source?.close();
     this.source = null;
   }
 
-  #open() {
-    this.#shut();
-    let anew = true;
+  #connect() {
+    this.#disconnect();
+    let fromStart = true;
     const source = new EventSource(`chat/${this.chat}/events`);
     this.source = source;
     source.onopen = () => {
-      anew = true;
+      fromStart = true;
       this.pause = FIRST_PAUSE;
       this.watcher.joined();
     };
     source.onmessage = (event) => {
-      this.watcher.frame(JSON.parse(event.data), anew);
-      anew = false;
+      this.watcher.frame(JSON.parse(event.data), fromStart);
+      fromStart = false;
     };
     source.onerror = () => {
       this.watcher.lost();
-      // Closed means that the server refused: the browser itself will not try again.
-      if (source.readyState === EventSource.CLOSED) void this.#ask();
+      // CLOSED means that the server refused the stream: the browser will not reconnect.
+      if (source.readyState === EventSource.CLOSED) void this.#checkConversation();
     };
   }
 
-  /** Find out whether the conversation is gone, or only the connection. */
-  async #ask() {
+  /** Find out whether the conversation or only the connection is gone. */
+  async #checkConversation() {
     const { chat, source } = this;
     try {
       await get(`chat/${chat}/messages?before=`);
     } catch (fault) {
       if (source !== this.source) return;
-      if (fault instanceof Fault && fault.status >= 400 && fault.status < 500) {
+      if (fault instanceof ApiError && fault.status >= 400 && fault.status < 500) {
         this.close();
         this.watcher.gone(fault);
         return;
       }
     }
-    if (source === this.source) this.#later(this.pause);
+    if (source === this.source) this.#reconnectLater(this.pause);
     this.pause = Math.min(this.pause * 2, LONGEST_PAUSE);
   }
 
   /** @param {number} pause */
-  #later(pause) {
+  #reconnectLater(pause) {
     clearTimeout(this.timer);
-    this.timer = window.setTimeout(() => this.#open(), pause);
+    this.timer = window.setTimeout(() => this.#connect(), pause);
   }
 
-  #seenOrHidden() {
+  #handleVisibility() {
     clearTimeout(this.timer);
     if (document.hidden) {
-      this.timer = window.setTimeout(() => this.#shut(), HIDDEN_PAUSE);
+      this.timer = window.setTimeout(() => this.#disconnect(), HIDDEN_PAUSE);
     } else if (this.source?.readyState !== EventSource.OPEN) {
-      this.#open();
+      this.#connect();
     }
   }
 }

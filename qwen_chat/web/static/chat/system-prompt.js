@@ -1,13 +1,13 @@
-/** The system prompt at the top of a conversation: seen, and changed from the next answer on. */
+/** The system prompt at the top of a conversation; a change takes effect with the next answer. */
 
-import { element, fit } from "../lib/dom.js";
-import { tell, warn } from "../lib/toasts.js";
+import { element, fitHeight } from "../lib/dom.js";
+import { showNotice, showError } from "../lib/toasts.js";
 import { translate } from "../lib/translate.js";
 
 export class SystemPrompt {
-  /** @param {HTMLElement} anchor @param {{save: (text: string) => Promise<void>, answers: () => number}} deeds */
-  constructor(anchor, deeds) {
-    this.deeds = deeds;
+  /** @param {HTMLElement} anchor @param {{save: (text: string) => Promise<void>, answers: () => number}} actions */
+  constructor(anchor, actions) {
+    this.actions = actions;
     this.text = "";
     this.first = element("span", { class: "first", dir: "auto" });
     this.area = element("textarea", { class: "field", rows: 2, "aria-label": translate("system_prompt.name"), dir: "auto" });
@@ -17,13 +17,13 @@ export class SystemPrompt {
     const form = element("form", {}, this.area, element("div", { class: "choices" }, this.hint, this.cancel, this.submit));
     this.details = element("details", { class: "system" }, element("summary", {}, translate("system_prompt.name"), this.first), form);
     anchor.append(this.details);
-    this.details.addEventListener("toggle", () => this.#fresh());
-    this.area.addEventListener("input", () => this.#changed());
+    this.details.addEventListener("toggle", () => this.#refreshHint());
+    this.area.addEventListener("input", () => this.#update());
     this.cancel.addEventListener("click", () => this.#reset());
     form.addEventListener("submit", (event) => void this.#save(event));
   }
 
-  /** Show the prompt in force; one that is being written here is left alone. @param {string} text */
+  /** Show the system prompt in force, unless a person is editing it here. @param {string} text */
   show(text) {
     const untouched = this.area.value === this.text;
     this.text = text;
@@ -33,18 +33,18 @@ export class SystemPrompt {
 
   #reset() {
     this.area.value = this.text;
-    this.#changed();
+    this.#update();
   }
 
-  #fresh() {
-    this.hint.textContent = translate("system_prompt.hint", { count: this.deeds.answers() });
-    if (this.details.open) fit(this.area);
+  #refreshHint() {
+    this.hint.textContent = translate("system_prompt.hint", { count: this.actions.answers() });
+    if (this.details.open) fitHeight(this.area);
   }
 
-  #changed() {
+  #update() {
     const same = this.area.value === this.text;
     this.submit.hidden = this.cancel.hidden = same;
-    if (this.details.open) fit(this.area);
+    if (this.details.open) fitHeight(this.area);
   }
 
   /** @param {Event} event */
@@ -52,13 +52,13 @@ export class SystemPrompt {
     event.preventDefault();
     const text = this.area.value;
     try {
-      await this.deeds.save(text);
+      await this.actions.save(text);
       this.text = text;
-      this.#changed();
-      const answers = this.deeds.answers();
-      tell(answers ? translate("system_prompt.changed", { answer: answers + 1 }) : translate("system_prompt.set"));
+      this.#update();
+      const answers = this.actions.answers();
+      showNotice(answers ? translate("system_prompt.changed", { answer: answers + 1 }) : translate("system_prompt.set"));
     } catch (fault) {
-      warn(fault);
+      showError(fault);
     }
   }
 }

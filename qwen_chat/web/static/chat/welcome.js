@@ -1,11 +1,11 @@
-/** What stands where nothing was said yet: a greeting, example questions, and the roles to talk with. */
+/** The start of an empty conversation: a greeting, example questions and the gallery of roles. */
 
 import { get } from "../lib/api.js";
 import { element } from "../lib/dom.js";
 import { icon } from "../lib/icons.js";
 import { language } from "../lib/locale.js";
-import { attempt, warn } from "../lib/toasts.js";
-import { labelled } from "../lib/buttons.js";
+import { attempt, showError } from "../lib/toasts.js";
+import { labelledButton } from "../lib/buttons.js";
 import { translate } from "../lib/translate.js";
 
 /** @typedef {import("../lib/types.js").Role} Role */
@@ -27,15 +27,15 @@ const STARTERS = /** @type {const} */ ([
 ]);
 
 export class Welcome {
-  /** @param {HTMLElement} anchor @param {{fill: (text: string) => void, begin: (role: string) => void}} deeds */
-  constructor(anchor, deeds) {
-    this.deeds = deeds;
+  /** @param {HTMLElement} anchor @param {{fill: (text: string) => void, begin: (role: string) => void}} actions */
+  constructor(anchor, actions) {
+    this.actions = actions;
     this.node = element("section", { class: "welcome", "aria-label": translate("welcome.hello"), hidden: true });
     this.drawn = "";
     anchor.append(this.node);
   }
 
-  /** Show it for a conversation in which nothing was asked, or hide it. @param {ChatView} chat @param {boolean} unasked */
+  /** Show or hide the welcome; `unasked` when the conversation has no question yet. @param {ChatView} chat @param {boolean} unasked */
   show(chat, unasked) {
     this.node.hidden = !unasked;
     const drawn = `${chat.id} ${chat.role?.name}`;
@@ -51,7 +51,7 @@ export class Welcome {
     this.node.replaceChildren();
     if (!chat.role) this.node.append(element("h2", { class: "hello" }, translate("welcome.hello")));
     this.node.append(this.#examples(examples));
-    if (chat.role) this.node.append(labelled("other", translate("welcome.another_role"), (button) => this.#unfold(button, gallery), "another"));
+    if (chat.role) this.node.append(labelledButton("other", translate("welcome.another_role"), (button) => this.#unfold(button, gallery), "another"));
     this.node.append(gallery);
     if (!chat.role) void this.#fill(gallery);
   }
@@ -60,7 +60,7 @@ export class Welcome {
   #examples(examples) {
     const buttons = examples.map((text) => {
       const button = element("button", { type: "button", class: "example", dir: "auto" }, text);
-      button.addEventListener("click", () => this.deeds.fill(text));
+      button.addEventListener("click", () => this.actions.fill(text));
       return element("li", {}, button);
     });
     return element("ul", { class: "examples", "aria-label": translate("welcome.examples") }, ...buttons);
@@ -76,7 +76,7 @@ export class Welcome {
   async #fill(gallery) {
     const found = await attempt(get("chat/roles"));
     if (!found) return;
-    found.faults.forEach(warn);
+    found.faults.forEach(showError);
     const roles = /** @type {Role[]} */ (found.roles);
     const near = roles.filter((role) => !role.language || role.language === language);
     const far = roles.filter((role) => role.language && role.language !== language);
@@ -105,12 +105,12 @@ export class Welcome {
       element("span", { class: "name", dir: "auto" }, role.title || role.name),
       element("span", { class: "line", dir: "auto" }, line),
     );
-    button.addEventListener("click", () => this.deeds.begin(role.name));
+    button.addEventListener("click", () => this.actions.begin(role.name));
     return element("li", {}, button);
   }
 }
 
-/** Return the first line of a text, without the signs of Markdown. @param {string} text */
+/** Return the first line of a text, without Markdown characters. @param {string} text */
 function firstLine(text) {
   return (text.trim().split("\n", 1)[0] ?? "").replace(/[*_`#]/g, "");
 }

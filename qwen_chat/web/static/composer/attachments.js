@@ -1,16 +1,16 @@
-/** Files beside a message that is being written: read by the server at once, refused with the reason. */
+/** The files attached to the message that is being written; the server reads each at once, or says why it refuses it. */
 
 import { postFile } from "../lib/api.js";
 import { element } from "../lib/dom.js";
 import { icon } from "../lib/icons.js";
-import { warn } from "../lib/toasts.js";
-import { tool } from "../lib/buttons.js";
+import { showError } from "../lib/toasts.js";
+import { iconButton } from "../lib/buttons.js";
 import { translate, translateText } from "../lib/translate.js";
 
 /** @typedef {import("../lib/types.js").ReadFile} ReadFile */
 
 const MOST_FILES = 20;
-/** The server takes no more either; it would be sent in vain. */
+/** The limit of the server. */
 const MOST_MIB = 10;
 
 export class Attachments {
@@ -22,12 +22,12 @@ export class Attachments {
     this.node = element("ul", { class: "chips", "aria-label": translate("composer.attached"), hidden: true });
   }
 
-  /** The files that are read. @returns {{name: string, text: string}[]} */
+  /** The files that the server has read. @returns {{name: string, text: string}[]} */
   get files() {
     return [...this.chips.values()].flatMap((file) => (file ? [{ name: file.name, text: file.text }] : []));
   }
 
-  /** Whether a file is still being read. */
+  /** Whether the server is still reading a file. */
   get isReading() {
     return [...this.chips.values()].includes(null);
   }
@@ -35,9 +35,9 @@ export class Attachments {
   /** @param {Iterable<File>} files */
   add(files) {
     for (const file of files) {
-      if (file.size > MOST_MIB * 2 ** 20) warn(translate("composer.file_too_large", { name: file.name, size: MOST_MIB }));
+      if (file.size > MOST_MIB * 2 ** 20) showError(translate("composer.file_too_large", { name: file.name, size: MOST_MIB }));
       else if (this.chips.size < MOST_FILES) void this.#read(file);
-      else warn(translate("composer.too_many_files", { most: MOST_FILES }));
+      else showError(translate("composer.too_many_files", { most: MOST_FILES }));
     }
   }
 
@@ -50,7 +50,7 @@ export class Attachments {
   /** @param {File} file */
   async #read(file) {
     const label = element("span", { dir: "auto" }, translate("composer.reading_file", { name: file.name }));
-    const remove = tool("close", translate("composer.remove_file", { name: file.name }), () => this.#remove(chip));
+    const remove = iconButton("close", translate("composer.remove_file", { name: file.name }), () => this.#remove(chip));
     const chip = element("li", { class: "chip reading" }, icon("file"), label, remove);
     this.chips.set(chip, null);
     this.node.append(chip);
@@ -65,7 +65,7 @@ export class Attachments {
       this.changed();
     } catch (fault) {
       this.#remove(chip);
-      warn(fault);
+      showError(fault);
     }
   }
 

@@ -1,14 +1,14 @@
-/** What a command says: a sheet above the place where one writes, there until the next message. */
+/** The output of a command, shown above the composer until the next message is sent. */
 
 import { element } from "../lib/dom.js";
-import { tool } from "../lib/buttons.js";
+import { iconButton } from "../lib/buttons.js";
 import { translate } from "../lib/translate.js";
 
 export class Output {
   /** @param {HTMLElement} anchor */
   constructor(anchor) {
     this.text = element("pre", { tabindex: "0", dir: "auto", "aria-label": translate("page.command_output") });
-    this.node = element("div", { class: "output", role: "status", hidden: true }, this.text, tool("close", translate("page.close"), () => this.hide()));
+    this.node = element("div", { class: "output", role: "status", hidden: true }, this.text, iconButton("close", translate("page.close"), () => this.hide()));
     anchor.prepend(this.node);
   }
 

@@ -1,13 +1,13 @@
-/** Where a message is written and sent, and an answer stopped. */
+/** The composer: writes and sends messages, and stops answers. */
 
 import { Attachments } from "./attachments.js";
-import { element, fit } from "../lib/dom.js";
-import { draftOf, forgetDraft, keepDraft } from "./drafts.js";
-import { takeFiles } from "./file-drop.js";
+import { element, fitHeight } from "../lib/dom.js";
+import { readDraft, deleteDraft, saveDraft } from "./drafts.js";
+import { acceptFiles } from "./file-drop.js";
 import { icon } from "../lib/icons.js";
 import { ThinkChoice } from "./thinking-choice.js";
-import { warn } from "../lib/toasts.js";
-import { tool } from "../lib/buttons.js";
+import { showError } from "../lib/toasts.js";
+import { iconButton } from "../lib/buttons.js";
 import { translate } from "../lib/translate.js";
 
 /** @typedef {import("../lib/types.js").ChatView} ChatView */
@@ -15,39 +15,39 @@ import { translate } from "../lib/translate.js";
 
 const MOST_LETTERS = 400_000;
 const KEEP_AFTER = 250;
-/** For so long a message that was taken in may go without a sign of its answer. */
+/** Milliseconds to wait for the first event of an answer after the server accepted the message. */
 const SIGN_WITHIN = 1500;
 
 /**
- * @typedef {object} ComposerDeeds
- * @property {(chat: string, text: string, files: FileText[]) => Promise<boolean>} send whether an answer was begun
+ * @typedef {object} ComposerActions
+ * @property {(chat: string, text: string, files: FileText[]) => Promise<boolean>} send returns whether an answer was started
  * @property {() => Promise<void>} stop
  * @property {(think: string) => Promise<void>} think
  * @property {() => boolean} editLast
  */
 
 export class Composer {
-  /** @param {HTMLElement} anchor @param {ComposerDeeds} deeds */
-  constructor(anchor, deeds) {
-    this.deeds = deeds;
+  /** @param {HTMLElement} anchor @param {ComposerActions} actions */
+  constructor(anchor, actions) {
+    this.actions = actions;
     this.id = "";
-    /** @type {ChatView | null} what is known of the conversation, soon after it was entered */
+    /** @type {ChatView | null} null until the first event of the conversation arrives */
     this.chat = null;
     /** @type {Promise<void> | null} */
     this.sending = null;
-    /** Whether something came of what was sent last. */
-    this.sign = false;
-    /** The answer that is being stopped: the page does not wait for the engine to end its step. */
-    this.stopped = "";
-    /** @type {(() => void)[]} who waits until nothing is written */
-    this.waiting = [];
+    /** Whether an event arrived since the last message was sent. */
+    this.hasResponse = false;
+    /** The id of the answer that is being stopped; the button changes at once, before the engine has stopped. */
+    this.stopping = "";
+    /** @type {(() => void)[]} called when no answer is being written any more */
+    this.onEnd = [];
     this.timer = 0;
     this.attachments = new Attachments(() => this.#showButton());
     this.area = element("textarea", { rows: 1, placeholder: translate("composer.placeholder"), "aria-label": translate("composer.message"), dir: "auto", enterkeyhint: "send" });
     this.picker = element("input", { type: "file", multiple: true, hidden: true, tabindex: "-1" });
     this.button = element("button", { type: "submit", class: "send" });
-    this.think = new ThinkChoice(deeds.think);
-    this.row = element("div", { class: "row" }, tool("clip", translate("composer.attach"), () => this.picker.click()), this.think.node, element("span", { class: "keys-hint" }, translate("composer.keys_hint")), this.button);
+    this.think = new ThinkChoice(actions.think);
+    this.row = element("div", { class: "row" }, iconButton("clip", translate("composer.attach"), () => this.picker.click()), this.think.node, element("span", { class: "keys-hint" }, translate("composer.keys_hint")), this.button);
     this.form = element("form", { class: "composer", "aria-label": translate("composer.message"), "data-drop": translate("composer.drop_here") }, this.attachments.node, this.area, this.row, this.picker);
     anchor.append(this.form);
     this.#listen();
@@ -56,41 +56,41 @@ export class Composer {
 
   /** @param {ChatView} chat */
   show(chat) {
-    if (chat.id !== this.id) this.enter(chat.id);
+    if (chat.id !== this.id) this.switchTo(chat.id);
     this.chat = chat;
     if (chat.running) this.sending = null;
     if (!chat.running) {
-      this.stopped = "";
-      for (const go of this.waiting.splice(0)) go();
+      this.stopping = "";
+      for (const go of this.onEnd.splice(0)) go();
     }
     this.think.show(chat);
     this.#showButton();
   }
 
-  /** Take the next message at once: an answer may be written sooner than its first sign comes. */
-  settle() {
-    this.sign = true;
-    if (this.isEmpty && !this.chat?.running) this.#rest();
+  /** Note that an event arrived; a short answer may have ended before its first event. */
+  acknowledge() {
+    this.hasResponse = true;
+    if (this.isEmpty && !this.chat?.running) this.#finishSending();
   }
 
   get isEmpty() {
     return this.area.value === "" && this.attachments.chips.size === 0;
   }
 
-  /** Whether an answer is on its way. */
+  /** Whether an answer is being written or about to start. */
   get isBusy() {
     const running = this.chat?.running;
-    return Boolean(this.sending || (running && running !== this.stopped));
+    return Boolean(this.sending || (running && running !== this.stopping));
   }
 
-  /** Put a text where a message is written. @param {string} text */
+  /** Put a text into the composer. @param {string} text */
   fill(text) {
     this.area.value = text;
-    this.#typed();
+    this.#handleInput();
     this.area.focus();
   }
 
-  /** Take the focus, except where it would bring up a keyboard on the screen. */
+  /** Focus the text field, unless that would open an on-screen keyboard. */
   focus() {
     if (matchMedia("(pointer: fine)").matches) this.area.focus();
   }
@@ -98,32 +98,32 @@ export class Composer {
   async stop() {
     try {
       await this.sending;
-      this.stopped = this.chat?.running ?? "";
+      this.stopping = this.chat?.running ?? "";
       this.#showButton();
-      await this.deeds.stop();
+      await this.actions.stop();
     } catch (fault) {
-      this.stopped = "";
+      this.stopping = "";
       this.#showButton();
-      warn(fault);
+      showError(fault);
     }
   }
 
-  /** Wait until the answer that is being stopped has ended. @returns {Promise<void>} */
-  #ended() {
+  /** Wait until the stopped answer has ended. @returns {Promise<void>} */
+  #waitForEnd() {
     return new Promise((resolve) => {
-      if (this.chat?.running) this.waiting.push(resolve);
+      if (this.chat?.running) this.onEnd.push(resolve);
       else resolve();
     });
   }
 
-  /** Write to another conversation from now on. @param {string} id */
-  enter(id) {
-    this.#keepNow();
+  /** Switch to another conversation. @param {string} id */
+  switchTo(id) {
+    this.#saveDraft();
     this.id = id;
     this.chat = this.sending = null;
     this.attachments.clear();
-    this.area.value = draftOf(id);
-    fit(this.area);
+    this.area.value = readDraft(id);
+    fitHeight(this.area);
     this.#showButton();
   }
 
@@ -133,29 +133,29 @@ export class Composer {
       event.preventDefault();
       if (!this.isBusy) return this.#send();
       void this.stop();
-      // The button is of no use now, and would take the focus with it.
+      // The button gets disabled, and a disabled button loses the focus.
       this.focus();
     });
-    area.addEventListener("input", () => this.#typed());
-    area.addEventListener("keydown", (event) => this.#key(event));
+    area.addEventListener("input", () => this.#handleInput());
+    area.addEventListener("keydown", (event) => this.#handleKey(event));
     picker.addEventListener("change", () => {
       this.attachments.add(picker.files ?? []);
       picker.value = "";
       area.focus();
     });
-    window.addEventListener("pagehide", () => this.#keepNow());
-    window.addEventListener("resize", () => fit(area));
-    takeFiles(form, area, (files) => this.attachments.add(files));
+    window.addEventListener("pagehide", () => this.#saveDraft());
+    window.addEventListener("resize", () => fitHeight(area));
+    acceptFiles(form, area, (files) => this.attachments.add(files));
   }
 
   /** @param {KeyboardEvent} event */
-  #key(event) {
-    // While an input method composes, its keys are its own.
+  #handleKey(event) {
+    // Keys pressed during IME composition belong to the input method.
     if (event.isComposing || event.keyCode === 229) return;
     if (event.key === "Enter" && !event.shiftKey && !event.altKey) {
       event.preventDefault();
       if (!this.isBusy) this.#send();
-    } else if (event.key === "ArrowUp" && this.isEmpty && !this.isBusy && this.deeds.editLast()) {
+    } else if (event.key === "ArrowUp" && this.isEmpty && !this.isBusy && this.actions.editLast()) {
       event.preventDefault();
     }
   }
@@ -164,7 +164,7 @@ export class Composer {
     const text = this.area.value;
     if (this.isEmpty || this.attachments.isReading || !text.trim()) return;
     if (text.length > MOST_LETTERS) {
-      warn(translate("composer.too_long", { longest: MOST_LETTERS }));
+      showError(translate("composer.too_long", { longest: MOST_LETTERS }));
       return;
     }
     this.sending = this.#deliver(text);
@@ -175,44 +175,44 @@ export class Composer {
   async #deliver(text) {
     const { id } = this;
     const { files } = this.attachments;
-    this.stopped = "";
-    this.sign = false;
+    this.stopping = "";
+    this.hasResponse = false;
     try {
-      await this.#ended();
-      const begun = await this.deeds.send(id, text, files);
-      forgetDraft(id);
-      if (this.id === id && this.area.value === text) this.#sent();
-      // The answer's first sign comes by another way: until then the button stays what it will be.
-      if (begun && !this.sign) setTimeout(() => this.#rest(), SIGN_WITHIN);
-      else this.#rest();
+      await this.#waitForEnd();
+      const begun = await this.actions.send(id, text, files);
+      deleteDraft(id);
+      if (this.id === id && this.area.value === text) this.#empty();
+      // The first event of the answer arrives on the event stream: until then the button stays a stop button.
+      if (begun && !this.hasResponse) setTimeout(() => this.#finishSending(), SIGN_WITHIN);
+      else this.#finishSending();
     } catch (fault) {
-      // What was typed stays where it is.
-      warn(fault);
-      this.#rest();
+      // The typed text stays in the field.
+      showError(fault);
+      this.#finishSending();
     }
   }
 
-  #rest() {
+  #finishSending() {
     this.sending = null;
     this.#showButton();
   }
 
-  #sent() {
+  #empty() {
     this.area.value = "";
-    fit(this.area);
+    fitHeight(this.area);
     this.attachments.clear();
   }
 
-  #typed() {
-    fit(this.area);
+  #handleInput() {
+    fitHeight(this.area);
     this.#showButton();
     clearTimeout(this.timer);
-    this.timer = window.setTimeout(() => this.#keepNow(), KEEP_AFTER);
+    this.timer = window.setTimeout(() => this.#saveDraft(), KEEP_AFTER);
   }
 
-  #keepNow() {
+  #saveDraft() {
     clearTimeout(this.timer);
-    if (this.chat) keepDraft(this.chat.id, this.area.value, this.chat.incognito || !this.chat.saved);
+    if (this.chat) saveDraft(this.chat.id, this.area.value, this.chat.incognito || !this.chat.saved);
   }
 
   #showButton() {

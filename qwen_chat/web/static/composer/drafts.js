@@ -1,26 +1,26 @@
-/** What was typed and not sent, kept for each conversation; of an incognito one nothing outlives the tab. */
+/** Drafts: unsent text, stored for each conversation; drafts of incognito conversations end with the tab. */
 
-import { keep, kept } from "../lib/storage.js";
+import { writeItem, readItem } from "../lib/storage.js";
 
 /** @param {string} chat @returns {string} */
-export function draftOf(chat) {
-  return kept(`draft:${chat}`, sessionStorage) ?? kept(`draft:${chat}`) ?? "";
+export function readDraft(chat) {
+  return readItem(`draft:${chat}`, sessionStorage) ?? readItem(`draft:${chat}`) ?? "";
 }
 
 /** @param {string} chat @param {string} text @param {boolean} incognito */
-export function keepDraft(chat, text, incognito) {
-  keep(`draft:${chat}`, text, incognito ? sessionStorage : localStorage);
+export function saveDraft(chat, text, incognito) {
+  writeItem(`draft:${chat}`, text, incognito ? sessionStorage : localStorage);
 }
 
-/** Forget what was typed. @param {string} chat */
-export function forgetDraft(chat) {
-  keep(`draft:${chat}`, "");
-  keep(`draft:${chat}`, "", sessionStorage);
+/** Delete the draft of a conversation. @param {string} chat */
+export function deleteDraft(chat) {
+  writeItem(`draft:${chat}`, "");
+  writeItem(`draft:${chat}`, "", sessionStorage);
 }
 
-/** Return what was typed, and forget it. @param {string} chat @returns {string} */
+/** Return the draft of a conversation, and delete it. @param {string} chat @returns {string} */
 export function takeDraft(chat) {
-  const text = draftOf(chat);
-  forgetDraft(chat);
+  const text = readDraft(chat);
+  deleteDraft(chat);
   return text;
 }

@@ -1,13 +1,13 @@
-/** Files that are dragged onto the page, or pasted into a message. */
+/** Files that are dropped onto the page or pasted into a message. */
 
 /**
- * Give the files that come to `add`; what is dragged or pasted otherwise is left to the browser.
+ * Call `add` with dropped or pasted files; the browser handles everything else.
  *
- * @param {HTMLElement} form shows that they can be dropped, wherever on the page
- * @param {HTMLTextAreaElement} area has the focus once they were
+ * @param {HTMLElement} form is marked while files are dragged over the page
+ * @param {HTMLTextAreaElement} area gets the focus after a drop
  * @param {(files: FileList) => void} add
  */
-export function takeFiles(form, area, add) {
+export function acceptFiles(form, area, add) {
   window.addEventListener("dragover", (event) => {
     if (!holdsFiles(event)) return;
     event.preventDefault();

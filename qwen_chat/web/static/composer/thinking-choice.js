@@ -1,7 +1,7 @@
-/** Whether the model is to reason before it answers: a choice where a message is written. */
+/** The choice whether the model thinks before it answers. */
 
 import { element } from "../lib/dom.js";
-import { warn } from "../lib/toasts.js";
+import { showError } from "../lib/toasts.js";
 import { translate } from "../lib/translate.js";
 
 /** @typedef {import("../lib/types.js").ChatView} ChatView */
@@ -15,13 +15,13 @@ export class ThinkChoice {
     this.node = element("select", { class: "think", "aria-label": translate("composer.think"), hidden: true }, ...options);
     this.node.addEventListener("change", () => {
       choose(this.node.value).catch((fault) => {
-        warn(fault);
+        showError(fault);
         this.node.value = this.chosen;
       });
     });
   }
 
-  /** Show what a conversation has chosen, if its model can reason. @param {ChatView} chat */
+  /** Show the choice of a conversation, if its model can think. @param {ChatView} chat */
   show(chat) {
     this.chosen = chat.think;
     this.node.hidden = !chat.thinks;

@@ -1,12 +1,12 @@
-/** What the page asks of the server; every address is relative, as the page may stand anywhere. */
+/** Requests to the server; all addresses are relative, since the page may be served below any path. */
 
 import { translate, translateText } from "./translate.js";
 
-/** The status of what is asked by someone who is not logged in, or no longer. */
+/** The status of a request by someone who is not logged in. */
 export const LOGGED_OUT = 401;
 
-/** A refusal; its message is one line that can be shown. */
-export class Fault extends Error {
+/** A request that failed; its message is one line to show to the person. */
+export class ApiError extends Error {
   /** @param {string} message @param {number} status */
   constructor(message, status) {
     super(message);
@@ -15,25 +15,25 @@ export class Fault extends Error {
 }
 
 /**
- * Fetch something, and return the answer when it went well.
+ * Send a request, and return the response if it succeeded.
  *
  * @param {string} path
  * @param {RequestInit} [options]
  * @returns {Promise<Response>}
  */
-async function fetched(path, options) {
+async function request(path, options) {
   let response;
   try {
     response = await fetch(path, options);
   } catch {
-    throw new Fault(translate("connection.offline"), 0);
+    throw new ApiError(translate("connection.offline"), 0);
   }
-  if (!response.ok) throw new Fault(await reason(response), response.status);
+  if (!response.ok) throw new ApiError(await errorText(response), response.status);
   return response;
 }
 
 /** @param {Response} response */
-async function reason(response) {
+async function errorText(response) {
   if (response.status === LOGGED_OUT) return translate("connection.logged_out");
   try {
     const { error, code, arguments: values } = await response.json();
@@ -45,23 +45,23 @@ async function reason(response) {
 
 /** @param {string} path @returns {Promise<any>} */
 export async function get(path) {
-  return (await fetched(path)).json();
+  return (await request(path)).json();
 }
 
-/** Return a message byte by byte as it was typed or written. @param {string} chat @param {string} message */
+/** Return the exact text of a message. @param {string} chat @param {string} message */
 export async function rawText(chat, message) {
-  return (await fetched(`chat/${chat}/text/${message}`)).text();
+  return (await request(`chat/${chat}/text/${message}`)).text();
 }
 
 /** @param {string} path @param {object} [body] @returns {Promise<any>} */
 export async function post(path, body) {
   const options = { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body ?? {}) };
-  return (await fetched(path, options)).json();
+  return (await request(path, options)).json();
 }
 
-/** Send a file as it is. @param {"import" | "file"} kind @param {File} file @returns {Promise<any>} */
+/** Send the bytes of a file. @param {"import" | "file"} kind @param {File} file @returns {Promise<any>} */
 export async function postFile(kind, file) {
   const path = `chat/${kind}?name=${encodeURIComponent(file.name)}`;
   const headers = { "Content-Type": "application/octet-stream" };
-  return (await fetched(path, { method: "POST", headers, body: file })).json();
+  return (await request(path, { method: "POST", headers, body: file })).json();
 }

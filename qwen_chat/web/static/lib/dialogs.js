@@ -1,10 +1,10 @@
-/** Questions and sheets that stand before the page. */
+/** Modal dialogs. */
 
 import { element } from "./dom.js";
 import { translate } from "./translate.js";
 
-/** Ask whether to do something that cannot simply be taken back. @param {string} title @param {string} text @param {string} yes @returns {Promise<boolean>} */
-export function confirmed(title, text, yes) {
+/** Ask a person to confirm an action that cannot be undone. @param {string} title @param {string} text @param {string} yes @returns {Promise<boolean>} */
+export function confirmAction(title, text, yes) {
   const answer = element(
     "form",
     { method: "dialog" },
@@ -17,7 +17,7 @@ export function confirmed(title, text, yes) {
       element("button", { value: "yes", class: "grave", autofocus: true }, yes),
     ),
   );
-  return shown(answer, title).then((value) => value === "yes");
+  return showDialog(answer, title).then((value) => value === "yes");
 }
 
 const SHORTCUTS = /** @type {const} */ ({
@@ -32,11 +32,11 @@ const SHORTCUTS = /** @type {const} */ ({
   "?": "shortcuts.help",
 });
 
-/** Show what keys do. */
+/** Show the list of keyboard shortcuts. */
 export function showShortcuts() {
   if (document.querySelector("dialog[open]")) return;
   const rows = Object.entries(SHORTCUTS).flatMap(([keys, code]) => [
-    element("dt", {}, ...caps(keys)),
+    element("dt", {}, ...keyCaps(keys)),
     element("dd", {}, translate(code)),
   ]);
   const sheet = element(
@@ -46,16 +46,16 @@ export function showShortcuts() {
     element("dl", {}, ...rows),
     element("div", { class: "choices" }, element("button", { class: "plain", autofocus: true }, translate("page.close"))),
   );
-  void shown(sheet, translate("shortcuts.title"));
+  void showDialog(sheet, translate("shortcuts.title"));
 }
 
 /** @param {string} keys */
-function caps(keys) {
+function keyCaps(keys) {
   return keys.split("-").map((key) => element("kbd", {}, key));
 }
 
 /** @param {HTMLFormElement} form @param {string} label @returns {Promise<string>} */
-function shown(form, label) {
+function showDialog(form, label) {
   const before = document.activeElement;
   const dialog = element("dialog", { "aria-label": label }, form);
   dialog.addEventListener("click", (event) => {

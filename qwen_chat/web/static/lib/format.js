@@ -1,4 +1,4 @@
-/** Numbers and moments as people read them. */
+/** Numbers and times in the format of the page's language. */
 
 import { language } from "./locale.js";
 
@@ -6,16 +6,16 @@ const plain = new Intl.NumberFormat(language);
 const tenths = new Intl.NumberFormat(language, { minimumFractionDigits: 1, maximumFractionDigits: 1 });
 
 /** @param {number} value */
-export function count(value) {
+export function formatCount(value) {
   return plain.format(value);
 }
 
-/** Say a number with one digit after the point, or none when it is large. @param {number} value */
-export function amount(value) {
+/** Return a number with one decimal, or none from 100 on. @param {number} value */
+export function formatAmount(value) {
   return value >= 100 ? plain.format(Math.round(value)) : tenths.format(value);
 }
 
 /** @param {number} seconds since 1970 */
-export function moment(seconds) {
+export function formatTime(seconds) {
   return new Date(seconds * 1000).toLocaleString(language, { dateStyle: "medium", timeStyle: "short" });
 }

@@ -1,4 +1,4 @@
-/** Icons as outlines of 24 x 24; each button that shows one has a label, too. */
+/** Icons as outlines of 24 x 24; every button with an icon also has a label. */
 
 /** @type {Record<string, string> & {other: string}} */
 const PATHS = {
@@ -41,7 +41,7 @@ const PATHS = {
 
 const SVG = "http://www.w3.org/2000/svg";
 
-/** Draw an icon, which screen readers leave out. @param {string} name @returns {SVGSVGElement} */
+/** Make an icon, which is hidden from screen readers. @param {string} name @returns {SVGSVGElement} */
 export function icon(name) {
   const svg = document.createElementNS(SVG, "svg");
   svg.setAttribute("viewBox", "0 0 24 24");

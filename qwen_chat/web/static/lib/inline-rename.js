@@ -1,16 +1,16 @@
-/** One line, written anew in the place where it stands. */
+/** A one-line editor in place of an element. */
 
 import { element } from "./dom.js";
 import { translate } from "./translate.js";
 
 /**
- * Put a field in an element's place, and return what was written, or "" when it was left as it was.
+ * Put a text field in place of an element; resolves to the new text, or "" if it did not change.
  *
  * @param {HTMLElement} shown
  * @param {string} text
  * @returns {Promise<string>}
  */
-export function rewritten(shown, text) {
+export function editInline(shown, text) {
   const field = element("input", { class: "field", "aria-label": translate("list.title"), maxlength: 200, dir: "auto" });
   field.value = text;
   shown.hidden = true;

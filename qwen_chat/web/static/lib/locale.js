@@ -1,14 +1,14 @@
-/** The language of the page: the one that was chosen, else the browser's. */
+/** The locale of the page: the language that was chosen, else the browser's. */
 
-import { keep, kept } from "./storage.js";
+import { writeItem, readItem } from "./storage.js";
 
 /** @typedef {"en" | "zh"} Language */
 
 /** @type {Language} */
-export const language = (kept("language") ?? navigator.language).startsWith("zh") ? "zh" : "en";
+export const language = (readItem("language") ?? navigator.language).startsWith("zh") ? "zh" : "en";
 
-/** Change the language; the page is drawn anew, and nothing is lost by it. */
+/** Switch to the other language; the page is reloaded, and drafts are kept. */
 export function switchLanguage() {
-  keep("language", language === "zh" ? "en" : "zh");
+  writeItem("language", language === "zh" ? "en" : "zh");
   location.reload();
 }

@@ -1,4 +1,4 @@
-/** Menus that open at a button: arrows move, Esc and a click elsewhere close. */
+/** Menus that open at a button; arrow keys move, Esc or a click elsewhere closes. */
 
 import { element } from "./dom.js";
 import { icon } from "./icons.js";
@@ -7,8 +7,8 @@ import { icon } from "./icons.js";
  * @typedef {object} Item
  * @property {string} label
  * @property {string} [icon]
- * @property {boolean} [grave] set apart, as deleting is
- * @property {string} [download] an address to fetch a file from
+ * @property {boolean} [grave] shown as a dangerous entry
+ * @property {string} [download] the address of a file to download
  * @property {() => void} [act]
  */
 
@@ -18,29 +18,29 @@ const MARGIN = 8;
 /** @type {HTMLElement | null} */
 let open = null;
 
-/** Open a menu at a button, or close it when it is open there. @param {HTMLElement} button @param {Item[]} items */
+/** Open a menu at a button, or close it if it is open there. @param {HTMLElement} button @param {Item[]} items */
 export function openMenu(button, items) {
   const reopened = open?.dataset.of !== button.id || !button.id;
   open?.hidePopover();
   if (!reopened) return;
-  const menu = element("div", { class: "menu", role: "menu", popover: "auto" }, ...items.map(entry));
+  const menu = element("div", { class: "menu", role: "menu", popover: "auto" }, ...items.map(menuItem));
   menu.dataset.of = button.id;
-  menu.addEventListener("keydown", move);
+  menu.addEventListener("keydown", handleKey);
   menu.addEventListener("click", () => menu.hidePopover());
   menu.addEventListener("toggle", (event) => {
-    if (/** @type {ToggleEvent} */ (event).newState === "closed") closed(menu, button);
+    if (/** @type {ToggleEvent} */ (event).newState === "closed") handleClose(menu, button);
   });
-  // It belongs where its button does, though it is drawn above everything.
+  // Screen readers find the menu near its button, though it is drawn above everything.
   (button.closest("[role=main], [role=navigation]") ?? document.body).append(menu);
   menu.showPopover();
-  place(menu, button.getBoundingClientRect());
+  positionMenu(menu, button.getBoundingClientRect());
   button.setAttribute("aria-expanded", "true");
   open = menu;
   /** @type {HTMLElement} */ (menu.firstElementChild).focus();
 }
 
 /** @param {Item} item */
-function entry(item) {
+function menuItem(item) {
   const attributes = { role: "menuitem", class: item.grave ? "entry grave" : "entry" };
   const children = [item.icon && icon(item.icon), element("span", {}, item.label)];
   if (item.download) return element("a", { ...attributes, href: item.download, download: true }, ...children);
@@ -48,7 +48,7 @@ function entry(item) {
 }
 
 /** @param {HTMLElement} menu @param {DOMRect} at */
-function place(menu, at) {
+function positionMenu(menu, at) {
   const { offsetWidth: width, offsetHeight: height } = menu;
   const below = at.bottom + GAP;
   const top = below + height > innerHeight - MARGIN ? at.top - height - GAP : below;
@@ -57,7 +57,7 @@ function place(menu, at) {
 }
 
 /** @param {HTMLElement} menu @param {HTMLElement} button */
-function closed(menu, button) {
+function handleClose(menu, button) {
   const within = menu.contains(document.activeElement) || document.activeElement === document.body;
   menu.remove();
   if (open === menu) open = null;
@@ -66,7 +66,7 @@ function closed(menu, button) {
 }
 
 /** @param {KeyboardEvent} event */
-function move(event) {
+function handleKey(event) {
   const menu = /** @type {HTMLElement} */ (event.currentTarget);
   const entries = /** @type {HTMLElement[]} */ ([...menu.children]);
   const at = entries.indexOf(/** @type {HTMLElement} */ (document.activeElement));

@@ -1,15 +1,15 @@
-/** Which conversation is in view: in the address, and remembered for a reload. */
+/** The router: the conversation in view is in the address, and remembered for a reload. */
 
-import { keep, kept } from "./storage.js";
+import { writeItem, readItem } from "./storage.js";
 
-/** The conversation that the address names, else the one that this tab had. */
-export function chatInView() {
-  return new URLSearchParams(location.search).get("chat") ?? kept("chat", sessionStorage) ?? "";
+/** Return the conversation of the address, else the last one of this tab. */
+export function currentChat() {
+  return new URLSearchParams(location.search).get("chat") ?? readItem("chat", sessionStorage) ?? "";
 }
 
-/** @param {string} chat @param {boolean} goes whether going back leads to the one before */
-export function putInView(chat, goes) {
-  keep("chat", chat, sessionStorage);
+/** @param {string} chat @param {boolean} goes whether the browser's back button leads to the previous conversation */
+export function setCurrentChat(chat, goes) {
+  writeItem("chat", chat, sessionStorage);
   const address = new URL(location.href);
   if (address.searchParams.get("chat") === chat) return;
   address.searchParams.set("chat", chat);

@@ -1,4 +1,4 @@
-/** The settings: a document of its own in a frame, which is loaded when the sidebar is first opened. */
+/** The settings panel: a document in a frame, loaded when the sidebar is first opened. */
 
 import { element } from "./dom.js";
 import { language } from "./locale.js";

@@ -1,14 +1,14 @@
 /** The two sidebars. */
 
 import { element } from "./dom.js";
-import { keep, kept } from "./storage.js";
-import { tool } from "./buttons.js";
+import { writeItem, readItem } from "./storage.js";
+import { iconButton } from "./buttons.js";
 import { translate } from "./translate.js";
 
-const narrow = matchMedia("(max-width: 60rem)");
+const narrowScreen = matchMedia("(max-width: 60rem)");
 
 export class Sidebar {
-  /** @param {HTMLElement} node @param {string} label @param {() => HTMLElement | null} opener who takes the focus when it closes */
+  /** @param {HTMLElement} node @param {string} label @param {() => HTMLElement | null} opener the element that gets the focus when it closes */
   constructor(node, label, opener) {
     this.node = node;
     this.opener = opener;
@@ -16,13 +16,13 @@ export class Sidebar {
     this.scrim = element("div", { class: "scrim" });
     this.scrim.addEventListener("click", () => this.close());
     node.after(this.scrim);
-    if (!narrow.matches && kept(`sidebar-${node.id}`) === "open") node.classList.add("open");
+    if (!narrowScreen.matches && readItem(`sidebar-${node.id}`) === "open") node.classList.add("open");
   }
 
-  /** Say at its top what it is, beside a button that closes it. */
+  /** Add a heading and a button that closes the sidebar. */
   addHead() {
     const { ariaLabel } = this.node;
-    const head = element("div", { class: "side-head" }, element("h2", {}, ariaLabel), tool("close", translate("page.close"), () => this.close()));
+    const head = element("div", { class: "side-head" }, element("h2", {}, ariaLabel), iconButton("close", translate("page.close"), () => this.close()));
     this.node.querySelector(".sidebar-content")?.prepend(head);
   }
 
@@ -30,9 +30,9 @@ export class Sidebar {
     return this.node.classList.contains("open");
   }
 
-  /** Whether it lies over the conversation, as on a narrow screen. */
+  /** Whether the sidebar covers the conversation, as on a narrow screen. */
   get isOver() {
-    return this.isOpen && narrow.matches;
+    return this.isOpen && narrowScreen.matches;
   }
 
   open() {
@@ -45,9 +45,9 @@ export class Sidebar {
 
   toggle() {
     const opens = this.node.classList.toggle("open");
-    if (!narrow.matches) keep(`sidebar-${this.node.id}`, opens ? "open" : "closed");
+    if (!narrowScreen.matches) writeItem(`sidebar-${this.node.id}`, opens ? "open" : "closed");
     if (!opens) this.opener()?.focus();
-    else if (narrow.matches) this.node.querySelector(FIRST)?.focus();
+    else if (narrowScreen.matches) this.node.querySelector(FIRST)?.focus();
   }
 }
 

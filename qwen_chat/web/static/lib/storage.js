@@ -1,9 +1,9 @@
-/** Small things that a browser keeps for the page; one that keeps nothing costs only the memory of them. */
+/** The browser's storage; where it is full or forbidden, nothing is stored and the page still works. */
 
 const PREFIX = "qwen-chat:";
 
 /** @param {string} name @param {Storage} [where] @returns {string | null} */
-export function kept(name, where = localStorage) {
+export function readItem(name, where = localStorage) {
   try {
     return where.getItem(PREFIX + name);
   } catch {
@@ -11,12 +11,12 @@ export function kept(name, where = localStorage) {
   }
 }
 
-/** Keep a value, or forget it when it is empty. @param {string} name @param {string} value @param {Storage} [where] */
-export function keep(name, value, where = localStorage) {
+/** Store a value, or delete it if it is empty. @param {string} name @param {string} value @param {Storage} [where] */
+export function writeItem(name, value, where = localStorage) {
   try {
     if (value) where.setItem(PREFIX + name, value);
     else where.removeItem(PREFIX + name);
   } catch {
-    // A full or forbidden storage is no reason to stop working.
+    // The page works without storage.
   }
 }

@@ -5,7 +5,7 @@
  * stand in braces, and `count` chooses among plural forms.
  */
 
-import { count } from "./format.js";
+import { formatCount } from "./format.js";
 import { language } from "./locale.js";
 
 /** @typedef {keyof typeof import("../../../i18n/catalog.json")} Code */
@@ -46,7 +46,7 @@ function pluralForm(form, number) {
 
 /** @param {Argument} value @returns {string} */
 function format(value) {
-  if (typeof value === "number") return count(value);
+  if (typeof value === "number") return formatCount(value);
   return typeof value === "string" ? value : translateText(value);
 }
 

@@ -1,5 +1,5 @@
 /**
- * What the server sends, as types; there is nothing to run here.
+ * Types of what the server sends.
  *
  * @typedef {{name: string, text: string, lines: number}} SentFile
  *
@@ -44,7 +44,7 @@
  * @property {ModelView} model
  * @property {string} system
  * @property {boolean} thinks
- * @property {[number, number]} context tokens used, and all there are
+ * @property {[number, number]} context tokens used, and the size of the context window
  *
  * @typedef {{closed: string, keep: number, add: string}} Patch
  *
@@ -79,7 +79,7 @@
  * @property {string} title
  * @property {number} updated
  * @property {boolean} [pinned]
- * @property {string} [excerpt] with the words that were found in «»
+ * @property {string} [excerpt] with the found words in «»
  * @property {string} [message]
  *
  * @typedef {{name: string, text: string, size: CatalogText}} ReadFile

@@ -1,17 +1,17 @@
-/** Light, dark, or as the system; boot.js puts it on before the page is drawn. */
+/** The menu that chooses light, dark or the system's appearance; boot.js applies it before the page is drawn. */
 
-import { keep, kept } from "../lib/storage.js";
+import { writeItem, readItem } from "../lib/storage.js";
 import { openMenu } from "../lib/menu.js";
 import { translate } from "../lib/translate.js";
 
-/** Let the appearance be chosen at a button. @param {HTMLElement} button */
+/** Open the menu at a button. @param {HTMLElement} button */
 export function chooseAppearance(button) {
-  const now = kept("appearance") ?? "";
+  const now = readItem("appearance") ?? "";
   const choice = (/** @type {string} */ name, /** @type {string} */ sign, /** @type {string} */ label) => ({
     label,
     icon: name === now ? "check" : sign,
     act: () => {
-      keep("appearance", name);
+      writeItem("appearance", name);
       document.dispatchEvent(new Event("qwen-chat:appearance"));
     },
   });

@@ -1,10 +1,10 @@
-/** The list of conversations: newest first, those pinned before them, all of them found by their words. */
+/** The list of conversations: pinned first, then newest first, with full-text search. */
 
 import { get, post, postFile } from "../lib/api.js";
-import { markAnswering, row } from "./chat-row.js";
+import { markAnswering, chatRow } from "./chat-row.js";
 import { element } from "../lib/dom.js";
-import { attempt, tell, warn } from "../lib/toasts.js";
-import { labelled, tool } from "../lib/buttons.js";
+import { attempt, showNotice, showError } from "../lib/toasts.js";
+import { labelledButton, iconButton } from "../lib/buttons.js";
 import { translate } from "../lib/translate.js";
 
 /** @typedef {import("../lib/types.js").ListedChat} ListedChat */
@@ -13,45 +13,45 @@ const DAY = 86_400_000;
 const SEARCH_AFTER = 150;
 
 /**
- * @typedef {object} ListDeeds
+ * @typedef {object} ListActions
  * @property {(chat: string, message?: string) => void} open
  * @property {(options: {incognito?: boolean}) => void} begin
  * @property {(chat: string) => void} deleted
  */
 
-export class Chats {
-  /** @param {HTMLElement} anchor @param {ListDeeds} deeds */
-  constructor(anchor, deeds) {
-    this.deeds = deeds;
+export class ChatList {
+  /** @param {HTMLElement} anchor @param {ListActions} actions */
+  constructor(anchor, actions) {
+    this.actions = actions;
     this.current = "";
     /** @type {string[]} */
     this.answering = [];
-    this.asked = 0;
+    this.requests = 0;
     this.timer = 0;
     this.search = element("input", { type: "search", class: "field", placeholder: translate("list.search"), "aria-label": translate("list.search_keys"), title: translate("list.search_keys"), maxlength: 200 });
     this.list = element("div", { class: "chats" });
     this.picker = element("input", { type: "file", multiple: true, accept: ".json,.jsonl,.md,.txt,.zip", hidden: true });
     anchor.append(this.#top(), this.search, this.list);
-    this.search.addEventListener("input", () => this.#later());
-    this.search.addEventListener("keydown", (event) => this.#searchKey(event));
+    this.search.addEventListener("input", () => this.#searchLater());
+    this.search.addEventListener("keydown", (event) => this.#handleSearchKey(event));
     this.picker.addEventListener("change", () => void this.#import());
-    this.list.addEventListener("keydown", (event) => this.#move(event));
+    this.list.addEventListener("keydown", (event) => this.#handleKey(event));
   }
 
   #top() {
-    const { begin } = this.deeds;
+    const { begin } = this.actions;
     return element(
       "div",
       { class: "list-top" },
-      labelled("plus", translate("list.new_chat"), () => begin({}), "new"),
-      tool("hidden", translate("list.new_incognito"), () => begin({ incognito: true })),
-      tool("upload", translate("list.import"), () => this.picker.click()),
+      labelledButton("plus", translate("list.new_chat"), () => begin({}), "new"),
+      iconButton("hidden", translate("list.new_incognito"), () => begin({ incognito: true })),
+      iconButton("upload", translate("list.import"), () => this.picker.click()),
       this.picker,
     );
   }
 
   /** Mark the conversation in view. @param {string} chat */
-  mark(chat) {
+  markCurrent(chat) {
     this.current = chat;
     for (const link of this.list.querySelectorAll("a.chat")) {
       if (link instanceof HTMLElement && link.dataset.chat === chat) link.setAttribute("aria-current", "page");
@@ -64,51 +64,51 @@ export class Chats {
     this.answering = chats;
     for (const link of this.#links()) markAnswering(link, chats.includes(link.dataset.chat ?? ""));
     const listed = this.#links().map((link) => link.dataset.chat ?? "");
-    // One that was begun just now is not listed yet.
+    // A new conversation is not in the list yet.
     if (!this.search.value && chats.some((chat) => !listed.includes(chat))) void this.refresh();
   }
 
-  /** Ask the server for the list, or for what is searched. */
+  /** Fetch the list, or the results of the search. */
   async refresh() {
-    const asked = ++this.asked;
+    const asked = ++this.requests;
     const words = this.search.value.trim();
     const found = await attempt(get(`chat/list?words=${encodeURIComponent(words)}`));
-    // An answer to what was typed before comes too late.
-    if (found && asked === this.asked) this.#draw(found.chats, words !== "");
+    // The response to an older request is ignored.
+    if (found && asked === this.requests) this.#draw(found.chats, words !== "");
   }
 
   /** @param {ListedChat[]} chats @param {boolean} found */
   #draw(chats, found) {
     const focused = document.activeElement instanceof HTMLElement ? document.activeElement.dataset.chat : "";
-    const deeds = { open: this.deeds.open, remove: (/** @type {ListedChat} */ chat) => this.#removed(chat), changed: () => void this.refresh() };
-    const parts = found ? [{ title: "", chats }] : grouped(chats);
+    const actions = { open: this.actions.open, remove: (/** @type {ListedChat} */ chat) => this.#remove(chat), changed: () => void this.refresh() };
+    const parts = found ? [{ title: "", chats }] : groupByDate(chats);
     this.list.replaceChildren(
       ...parts.map(({ title, chats: group }) => {
         const heading = title && element("h2", {}, title);
-        return element("section", {}, heading, element("ul", {}, ...group.map((chat) => row(chat, deeds))));
+        return element("section", {}, heading, element("ul", {}, ...group.map((chat) => chatRow(chat, actions))));
       }),
     );
     if (!chats.length) this.list.append(element("p", { class: "hint" }, translate(found ? "list.nothing_found" : "list.no_chats")));
-    this.mark(this.current);
+    this.markCurrent(this.current);
     for (const link of this.#links()) markAnswering(link, this.answering.includes(link.dataset.chat ?? ""));
     if (focused) this.list.querySelector(`a[data-chat="${CSS.escape(focused)}"]`)?.dispatchEvent(new Event("refocus"));
   }
 
   /** @param {ListedChat} chat */
-  async #removed(chat) {
+  async #remove(chat) {
     await post(`chat/${chat.id}/delete`);
-    tell(translate("list.deleted"));
-    this.deeds.deleted(chat.id);
+    showNotice(translate("list.deleted"));
+    this.actions.deleted(chat.id);
     await this.refresh();
   }
 
-  #later() {
+  #searchLater() {
     clearTimeout(this.timer);
     this.timer = window.setTimeout(() => void this.refresh(), SEARCH_AFTER);
   }
 
   /** @param {KeyboardEvent} event */
-  #searchKey(event) {
+  #handleSearchKey(event) {
     if (event.key === "ArrowDown") this.#links()[0]?.focus();
     else if (event.key === "Enter" && !event.isComposing) this.#links()[0]?.click();
     else if (event.key === "Escape" && this.search.value) {
@@ -120,7 +120,7 @@ export class Chats {
   }
 
   /** @param {KeyboardEvent} event */
-  #move(event) {
+  #handleKey(event) {
     const links = this.#links();
     const at = links.indexOf(/** @type {HTMLElement} */ (document.activeElement));
     const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
@@ -138,18 +138,18 @@ export class Chats {
     for (const file of this.picker.files ?? []) {
       const result = await attempt(postFile("import", file));
       if (!result) continue;
-      tell([translate("list.imported", { count: result.added.length }), result.known && translate("list.already_there", { count: result.known })].filter(Boolean).join(" "));
-      result.faults.forEach(warn);
+      showNotice([translate("list.imported", { count: result.added.length }), result.known && translate("list.already_there", { count: result.known })].filter(Boolean).join(" "));
+      result.faults.forEach(showError);
       last = result.added.at(-1) ?? last;
     }
     this.picker.value = "";
     await this.refresh();
-    if (last) this.deeds.open(last);
+    if (last) this.actions.open(last);
   }
 }
 
 /** @param {ListedChat[]} chats */
-function grouped(chats) {
+function groupByDate(chats) {
   const midnight = new Date().setHours(0, 0, 0, 0);
   /** @type {[string, (chat: ListedChat) => boolean][]} */
   const kinds = [

@@ -1,4 +1,4 @@
-/** What stands below the list: how the page looks and speaks, what keys do, and the way out. */
+/** The footer of the list: appearance, language, keyboard shortcuts and logging out. */
 
 import { get } from "../lib/api.js";
 import { chooseAppearance } from "./appearance-menu.js";
@@ -6,25 +6,25 @@ import { showShortcuts } from "../lib/dialogs.js";
 import { element } from "../lib/dom.js";
 import { switchLanguage } from "../lib/locale.js";
 import { attempt } from "../lib/toasts.js";
-import { labelled } from "../lib/buttons.js";
+import { labelledButton } from "../lib/buttons.js";
 import { translate } from "../lib/translate.js";
 
-export function foot() {
+export function sidebarFooter() {
   const made = element(
     "footer",
     { class: "list-foot" },
-    Object.assign(labelled("sun", translate("sidebar.appearance"), chooseAppearance), { id: "appearance" }),
-    Object.assign(labelled("language", translate("sidebar.other_language"), switchLanguage), { title: translate("sidebar.change_language") }),
-    Object.assign(labelled("keyboard", translate("sidebar.shortcuts"), showShortcuts), { title: `${translate("shortcuts.title")} (?)` }),
+    Object.assign(labelledButton("sun", translate("sidebar.appearance"), chooseAppearance), { id: "appearance" }),
+    Object.assign(labelledButton("language", translate("sidebar.other_language"), switchLanguage), { title: translate("sidebar.change_language") }),
+    Object.assign(labelledButton("keyboard", translate("sidebar.shortcuts"), showShortcuts), { title: `${translate("shortcuts.title")} (?)` }),
   );
-  void attempt(addWay(made));
+  void attempt(addLogOut(made));
   return made;
 }
 
-/** Add the way out for someone who logged in. @param {HTMLElement} made */
-async function addWay(made) {
+/** Add the button to log out, if the person has logged in. @param {HTMLElement} made */
+async function addLogOut(made) {
   const { name, auth } = await get("chat/me");
-  if (auth) made.append(Object.assign(labelled("forward", translate("sidebar.log_out"), logOut), { title: translate("sidebar.logged_in_as", { name }) }));
+  if (auth) made.append(Object.assign(labelledButton("forward", translate("sidebar.log_out"), logOut), { title: translate("sidebar.logged_in_as", { name }) }));
 }
 
 async function logOut() {
