@@ -12,6 +12,8 @@ from places import ROOT
 
 from qwen_chat import i18n
 from qwen_chat.i18n.catalog import argument_names, catalog
+from qwen_chat.sampling import MEANINGS
+from qwen_chat.settings import SPECS
 
 PACKAGE = ROOT / "qwen_chat"
 CHINESE = re.compile(r"[\u4e00-\u9fff]")
@@ -59,24 +61,45 @@ def test_a_text_is_in_every_language() -> None:
         assert argument_names(english) - {"count"} == argument_names(chinese) - {"count"}, code
 
 
+def codes_of(code: ast.expr) -> list[str]:
+    """Return the code that a call writes out, or every code that begins as its f-string does."""
+    if isinstance(code, ast.JoinedStr) and isinstance(code.values[0], ast.Constant):
+        return i18n.codes(str(code.values[0].value))
+    assert isinstance(code, ast.Constant), "a code is written out, so that it can be found"
+    return [str(code.value)]
+
+
 def test_every_use_in_python_has_a_code_and_its_arguments() -> None:
-    found = list(python_calls())
-    for where, call in found:
-        (code,) = call.args
-        assert isinstance(code, ast.Constant), f"{where}: a code is written out, so that it can be found"
-        assert isinstance(code.value, str)
-        assert code.value in catalog(), f"{where}: {code.value}"
-        assert {keyword.arg for keyword in call.keywords} == argument_names(catalog()[code.value]["en"]), (
-            f"{where}: {code.value}"
-        )
-    assert len(found) > 0
+    for where, call in python_calls():
+        codes = codes_of(*call.args)
+        assert codes, where
+        for code in codes:
+            assert code in catalog(), f"{where}: {code}"
+            assert {keyword.arg for keyword in call.keywords} == argument_names(catalog()[code]["en"]), where
+
+
+def test_every_use_in_the_script_has_its_arguments() -> None:
+    for where, code, arguments in script_calls():
+        assert arguments == argument_names(catalog()[code]["en"]), f"{where}: {code}"
 
 
 def test_every_code_is_used() -> None:
-    used = literals()
-    assert [
-        code for code in catalog() if code not in used and not code.startswith(("panel.", "sampling."))
-    ] == []
+    used = literals().union(*(codes_of(*call.args) for _, call in python_calls()))
+    assert [code for code in catalog() if code not in used] == []
+
+
+def test_a_parameter_means_the_same_in_the_catalog_and_in_its_definition() -> None:
+    for code in i18n.codes("sampling."):
+        assert catalog()[code]["en"] == MEANINGS[code.removeprefix("sampling.")]
+    assert catalog()["panel.thinking_hint"]["en"] == SPECS["think"].help
+
+
+def test_no_chinese_stands_outside_the_catalog() -> None:
+    files = [path for path in PACKAGE.rglob("*") if path.suffix in {".py", ".js", ".html", ".css", ".toml"}]
+    found = [
+        path.relative_to(PACKAGE).as_posix() for path in files if CHINESE.search(path.read_text("utf-8"))
+    ]
+    assert [path for path in found if not ELSEWHERE.match(path)] == []
 
 
 def test_a_text_is_english_and_keeps_what_it_was_made_of() -> None:

@@ -27,7 +27,6 @@ from qwen_chat.terminal.output.verbose import format_cost
 from qwen_chat.web.panel.context import PanelContext
 from qwen_chat.web.panel.model_events import ModelEvents
 from qwen_chat.web.panel.model_switch import ModelSwitches
-from qwen_chat.web.panel.texts import translator
 from qwen_chat.web.views import chat_view
 
 
@@ -128,7 +127,7 @@ def test_the_page_has_no_gauge(opened: Opened) -> None:
     assert chat_view(session)["context"] == [6, 0]
     address = f"chat={session.history.id}".encode()
     request = gr.Request(Request({"type": "http", "headers": [], "query_string": address}))
-    shown = ModelEvents(PanelContext(people, translator("en")), ModelSwitches()).show(request)
+    shown = ModelEvents(PanelContext(people, "en"), ModelSwitches()).show(request)
     assert shown[2]["value"] == "6"
 
 

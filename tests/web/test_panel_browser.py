@@ -106,7 +106,7 @@ def test_another_chat_in_view_brings_its_own_settings(page: Served, seen: Window
     section(seen, "system")
     there.fill("#system textarea", "Say only yes.")
     there.click("#apply-system")
-    expect(there.locator("#system-line")).to_have_text("It counts from the next answer on: number 1")
+    expect(there.locator("#system-line")).to_have_text("It takes effect with answer 1.")
     assert first.system_prompt == "Say only yes."
     seen.page.keyboard.press("Control+Shift+O")
     until(lambda: seen.chat != first.history.id)

@@ -15,18 +15,22 @@ import gradio
 from fastapi import FastAPI, Request
 from starlette.middleware import Middleware
 
+from qwen_chat import i18n
 from qwen_chat.session.users import People
 from qwen_chat.web.panel.context import PanelContext
 from qwen_chat.web.panel.document import PanelDocument
 from qwen_chat.web.panel.layout import SettingsPanel
 from qwen_chat.web.panel.model_switch import ModelSwitches
-from qwen_chat.web.panel.texts import translator
 from qwen_chat.web.panel.theme import theme
 from qwen_chat.web.uploads import MAX_BYTES
 
 
 def build_panel(
-    people: People, switches: ModelSwitches, uploads: Path, language: str, name_of: Callable[[Request], str]
+    people: People,
+    switches: ModelSwitches,
+    uploads: Path,
+    language: i18n.Language,
+    name_of: Callable[[Request], str],
 ) -> FastAPI:
     """Return the panel in one language.
 
@@ -36,7 +40,7 @@ def build_panel(
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     gradio.mount_gradio_app(
         app,
-        _build_blocks(PanelContext(people, translator(language)), switches),
+        _build_blocks(PanelContext(people, language), switches),
         "/",
         app_kwargs={"middleware": [Middleware(PanelDocument)]},
         auth_dependency=name_of,
@@ -54,7 +58,9 @@ def build_panel(
 
 
 def _build_blocks(context: PanelContext, switches: ModelSwitches) -> gradio.Blocks:
-    blocks = gradio.Blocks(title=context.translate("Settings"), fill_width=True, analytics_enabled=False)
+    blocks = gradio.Blocks(
+        title=context.translate(i18n.Text("page.settings")), fill_width=True, analytics_enabled=False
+    )
     with blocks, gradio.Column(elem_id="settings"):
         SettingsPanel(context, switches).build(blocks)
     return blocks

@@ -2,16 +2,17 @@
 
 import re
 from collections import OrderedDict
+from collections.abc import Callable
 from threading import Lock
 
 import gradio as gr
 
+from qwen_chat import i18n
 from qwen_chat.errors import QwenChatError
 from qwen_chat.model.base import ChatModel
 from qwen_chat.model.state import Failed, Loading, Ready
 from qwen_chat.session.session import ChatSession
 from qwen_chat.session.users import People, Person
-from qwen_chat.web.panel.texts import Translate
 
 _MARKDOWN_CHARACTERS = re.compile(r"([!-/:-@\[-`{-~])")
 _MAX_SHOWN = 2000
@@ -23,10 +24,14 @@ class PanelContext:
     The page writes the id of the conversation in view into the panel's address, as `?chat=ID`.
     """
 
-    def __init__(self, people: People, translate: Translate) -> None:
+    def __init__(self, people: People, language: i18n.Language) -> None:
         self._people = people
-        self.translate = translate
+        self._language = language
         self.shown = ShownStates()
+
+    def translate(self, text: str) -> str:
+        """Return a text in the language of the panel."""
+        return i18n.translate(text, self._language)
 
     def person(self, request: gr.Request) -> Person:
         """Return the person who sends a request."""
@@ -76,7 +81,7 @@ def is_loading(model: ChatModel) -> bool:
 
 def fault_of(model: ChatModel) -> str:
     """Return why a model could not be loaded, or ""."""
-    return str(model.state.error) if isinstance(model.state, Failed) else ""
+    return model.state.error.text if isinstance(model.state, Failed) else ""
 
 
 def escape_markdown(text: str) -> str:
@@ -87,13 +92,14 @@ def escape_markdown(text: str) -> str:
 class StatusLine:
     """The line below a section: the error of the block that it guards, or what is set as its text."""
 
-    def __init__(self) -> None:
+    def __init__(self, translate: Callable[[str], str]) -> None:
         self.text = ""
+        self._translate = translate
 
     def __enter__(self) -> "StatusLine":
         return self
 
     def __exit__(self, kind: object, error: object, trace: object) -> bool:
         if isinstance(error, QwenChatError):
-            self.text = escape_markdown(str(error))
+            self.text = escape_markdown(self._translate(error.text))
         return isinstance(error, QwenChatError)

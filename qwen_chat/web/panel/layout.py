@@ -8,8 +8,8 @@ from typing import Any
 
 import gradio as gr
 
+from qwen_chat import i18n
 from qwen_chat.roles.role_form import LONGEST
-from qwen_chat.sampling import MEANINGS
 from qwen_chat.settings import SPECS
 from qwen_chat.web.panel.context import PanelContext
 from qwen_chat.web.panel.model_events import ModelEvents
@@ -49,28 +49,35 @@ class SettingsPanel:
 
     def _add_model(self) -> None:
         events = ModelEvents(self._context, self._switches)
-        with gr.Accordion(self._text("Model"), open=True, elem_id="settings-model"):
-            name = gr.Textbox(label=self._text("Model"), interactive=False, elem_id="model-name")
+        with gr.Accordion(self._text(i18n.Text("panel.model")), open=True, elem_id="settings-model"):
+            name = gr.Textbox(
+                label=self._text(i18n.Text("panel.model")), interactive=False, elem_id="model-name"
+            )
             line = _line("model-line")
             think = gr.Radio(
                 list(SPECS["think"].choices),
-                label=self._text("Thinking"),
-                info=self._text(SPECS["think"].help),
+                label=self._text(i18n.Text("panel.thinking")),
+                info=self._text(i18n.Text("panel.thinking_hint")),
                 visible=False,
                 elem_id="thinking",
             )
-            context = gr.Textbox(label=self._text("Context"), interactive=False, elem_id="context")
+            context = gr.Textbox(
+                label=self._text(i18n.Text("panel.context")), interactive=False, elem_id="context"
+            )
             with gr.Accordion(
-                self._text("Another model"), open=False, visible=False, elem_id="other-models"
+                self._text(i18n.Text("panel.another_model")),
+                open=False,
+                visible=False,
+                elem_id="other-models",
             ) as others:
                 found = gr.Dropdown(
-                    label=self._text("Models that are here"),
-                    info=self._text("all conversations use the one that is chosen, once it is loaded"),
+                    label=self._text(i18n.Text("panel.models_here")),
+                    info=self._text(i18n.Text("panel.models_hint")),
                     interactive=True,
                     elem_id="models",
                 )
             with gr.Accordion(
-                self._text("Set when it was started"), open=False, elem_id="started-with"
+                self._text(i18n.Text("panel.started_with")), open=False, elem_id="started-with"
             ) as started:
                 rest = _line("started-with-list")
         shown: list[Any] = [name, think, context, others, line]
@@ -83,9 +90,11 @@ class SettingsPanel:
     def _add_sampling(self) -> None:
         events = Sampling(self._context)
         shown: list[Any] = []
-        with gr.Accordion(self._text("Sampling"), open=False, elem_id="settings-sampling"):
+        with gr.Accordion(self._text(i18n.Text("panel.sampling")), open=False, elem_id="settings-sampling"):
             pairs = [(each, *self._add_parameter(each)) for each in events.parameters]
-            every = gr.Button(self._text("As this chat began"), size="sm", elem_id="reset-sampling")
+            every = gr.Button(
+                self._text(i18n.Text("panel.reset_sampling")), size="sm", elem_id="reset-sampling"
+            )
             line = _line("sampling-line")
         for each, control, button in pairs:
             outputs = [control, button, line]
@@ -103,21 +112,19 @@ class SettingsPanel:
         control: Control
         with gr.Column(elem_classes="parameter", min_width=0):
             if name == "stop":
-                told = self._text(
-                    "end the answer before this text: one on each line, a line break in it as \\n"
-                )
+                told = self._text(i18n.Text("panel.stop_hint"))
                 control = gr.Textbox(lines=2, info=told, **named)
             elif name in SLIDERS:
                 low, high = LIMITS[name]
                 step = SLIDERS[name]
                 control = gr.Slider(
-                    low, high, step=step, info=self._text(MEANINGS[name]), buttons=[], **named
+                    low, high, step=step, info=self._text(i18n.Text(f"sampling.{name}")), buttons=[], **named
                 )
             else:
                 step = 0.05 if name == "repetition_penalty" else 1
-                control = gr.Number(step=step, info=self._text(MEANINGS[name]), **named)
+                control = gr.Number(step=step, info=self._text(i18n.Text(f"sampling.{name}")), **named)
             button = gr.Button(
-                self._text("Default"),
+                self._text(i18n.Text("panel.default")),
                 size="sm",
                 interactive=False,
                 elem_classes="default",
@@ -127,39 +134,45 @@ class SettingsPanel:
 
     def _add_system(self) -> None:
         events = System(self._context)
-        with gr.Accordion(self._text("System prompt"), open=False, elem_id="settings-system"):
+        with gr.Accordion(
+            self._text(i18n.Text("panel.system_prompt")), open=False, elem_id="settings-system"
+        ):
             text = gr.Textbox(
-                label=self._text("System prompt"),
-                info=self._text("what the model is told before the conversation"),
+                label=self._text(i18n.Text("panel.system_prompt")),
+                info=self._text(i18n.Text("panel.system_prompt_hint")),
                 lines=6,
                 max_lines=20,
                 interactive=True,
                 elem_id="system",
             )
-            apply = gr.Button(self._text("Apply"), size="sm", elem_id="apply-system")
+            apply = gr.Button(self._text(i18n.Text("panel.apply")), size="sm", elem_id="apply-system")
             line = _line("system-line")
         self._shown.append((events, [text, line]))
         apply.click(events.apply, text, line, **_DIRECT)
 
     def _add_roles(self) -> None:
         events = RoleEvents(self._context)
-        with gr.Accordion(self._text("Roles"), open=False, elem_id="settings-roles") as section:
-            role = gr.Dropdown(label=self._text("Role"), interactive=True, elem_id="role")
-            play = gr.Button(self._text("Chat in this role"), size="sm", elem_id="play-role")
+        with gr.Accordion(
+            self._text(i18n.Text("panel.roles")), open=False, elem_id="settings-roles"
+        ) as section:
+            role = gr.Dropdown(label=self._text(i18n.Text("panel.role")), interactive=True, elem_id="role")
+            play = gr.Button(self._text(i18n.Text("panel.chat_in_role")), size="sm", elem_id="play-role")
             with gr.Column(visible=False) as editor:
                 with gr.Row():
-                    new = gr.Button(self._text("New"), size="sm", elem_id="new-role")
+                    new = gr.Button(self._text(i18n.Text("panel.new_role")), size="sm", elem_id="new-role")
                     card = gr.UploadButton(
-                        self._text("Import a card"),
+                        self._text(i18n.Text("panel.import_card")),
                         file_types=[".json", ".png"],
                         size="sm",
                         elem_id="import-card",
                     )
                 form = self._add_form()
                 with gr.Row():
-                    save = gr.Button(self._text("Save"), size="sm", variant="primary", elem_id="save-role")
+                    save = gr.Button(
+                        self._text(i18n.Text("panel.save")), size="sm", variant="primary", elem_id="save-role"
+                    )
                     delete = gr.Button(
-                        self._text("Delete"),
+                        self._text(i18n.Text("panel.delete")),
                         size="sm",
                         variant="stop",
                         interactive=False,
@@ -178,32 +191,36 @@ class SettingsPanel:
         common: dict[str, Any] = {"interactive": True, "max_length": LONGEST}
         return [
             gr.Textbox(
-                label=self._text("Name"),
-                info=self._text("small letters, digits, - and _"),
+                label=self._text(i18n.Text("panel.role_name")),
+                info=self._text(i18n.Text("panel.role_name_hint")),
                 elem_id="role-name",
                 **common,
             ),
-            gr.Textbox(label=self._text("Title"), elem_id="role-title", **common),
+            gr.Textbox(label=self._text(i18n.Text("panel.role_title")), elem_id="role-title", **common),
             gr.Textbox(
-                label=self._text("System prompt"), lines=5, max_lines=16, elem_id="role-system", **common
+                label=self._text(i18n.Text("panel.system_prompt")),
+                lines=5,
+                max_lines=16,
+                elem_id="role-system",
+                **common,
             ),
             gr.Textbox(
-                label=self._text("Greeting"),
-                info=self._text("what the role says first; may be empty"),
+                label=self._text(i18n.Text("panel.greeting")),
+                info=self._text(i18n.Text("panel.greeting_hint")),
                 lines=2,
                 elem_id="role-greeting",
                 **common,
             ),
             gr.Textbox(
-                label=self._text("Example questions"),
-                info=self._text("one on each line"),
+                label=self._text(i18n.Text("panel.examples")),
+                info=self._text(i18n.Text("panel.examples_hint")),
                 lines=2,
                 elem_id="role-examples",
                 **common,
             ),
             gr.Textbox(
-                label=self._text("Sampling"),
-                info=self._text("lines like temperature=0.8; empty for the defaults"),
+                label=self._text(i18n.Text("panel.sampling")),
+                info=self._text(i18n.Text("panel.sampling_hint")),
                 lines=2,
                 elem_id="role-sampling",
                 **common,

@@ -4,6 +4,7 @@ from contextlib import suppress
 
 import gradio as gr
 
+from qwen_chat import i18n
 from qwen_chat.errors import QwenChatError, UsageError
 from qwen_chat.model.base import ChatModel
 from qwen_chat.model.catalog.inventory import LocalModel, list_models
@@ -59,13 +60,13 @@ class ModelEvents:
     def show(self, request: gr.Request) -> tuple[Update, ...]:
         """Return model, reasoning, context, whether another can be had, and the line below."""
         person, session = self._context.person(request), None
-        with (line := StatusLine()):
+        with (line := StatusLine(self._text)):
             session = self._context.session(request)
         model = session.model if session is not None else person.model
         switch = self._switches.of(person)
-        line.text = line.text or escape_markdown(switch.fault or fault_of(model))
+        line.text = line.text or escape_markdown(self._text(switch.fault or fault_of(model)))
         if coming := switch.coming:
-            line.text = f"{escape_markdown(coming)} {self._text('is loading in the background')}"
+            line.text = self._text(i18n.Text("panel.loading_in_background", model=escape_markdown(coming)))
         return (
             self._describe_model(model),
             _describe_thinking(session),
@@ -83,7 +84,7 @@ class ModelEvents:
     def list_models(self, request: gr.Request) -> tuple[Update, str]:
         """Return the models that are here, with how they fit."""
         choices: list[tuple[str, str]] = []
-        with (line := StatusLine()):
+        with (line := StatusLine(self._text)):
             self._check_alone(request)
             machine = read_machine_memory()
             choices = [(_label(each, machine), str(each.stored.path)) for each in _usable()]
@@ -91,7 +92,7 @@ class ModelEvents:
 
     def take(self, path: str | None, request: gr.Request) -> tuple[Update, ...]:
         """Begin to load another model; the list it was chosen from is left as a list of what could be had."""
-        line = StatusLine()
+        line = StatusLine(self._text)
         with line:
             self._check_alone(request)
             entry = next((each for each in _usable() if str(each.stored.path) == path), None)
@@ -103,7 +104,7 @@ class ModelEvents:
 
     def _check_alone(self, request: gr.Request) -> None:
         if not self._context.is_alone(request):
-            raise UsageError("this model is everyone's on this server: it is changed where the server runs")
+            raise UsageError(i18n.Text("panel.model_shared"))
 
     def _describe_setting(self, name: str, settings: Settings) -> str:
         value = getattr(settings, name)
@@ -114,20 +115,20 @@ class ModelEvents:
 
     def _describe_model(self, model: ChatModel) -> Update:
         if is_loading(model):
-            return gr.update(value=model.name, info=self._text("is loading"))
+            return gr.update(value=model.name, info=self._text(i18n.Text("panel.model_loading")))
         if fault_of(model):
-            return gr.update(value=model.name, info=self._text("cannot be used"))
+            return gr.update(value=model.name, info=self._text(i18n.Text("panel.model_failed")))
         notice = f" · {model.notice}" if model.notice else ""
-        return gr.update(value=model.name, info=f"{self._text('is ready')}{notice}")
+        return gr.update(value=model.name, info=f"{self._text(i18n.Text('panel.model_ready'))}{notice}")
 
     def _describe_context(self, session: ChatSession | None) -> Update:
         if session is None or not is_ready(session.model):
             return gr.update(value="")
         view = chat_view(session)
         used, total = view["context"]
-        info = self._text("tokens that the last answer used, and all that fit")
+        info = self._text(i18n.Text("panel.context_hint"))
         if left_out := view["left_out"]:
-            info = f"{left_out:,} {self._text('oldest turns no longer fit and are left out')}"
+            info = self._text(i18n.Text("panel.turns_left_out", count=left_out))
         return gr.update(value=f"{used:,} / {total:,}" if total else f"{used:,}", info=info)
 
 

@@ -83,7 +83,7 @@ class ModelSwitch:
     def _finish(self, model: ChatModel, settings: Settings) -> None:
         state = wait_until_loaded(model)
         if isinstance(state, Failed):
-            self.coming, self.fault = "", str(state.error)
+            self.coming, self.fault = "", state.error.text
             return
         old = self._person.model
         turns = self._person.use(model, settings)

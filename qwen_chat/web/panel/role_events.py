@@ -5,6 +5,7 @@ from pathlib import Path
 
 import gradio as gr
 
+from qwen_chat import i18n
 from qwen_chat.errors import UsageError
 from qwen_chat.roles import all_roles, load_role
 from qwen_chat.roles.role_form import (
@@ -31,20 +32,18 @@ class RoleEvents:
     def show(self, request: gr.Request) -> tuple[Update, Update, str]:
         """Return the list, whether there is a form at all, and the line."""
         alone = self._context.is_alone(request)
-        line = (
-            "" if alone else self._text("roles are everyone's on this server: they are changed where it runs")
-        )
+        line = "" if alone else self._text(i18n.Text("panel.roles_shared"))
         return _listed(), gr.update(visible=alone), line
 
     def fill(self, name: str | None, request: gr.Request) -> tuple[Update, ...]:
         """Fill the form from a role."""
-        line = StatusLine()
+        line = StatusLine(self._text)
         if not name or not self._context.is_alone(request):
             return *_nothing(), gr.skip(), ""
         with line:
             form = read_form(name)
             if not is_own_role(name):
-                line.text = self._text("built in: saving keeps a copy of it as your own")
+                line.text = self._text(i18n.Text("panel.role_built_in"))
             return *astuple(form), gr.update(interactive=is_own_role(name)), line.text
         return *_nothing(), gr.skip(), line.text
 
@@ -64,27 +63,25 @@ class RoleEvents:
         request: gr.Request,
     ) -> tuple[Update, Update, str]:
         """Keep what the form says."""
-        with (line := StatusLine()):
+        with (line := StatusLine(self._text)):
             self._check_alone(request)
             role = save_role(RoleForm(name, title, system, greeting, examples, sampling), was or "")
-            said = (
-                f"{self._text('saved; new conversations can be held in it')}: {escape_markdown(role.title)}"
-            )
+            said = self._text(i18n.Text("panel.role_saved", title=escape_markdown(role.title)))
             return _listed(role.name), gr.update(interactive=True), said
         return gr.skip(), gr.skip(), line.text
 
     def delete(self, name: str | None, request: gr.Request) -> tuple[Update, ...]:
         """Delete the role that the form was filled from."""
-        with (line := StatusLine()):
+        with (line := StatusLine(self._text)):
             self._check_alone(request)
             delete_role(name or "")
-            said = f"{self._text('deleted')}: {escape_markdown(name or '')}"
+            said = self._text(i18n.Text("panel.role_deleted", name=escape_markdown(name or "")))
             return _listed(None), *astuple(RoleForm()), gr.update(interactive=False), said
         return gr.skip(), *_nothing(), gr.skip(), line.text
 
     def import_card(self, path: str | None, request: gr.Request) -> tuple[Update, ...]:
         """Make a role of a character card, and show it with what a person should know of it."""
-        line = StatusLine()
+        line = StatusLine(self._text)
         with line:
             self._check_alone(request)
             if path is None:
@@ -92,13 +89,16 @@ class RoleEvents:
             imported = import_uploaded_card(Path(path))
             name = imported.role.name
             notes = "".join(f"  \n{escape_markdown(note)}" for note in imported.notes)
-            said = f"{self._text('imported')}: {escape_markdown(imported.role.title)}{notes}"
+            said = (
+                self._text(i18n.Text("panel.role_imported", title=escape_markdown(imported.role.title)))
+                + notes
+            )
             return _listed(name), *astuple(read_form(name)), gr.update(interactive=True), said
         return gr.skip(), *_nothing(), gr.skip(), line.text
 
     def play(self, name: str | None, request: gr.Request) -> str:
         """Begin a conversation in a role, in the place of the one in view."""
-        with (line := StatusLine()):
+        with (line := StatusLine(self._text)):
             if not name:
                 raise UsageError("choose a role first")
             session = self._context.session(request)
@@ -108,7 +108,7 @@ class RoleEvents:
 
     def _check_alone(self, request: gr.Request) -> None:
         if not self._context.is_alone(request):
-            raise UsageError("roles are everyone's on this server: they are changed where it runs")
+            raise UsageError(i18n.Text("panel.roles_shared"))
 
 
 def _listed(*chosen: str | None) -> Update:

@@ -9,6 +9,7 @@ from typing import get_args
 
 import gradio as gr
 
+from qwen_chat import i18n
 from qwen_chat.errors import QwenChatError, UsageError
 from qwen_chat.message import Think
 from qwen_chat.sampling import NAMES, SamplingParams
@@ -38,8 +39,6 @@ _NEUTRAL = {"temperature": 1.0, "top_p": 1.0}
 _GONE = "gone"
 """The state of every section that shows a conversation which is gone."""
 
-_NO_DEFAULT = {"seed": "Default: random", "max_new_tokens": "Default: no limit", "stop": "Default: none"}
-
 
 class Parameter:
     """One sampling parameter: its control, the button that gives it its default, the line below."""
@@ -59,7 +58,7 @@ class Parameter:
     def change(self, value: object, request: gr.Request) -> tuple[Update, Update, str]:
         """Set the parameter from the next answer on; what is emptied goes back to its default."""
         session = None
-        with (line := StatusLine()):
+        with (line := StatusLine(self._text)):
             session = self._context.session(request)
             if session is not None and is_ready(session.model):
                 self._change(session, value)
@@ -71,7 +70,7 @@ class Parameter:
     def reset(self, request: gr.Request) -> tuple[Update, Update, str]:
         """Give the parameter the checkpoint's default."""
         session = None
-        with (line := StatusLine()):
+        with (line := StatusLine(self._text)):
             session = self._context.session(request)
             if session is not None:
                 session.configure(SamplingParams(), frozenset({self.name}))
@@ -89,9 +88,9 @@ class Parameter:
     def _button(self, session: ChatSession) -> Update:
         default = getattr(session.model.default_params, self.name)
         if default is None:
-            text = self._text(_NO_DEFAULT.get(self.name, "Default: the engine's own"))
+            text = self._text(_describe_no_default(self.name))
         else:
-            text = f"{self._text('Default')}: {_format_default(default)}"
+            text = self._text(i18n.Text("panel.default_value", value=_format_default(default)))
         return gr.update(value=text, interactive=getattr(session.params, self.name) is not None)
 
     def _shown(self, params: SamplingParams) -> object:
@@ -120,14 +119,14 @@ class Sampling:
     def show(self, request: gr.Request) -> list[Update]:
         """Return every control and button as the conversation has them, and the line below."""
         session = None
-        with (line := StatusLine()):
+        with (line := StatusLine(self._text)):
             session = self._context.session(request)
         return self._all(session, line)
 
     def reset(self, request: gr.Request) -> list[Update]:
         """Take back every change since the conversation began, or since its role was taken."""
         session = None
-        with (line := StatusLine()):
+        with (line := StatusLine(self._text)):
             session = self._context.session(request)
             if session is not None:
                 session.reset_params()
@@ -156,14 +155,14 @@ class System:
     def show(self, request: gr.Request) -> tuple[str, str]:
         """Return the prompt in force."""
         text = ""
-        with (line := StatusLine()):
+        with (line := StatusLine(self._text)):
             session = self._context.session(request)
             text = _system_of(session) if session is not None else ""
         return text, line.text
 
     def apply(self, text: str, request: gr.Request) -> str:
         """Replace the prompt, and say from which answer on it counts."""
-        with (line := StatusLine()):
+        with (line := StatusLine(self._text)):
             session = self._context.session(request)
             if session is not None:
                 line.text = self._apply(session, text)
@@ -176,7 +175,7 @@ class System:
         if text != _system_of(session):
             session.set_system(text)
         answers = sum(node.message.role == "assistant" for node in session.history.path())
-        return f"{self._text('It counts from the next answer on: number')} {answers + 1}"
+        return self._text(i18n.Text("panel.takes_effect", answer=answers + 1))
 
 
 class Thinking:
@@ -188,7 +187,7 @@ class Thinking:
 
     def choose(self, value: str, request: gr.Request) -> str:
         """Choose from the next answer on."""
-        with (line := StatusLine()):
+        with (line := StatusLine(self._text)):
             session = self._context.session(request)
             choice = next((each for each in get_args(Think) if each == value), None)
             if choice is None:
@@ -216,3 +215,12 @@ def _format_default(value: float | tuple[str, ...]) -> str:
     if isinstance(value, tuple):
         return ", ".join(map(repr, value))
     return f"{value:g}" if isinstance(value, float) else f"{value:,}"
+
+
+def _describe_no_default(name: str) -> i18n.Text:
+    texts = {
+        "seed": i18n.Text("panel.default_random"),
+        "max_new_tokens": i18n.Text("panel.default_no_limit"),
+        "stop": i18n.Text("panel.default_none"),
+    }
+    return texts.get(name, i18n.Text("panel.default_of_engine"))
