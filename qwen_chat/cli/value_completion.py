@@ -1,4 +1,4 @@
-"""Completion of the values of flags: choices, complete_roles, complete_models and complete_files."""
+"""Completion of the values of flags: choices, roles, models and files."""
 
 from collections.abc import Callable, Iterable
 from itertools import chain

@@ -292,7 +292,7 @@ def test_a_chat_is_suspended_and_goes_on(moment: str) -> None:
     if moment == "answer":
         shell.read(1.0)
         shell.press("\x03")
-        shell.wait_for("interrupted, what")
+        shell.wait_for("interrupted, the partial")
     shows(shell, PROMPT.strip())
     shell.press("/seed 7\r")
     shell.wait_for("seed = 7")
