@@ -1,6 +1,6 @@
-"""A branch as a sample of the data that Qwen's own finetune.py reads, and ShareGPT's tools as well.
+"""Exports a branch as a sample for Qwen's finetune.py, which the tools of ShareGPT read, too.
 
-The system prompt stands beside the turns: finetune.py knows no other speakers than user and assistant.
+The system prompt has a field of its own: finetune.py knows only the roles user and assistant.
 """
 
 import json
@@ -13,7 +13,7 @@ from qwen_chat.history import History, Node
 
 
 def to_qwen(history: History) -> str:
-    """Return the branch in view as a list of one sample; questions without an answer are left out.
+    """Return the branch in view as a list of one sample, without questions that have no answer.
 
     Raises: UsageError when no question has an answer.
     """
@@ -23,18 +23,18 @@ def to_qwen(history: History) -> str:
     sample: dict[str, object] = {"id": history.id, "title": history.title}
     if history.system is not None and history.system.message.content:
         sample["system"] = history.system.message.content
-    sample["conversations"] = [{"from": node.message.role, "value": _value(node)} for node in turns]
+    sample["conversations"] = [{"from": node.message.role, "value": _training_text(node)} for node in turns]
     return json.dumps([sample], ensure_ascii=False, indent=1) + "\n"
 
 
 def _pairs(path: list[Node]) -> Iterator[tuple[Node, Node]]:
-    """Yield questions with their answers: trainers want the two in turn, and neither empty."""
+    """Yield questions with their answers: trainers expect them in turn, and neither empty."""
     for question, answer in pairwise(path):
-        spoke = full_text(question.message) and answer.message.content
-        if spoke and (question.message.role, answer.message.role) == ("user", "assistant"):
+        has_text = full_text(question.message) and answer.message.content
+        if has_text and (question.message.role, answer.message.role) == ("user", "assistant"):
             yield question, answer
 
 
-def _value(node: Node) -> str:
+def _training_text(node: Node) -> str:
     thought, text = node.message.reasoning, full_text(node.message)
     return f"<think>\n{thought}\n</think>\n\n{text}" if thought else text

@@ -1,6 +1,6 @@
-"""A branch of a conversation as one page that stands alone: it opens offline, and nothing in it acts.
+"""Exports the branch in view as a single HTML page that opens offline and runs nothing.
 
-Its policy forbids scripts, pictures, fonts, frames, forms and every request, whatever is written in it.
+Its Content-Security-Policy forbids scripts, pictures, fonts, frames, forms and all requests.
 """
 
 import hashlib
@@ -10,7 +10,7 @@ from functools import cache
 from html import escape
 from importlib.resources import files
 
-from qwen_chat.export.labels import NAMES, ending, shown_text
+from qwen_chat.export.labels import NAMES, describe_ending, shown_text
 from qwen_chat.history import History, Node
 from qwen_chat.text import format_time, plural, strip_controls
 
@@ -18,7 +18,7 @@ _LIGHT, _DARK = "xcode", "github-dark"
 
 
 def to_html(history: History) -> str:
-    """Return the branch in view as a page of HTML."""
+    """Return the branch in view as an HTML page."""
     style = _style()
     title = _text(history.title or "Conversation")
     return f"""<!DOCTYPE html>
@@ -59,7 +59,7 @@ def _messages(history: History) -> str:
 
 
 def _system(node: Node) -> str:
-    return f'<details class="system"><summary>System prompt</summary>{_typed(node)}</details>'
+    return f'<details class="system"><summary>System prompt</summary>{_plain_body(node)}</details>'
 
 
 def _article(history: History, node: Node) -> str:
@@ -67,8 +67,8 @@ def _article(history: History, node: Node) -> str:
     kind = role if role in NAMES else "other"
     return (
         f'<article class="{kind}"><h2>{_text(_speaker(node))}'
-        f'<span class="facts">{_text(_remarks(history, node))}</span></h2>'
-        f"{_thought(node)}{_typed(node) if role != 'assistant' else _written(node)}</article>"
+        f'<span class="facts">{_text(_facts_of_message(history, node))}</span></h2>'
+        f"{_reasoning(node)}{_plain_body(node) if role != 'assistant' else _markdown_body(node)}</article>"
     )
 
 
@@ -77,24 +77,24 @@ def _speaker(node: Node) -> str:
     return model or NAMES.get(node.message.role, str(node.message.role))
 
 
-def _remarks(history: History, node: Node) -> str:
+def _facts_of_message(history: History, node: Node) -> str:
     beside = len(history.siblings(node.id))
     versions = f"one of {beside} versions" if beside > 1 else ""
-    return " · ".join(filter(None, (format_time(node.created).split()[1], ending(node), versions)))
+    return " · ".join(filter(None, (format_time(node.created).split()[1], describe_ending(node), versions)))
 
 
-def _thought(node: Node) -> str:
+def _reasoning(node: Node) -> str:
     if not node.message.reasoning:
         return ""
     return f"<details><summary>Thoughts</summary>{_rendered(node.message.reasoning)}</details>"
 
 
-def _typed(node: Node) -> str:
-    """Return what a person wrote, as it was typed."""
+def _plain_body(node: Node) -> str:
+    """Return a message as plain text, as the person typed it."""
     return f'<div class="typed" dir="auto">{_text(shown_text(node.message))}</div>'
 
 
-def _written(node: Node) -> str:
+def _markdown_body(node: Node) -> str:
     return _rendered(shown_text(node.message))
 
 

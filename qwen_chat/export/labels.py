@@ -13,7 +13,7 @@ def shown_text(message: Message) -> str:
     return "\n\n".join(filter(None, (full_text(message), *calls)))
 
 
-def ending(node: Node) -> str:
-    """Return why an answer ended where it did not end by itself."""
+def describe_ending(node: Node) -> str:
+    """Return the finish reason of an answer, "" where the model ended it."""
     finish = node.answer.finish_reason if node.answer else None
     return finish if finish and finish != "stop" else ""

@@ -1,6 +1,6 @@
-"""Markdown -> HTML in which nothing acts and nothing loads: what a model wrote is never trusted.
+"""Renders untrusted Markdown as HTML that runs and loads nothing.
 
-Markdown's own HTML is off, pictures become links, and what comes out is sanitised once more.
+HTML within Markdown stays text, pictures become links, and the result is sanitised once more.
 """
 
 import re
@@ -58,21 +58,21 @@ _ATTRIBUTES: dict[str, set[str]] = {
 _DOLLARS = re.compile(
     r"\$\$(?=\s*[^\s$])(?P<double>[^$]+)\$\$|\$(?![\s$])(?P<single>[^$`]*[^\s$`\\])\$(?!\d)"
 )
-"""Nothing blank inside, no digit after."""
+"""Formulae between dollars: no blank next to the dollars, no digit after them."""
 _LONGEST_CODE = 100_000
 _TASKS = {"[ ] ": "☐ ", "[x] ": "☑ ", "[X] ": "☑ "}
 
 
 def to_body(markdown: str) -> str:
-    """Return Markdown as HTML that holds text, code, tables, formulae and links, and nothing else."""
-    return _cleaner().clean(_reader().render(markdown))
+    """Return Markdown as HTML that has only text, code, tables, formulae and links."""
+    return _cleaner().clean(_markdown_parser().render(markdown))
 
 
 @dataclass(frozen=True, slots=True)
-class Split:
-    """Markdown that may go on: `closed` blocks stay as they are, the `open` one at the end may still change.
+class SplitHtml:
+    """The HTML of unfinished Markdown: `closed` blocks are final, the `open` block at the end may change.
 
-    The open block begins at character `start`.
+    The open block starts at character `start` of the Markdown.
     """
 
     closed: str
@@ -80,38 +80,38 @@ class Split:
     start: int
 
 
-def to_split_body(markdown: str) -> Split:
-    """Return Markdown that is still being written as HTML, the block that may still change apart."""
-    reader = _reader()
+def to_split_body(markdown: str) -> SplitHtml:
+    """Return unfinished Markdown as HTML, with its last block apart."""
+    reader = _markdown_parser()
     env: dict[str, Any] = {}
     tokens = reader.parse(markdown, env)
-    at = _last_block(tokens)
+    at = _last_block_index(tokens)
     place = tokens[at].map if at else None
-    start = _offset(markdown, place[0]) if place else 0
-    if not start or _opens_formula(markdown[:start]):
+    start = _line_offset(markdown, place[0]) if place else 0
+    if not start or _has_open_formula(markdown[:start]):
         at = start = 0
-    closed, still_open = (
+    closed, open_block = (
         _cleaner().clean(reader.renderer.render(part, reader.options, env)) if part else ""
         for part in (tokens[:at], tokens[at:])
     )
-    return Split(closed, still_open, start)
+    return SplitHtml(closed, open_block, start)
 
 
-def _last_block(tokens: Sequence[Token]) -> int:
-    """Return where the last block begins that stands in no other."""
+def _last_block_index(tokens: Sequence[Token]) -> int:
+    """Return the index of the first token of the last top-level block."""
     return max((at for at, token in enumerate(tokens) if token.level == 0 and token.nesting >= 0), default=0)
 
 
-def _offset(text: str, line: int) -> int:
-    """Return where a line begins, counted from 0."""
+def _line_offset(text: str, line: int) -> int:
+    """Return the position of the first character of a line; lines count from 0."""
     at = 0
     for _ in range(line):
         at = text.index("\n", at) + 1
     return at
 
 
-def _opens_formula(text: str) -> bool:
-    """Tell whether a formula was begun and not ended: what follows it may make it one."""
+def _has_open_formula(text: str) -> bool:
+    """Return whether a formula starts and does not end: later text may end it."""
     return text.count("$$") % 2 == 1 or text.count(r"\[") > text.count(r"\]")
 
 
@@ -127,42 +127,42 @@ def _cleaner() -> nh3.Cleaner:
 
 
 @cache
-def _reader() -> MarkdownIt:
+def _markdown_parser() -> MarkdownIt:
     reader = MarkdownIt("commonmark", {"html": False, "breaks": True}, renderer_cls=_Renderer)
     reader.enable(["table", "strikethrough"])
-    reader.use(dollarmath_plugin, double_inline=True).inline.ruler.at("math_inline", _dollars)
+    reader.use(dollarmath_plugin, double_inline=True).inline.ruler.at("math_inline", _parse_dollar_math)
     reader.use(texmath_plugin, delimiters="brackets").use(amsmath_plugin)
-    reader.inline.ruler.before("escape", "math_brackets", _square_brackets)
-    # The extensions draw with rules of their own, which go before the methods of the renderer.
+    reader.inline.ruler.before("escape", "math_brackets", _parse_bracket_math)
+    # The rules of the extensions would take precedence over the methods of the renderer.
     for name in ("math_inline", "math_inline_double", "math_block", "math_block_label", "amsmath"):
         reader.add_render_rule(name, getattr(_Renderer, name))
     return reader
 
 
 class _Renderer(RendererHTML):
-    """Draws what Markdown-it's own renderer would draw with styles, pictures or nothing at all."""
+    """Renders what markdown-it's own renderer would render with styles or pictures, or not at all."""
 
     def fence(self, tokens: Sequence[Token], at: int, options: Any, env: Any) -> str:  # noqa: ANN401, ARG002
-        """Draw a block of code in colours, which are classes."""
+        """Render a fenced code block with classes for its colours."""
         language = tokens[at].info.strip().split(maxsplit=1)[0] if tokens[at].info.strip() else ""
         label = f'<div class="language">{escape(language)}</div>' if language else ""
-        code = _highlighted(tokens[at].content, language)
+        code = _highlight(tokens[at].content, language)
         return f'<div class="code">{label}<pre><code>{code}</code></pre></div>\n'
 
     def code_block(self, tokens: Sequence[Token], at: int, options: Any, env: Any) -> str:  # noqa: ANN401, ARG002
-        """Draw code that is set apart by its indent."""
+        """Render an indented code block."""
         return f'<div class="code"><pre><code>{escape(tokens[at].content)}</code></pre></div>\n'
 
     def table_open(self, *given: Any) -> str:  # noqa: ANN401, ARG002
-        """Begin a table that scrolls by itself where it is wider than the page."""
+        """Open a table that scrolls when it is wider than the page."""
         return '<div class="table"><table>\n'
 
     def table_close(self, *given: Any) -> str:  # noqa: ANN401, ARG002
-        """End a table."""
+        """Close a table."""
         return "</table></div>\n"
 
     def th_open(self, tokens: Sequence[Token], at: int, options: Any, env: Any) -> str:  # noqa: ANN401
-        """Begin a cell; its alignment is an attribute, as styles are forbidden."""
+        """Open a cell; its alignment is an attribute, as styles are forbidden."""
         aligned = str(tokens[at].attrs.pop("style", "")).removeprefix("text-align:")
         if aligned:
             tokens[at].attrSet("align", aligned)
@@ -171,34 +171,34 @@ class _Renderer(RendererHTML):
     td_open = th_open
 
     def image(self, tokens: Sequence[Token], at: int, options: Any, env: Any) -> str:  # noqa: ANN401
-        """Draw a link in a picture's place: a picture would be fetched when the page is opened."""
+        """Render a link instead of a picture, which a browser would fetch when it opens the page."""
         token = tokens[at]
         name = escape(self.renderInlineAsText(token.children or [], options, env) or "image")
         return f'<a href="{escape(str(token.attrs.get("src", "")))}">[image: {name}]</a>'
 
     def text(self, tokens: Sequence[Token], at: int, options: Any, env: MutableMapping[str, Any]) -> str:  # noqa: ANN401, ARG002
-        """Draw text; the box of a task is a sign."""
+        """Render text, with a sign for the checkbox of a task."""
         text = tokens[at].content
         mark = next((mark for mark in _TASKS if at == 0 and text.startswith(mark)), "")
         return escape(_TASKS.get(mark, "") + text[len(mark) :])
 
     def math_inline(self, tokens: Sequence[Token], at: int, *given: Any) -> str:  # noqa: ANN401, ARG002
-        """Draw a formula within a line."""
+        """Render a formula within a line."""
         return to_mathml(tokens[at].content, display=False)
 
     def math_block(self, tokens: Sequence[Token], at: int, *given: Any) -> str:  # noqa: ANN401, ARG002
-        """Draw a formula on lines of its own."""
+        """Render a formula on lines of its own."""
         return f'<div class="formula">{to_mathml(tokens[at].content, display=True)}</div>\n'
 
     def math_inline_double(self, tokens: Sequence[Token], at: int, *given: Any) -> str:  # noqa: ANN401, ARG002
-        """Draw a displayed formula that stands in a paragraph."""
+        """Render a display formula within a paragraph."""
         return f'<span class="formula">{to_mathml(tokens[at].content, display=True)}</span>'
 
     math_block_label = amsmath = math_block
 
 
-def _dollars(state: StateInline, silent: bool) -> bool:
-    """Read formulae between dollars as pandoc does, so that a price stays a price."""
+def _parse_dollar_math(state: StateInline, silent: bool) -> bool:
+    """Parse formulae between dollars by the rules of pandoc, so that prices stay text."""
     found = _DOLLARS.match(state.src, state.pos, state.posMax)
     if found is None:
         return False
@@ -209,8 +209,8 @@ def _dollars(state: StateInline, silent: bool) -> bool:
     return True
 
 
-def _square_brackets(state: StateInline, silent: bool) -> bool:
-    r"""Read \[ ... \] within a paragraph, which models write and the extensions know only on its own."""
+def _parse_bracket_math(state: StateInline, silent: bool) -> bool:
+    r"""Parse \[ ... \] within a paragraph; the extensions know it only as a block."""
     if not state.src.startswith(r"\[", state.pos):
         return False
     end = state.src.find(r"\]", state.pos + 2, state.posMax)
@@ -223,7 +223,7 @@ def _square_brackets(state: StateInline, silent: bool) -> bool:
     return True
 
 
-def _highlighted(code: str, language: str) -> str:
+def _highlight(code: str, language: str) -> str:
     try:
         lexer = get_lexer_by_name(language, stripnl=False) if len(code) <= _LONGEST_CODE else None
     except ClassNotFound:
@@ -237,13 +237,13 @@ def _formatter() -> "HtmlFormatter[str]":
 
 
 def code_styles(themes: Mapping[str, str]) -> str:
-    """Return the colours of code: `themes` has Pygments' styles by the rule that each stands in, or ""."""
+    """Return the CSS of highlighted code: `themes` maps CSS rules, or "", to Pygments styles."""
     return "\n".join(
-        f"{rule} {{\n{_theme(style)}\n}}" if rule else _theme(style) for rule, style in themes.items()
+        f"{rule} {{\n{_theme_css(style)}\n}}" if rule else _theme_css(style) for rule, style in themes.items()
     )
 
 
-def _theme(style: str) -> str:
+def _theme_css(style: str) -> str:
     rules: str = HtmlFormatter(style=style).get_style_defs(".code")
-    # Only colours of words: the page has its own ground.
+    # Only the colours of tokens: the page has its own background.
     return "\n".join(line for line in rules.splitlines() if line.startswith(".code .") and "{" in line)

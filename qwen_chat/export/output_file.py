@@ -1,4 +1,4 @@
-"""Conversations into files of their own: nothing that is there is written over."""
+"""Writes exports to new files; existing files are never overwritten."""
 
 import re
 import time
@@ -10,9 +10,9 @@ from qwen_chat.history import History
 
 
 def write_new(path: Path, text: str) -> None:
-    """Write a file that is not there yet.
+    """Write a new file.
 
-    Raises: UsageError when it is, or cannot be written.
+    Raises: UsageError when the file exists or cannot be written.
     """
     try:
         create_file(path, text)
@@ -23,7 +23,7 @@ def write_new(path: Path, text: str) -> None:
 
 
 def file_name(history: History, kind: str) -> str:
-    """Return a name for a file of a conversation: words of its title, and nothing that leads elsewhere."""
+    """Return a file name made of words of the title and the time, without any part of a path."""
     words = re.sub(r"[^\w]+", "-", history.title.lower()).strip("-")[:40].strip("-")
-    ending = "qwen.json" if kind == "qwen" else kind
-    return f"{words or 'chat'}-{time.strftime('%Y%m%d-%H%M%S')}.{ending}"
+    suffix = "qwen.json" if kind == "qwen" else kind
+    return f"{words or 'chat'}-{time.strftime('%Y%m%d-%H%M%S')}.{suffix}"

@@ -62,6 +62,7 @@ def test_pages_are_right_where_mdtex2html_is_wrong(name: str) -> None:
     assert [part for part in wrong if part in body] == [], body
 
 
+@pytest.mark.timing
 def test_a_thousand_formulae_are_drawn_in_linear_time() -> None:
     def seconds(number: int) -> float:
         text = "\n".join(f"Formula {i}: $x_{{{i}}}^2$ here." for i in range(number))
