@@ -28,7 +28,8 @@ web: $(VENV)/web.stamp
 WORKERS ?= 2
 PYTEST  := $(BIN)/python -m pytest
 
-test: lint tools
+test:
+	@$(MAKE) --no-print-directory -j 2 lint tools
 ifeq ($(ARGS),)
 	$(PYTEST) -m "not timing" -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(PROFILE)
 	$(PYTEST) -m timing $(PROFILE)
@@ -83,17 +84,17 @@ $(VENV)/web.stamp: $(VENV)/chat.stamp
 	@$(PIP) install -q -e '.[web]' </dev/null >&2
 	@touch $@
 
-$(BIN)/uv: | $(VENV)/chat.stamp
+$(BIN)/uv: | $(BIN)/python
 	@$(PIP) install -q uv </dev/null >&2
 
 # Where uv cannot install, a newer pip than the one some Pythons bring does: it knows dependency groups.
-$(VENV)/dev.stamp: $(VENV)/chat.stamp $(BIN)/uv
+$(VENV)/dev.stamp: $(BIN)/python pyproject.toml $(LOCK) | $(BIN)/uv
 	@echo "setting up tests (once) ..." >&2
-	@UV_CONSTRAINT=$(LOCK) UV_BUILD_CONSTRAINT=$(LOCK) $(UV) install -q --compile-bytecode --python $(BIN)/python --group dev --group build </dev/null >&2 || \
-		{ $(PIP) install -q pip && $(PIP) install -q --group dev --group build; } </dev/null >&2
+	@UV_CONSTRAINT=$(LOCK) UV_BUILD_CONSTRAINT=$(LOCK) $(UV) install -q --compile-bytecode --python $(BIN)/python -e . --group dev --group build </dev/null >&2 || \
+		{ $(PIP) install -q pip && $(PIP) install -q -e . --group dev --group build; } </dev/null >&2
 	@! $(BIN)/uv pip freeze --python $(BIN)/python --exclude-editable | sed 's/+cpu$$//' | grep -vxFf $(LOCK) || \
 		{ echo "not pinned in $(LOCK): run make lock" >&2; exit 1; }
-	@touch $@
+	@touch $(VENV)/chat.stamp $@
 
 $(VENV)/script.stamp: $(VENV)/dev.stamp package.json package-lock.json
 	@$(NODE) npm ci --silent </dev/null >&2
