@@ -1,8 +1,9 @@
 """Runs jobs, and gives their results in order, whichever is finished first."""
 
 from collections import deque
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import islice
 from threading import Event
 
 from qwen_chat.batch.jobs import Job
@@ -31,25 +32,36 @@ def run_jobs(
 def _run_batches(
     model: BatchingModel, jobs: Iterator[Job], batch_size: int, cancel: Event
 ) -> Iterator[Result]:
-    while window := [job for _, job in zip(range(_BATCHES_SORTED * batch_size), jobs, strict=False)]:
-        answers: dict[int, CompletedAnswer | ModelError] = {
-            number: ModelError(job.error) for number, job in enumerate(window) if job.request is None
-        }
-        waiting = sorted(
-            set(range(len(window))) - set(answers), key=lambda number: _prompt_length(window[number])
-        )
-        yielded = 0
-        while yielded < len(window):
-            while yielded in answers:
-                yield window[yielded], answers[yielded]
-                yielded += 1
-            part, waiting = waiting[:batch_size], waiting[batch_size:]
-            if part:
-                answers |= dict(
-                    zip(part, _answer_batch(model, [window[n] for n in part], cancel), strict=True)
-                )
+    while window := list(islice(jobs, _BATCHES_SORTED * batch_size)):
+        yield from _run_window(model, window, batch_size, cancel)
+        if cancel.is_set():
+            return
+
+
+def _run_window(
+    model: BatchingModel, window: Sequence[Job], batch_size: int, cancel: Event
+) -> Iterator[Result]:
+    """Yield the results of a window in order; prompts of similar length are answered together."""
+    answers: dict[int, CompletedAnswer | ModelError] = {
+        number: ModelError(job.error) for number, job in enumerate(window) if job.request is None
+    }
+    batches = _batch_by_length(window, batch_size)
+    for number, job in enumerate(window):
+        while number not in answers:
+            batch = next(batches)
+            found = _answer_batch(model, [window[n] for n in batch], cancel)
+            answers |= dict(zip(batch, found, strict=True))
             if cancel.is_set():
                 return
+        yield job, answers[number]
+
+
+def _batch_by_length(window: Sequence[Job], batch_size: int) -> Iterator[list[int]]:
+    """Yield the numbers of the jobs in batches, the shortest prompts first."""
+    numbers = [number for number, job in enumerate(window) if job.request is not None]
+    numbers.sort(key=lambda number: _prompt_length(window[number]))
+    for start in range(0, len(numbers), batch_size):
+        yield numbers[start : start + batch_size]
 
 
 def _answer_batch(model: BatchingModel, jobs: list[Job], cancel: Event) -> list[CompletedAnswer | ModelError]:
@@ -65,7 +77,7 @@ def _run_in_threads(model: ChatModel, jobs: Iterator[Job], parallel: int, cancel
     with ThreadPoolExecutor(parallel) as pool:
         try:
             while True:
-                for _, job in zip(range(2 * parallel - len(pending)), jobs, strict=False):
+                for job in islice(jobs, 2 * parallel - len(pending)):
                     pending.append((job, pool.submit(_answer, model, job, cancel)))
                 if not pending:
                     return
@@ -76,11 +88,15 @@ def _run_in_threads(model: ChatModel, jobs: Iterator[Job], parallel: int, cancel
                 pending.popleft()
                 yield job, answer
         finally:
-            # A caller that leaves early does not wait for the answers in progress.
-            if pending:
-                cancel.set()
-            for _, future in pending:
-                future.cancel()
+            _abandon([future for _, future in pending], cancel)
+
+
+def _abandon(pending: Sequence[Future[CompletedAnswer | ModelError]], cancel: Event) -> None:
+    """Cancel what is pending, so that a caller that leaves early does not wait for it."""
+    if pending:
+        cancel.set()
+    for future in pending:
+        future.cancel()
 
 
 def _answer(model: ChatModel, job: Job, cancel: Event) -> CompletedAnswer | ModelError:

@@ -73,13 +73,13 @@ class _Player:
     cancel: Event
 
     def answer_probe(self, probe: Probe, params: SamplingParams) -> ProbeRun:
-        said = ""
+        answer = ""
         try:
-            said = self._last_answer(probe.say, params)
-            faults = probe.find_faults(said)
+            answer = self._last_answer(probe.say, params)
+            faults = probe.find_faults(answer)
         except (ModelError, UsageError) as error:
             faults = [" ".join(str(error).split())]
-        return ProbeRun(params.seed or 0, said, tuple(faults))
+        return ProbeRun(params.seed or 0, answer, tuple(faults))
 
     def _last_answer(self, say: Sequence[str], params: SamplingParams) -> str:
         """Send every question of a probe, and return the last answer."""
@@ -88,8 +88,9 @@ class _Player:
         answer = ""
         for text in say:
             spoken.append(Message("user", text))
-            said = [message.content for message in spoken]
-            messages = [Message("system", self.role.lorebook.extend_prompt(self.role.system, said)), *spoken]
+            texts = [message.content for message in spoken]
+            system = self.role.lorebook.extend_prompt(self.role.system, texts)
+            messages = [Message("system", system), *spoken]
             with closing(self.model.stream(messages, params, self.options, cancel=self.cancel)) as deltas:
                 answer = "".join(delta.text for delta in deltas)
             spoken.append(Message("assistant", answer))

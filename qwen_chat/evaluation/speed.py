@@ -10,7 +10,7 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from io import StringIO
 from itertools import product
@@ -114,12 +114,8 @@ def _measure_in_subprocess(settings: Settings, point: Point, generate: int) -> M
     context = get_context("spawn")
     receiver, sender = context.Pipe(duplex=False)
     process = context.Process(target=_send_measurement, args=(sender, settings, point, generate), daemon=True)
-    # The new process starts with Ctrl-C blocked: this process stops it.
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
+    with _ctrl_c_blocked():  # the new process inherits this: this process stops it
         process.start()
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
     try:
         sender.close()
         found: Measurement = receiver.recv()
@@ -133,24 +129,33 @@ def _measure_in_subprocess(settings: Settings, point: Point, generate: int) -> M
     return found
 
 
+@contextmanager
+def _ctrl_c_blocked() -> Iterator[None]:
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def _send_measurement(sender: Connection, settings: Settings, point: Point, generate: int) -> None:
     sender.send(measure_in_process(settings, point, generate))
 
 
 def _measure_model(model: TokenizingModel, point: Point, params: SamplingParams) -> Measurement:
-    """Time the prompts, then whole answers: the answers find their prompts in the prefix cache."""
+    """Time reading, then writing: engines that answer one by one have cached all prompts by then."""
     _check_context(model, point, params.max_new_tokens or 0)
     prompts = [_make_prompt(model, point.context, number) for number in range(point.batch)]
     once = replace(params, max_new_tokens=1)
     _time_answers(model, ["Before"], once)  # work that is done only once is not measured
-    reading, read = _time_answers(model, prompts, once)
-    whole, written = _time_answers(model, prompts, params)
-    writing = whole - max(usage.prefill_seconds for usage in written)
-    tokens = sum(usage.completion_tokens for usage in written)
+    read_seconds, prompt_usages = _time_answers(model, prompts, once)
+    seconds, answer_usages = _time_answers(model, prompts, params)
+    write_seconds = seconds - max(usage.prefill_seconds for usage in answer_usages)
+    tokens = sum(usage.completion_tokens for usage in answer_usages)
     return Measurement(
         point,
-        sum(usage.prompt_tokens - usage.cached_tokens for usage in read) / reading,
-        (tokens - len(written)) / writing,  # the first token of each answer belongs to reading
+        sum(usage.prompt_tokens - usage.cached_tokens for usage in prompt_usages) / read_seconds,
+        (tokens - len(answer_usages)) / write_seconds,  # the first token of each answer belongs to reading
         tokens,
         _peak_bytes() / 2**30,
     )

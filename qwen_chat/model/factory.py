@@ -52,10 +52,12 @@ def _open_file(located: ModelLocation, settings: Settings, *, ignore_end: bool) 
             info=info,
             default_params=embedded.DEFAULT_PARAMS if located.embedded else None,
             default_system=embedded.SYSTEM_PROMPT if located.embedded else None,
+            report_progress=model.report_progress,
         )
 
     known = local_capabilities(info.chat_template, raw=settings.raw)
-    return LoadingModel(located.name, load, located.path, capabilities=known, parallel=settings.parallel)
+    model = LoadingModel(located.name, load, located.path, capabilities=known, parallel=settings.parallel)
+    return model
 
 
 def _open_folder(

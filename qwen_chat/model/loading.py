@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Generator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from threading import Event, Lock, Thread
 
@@ -70,6 +71,12 @@ class LoadingModel:
             if not self._thread.ident:
                 self._state = Loading(time.monotonic())
                 self._thread.start()
+
+    def report_progress(self, share: float) -> None:
+        """Note which share of the loading is done, from 0 to 1; called by the function that loads."""
+        if isinstance(self._state, Loading):
+            self._state = replace(self._state, progress=share)
+            self.state_changes.notify()
 
     @property
     def context_length(self) -> int | None:

@@ -26,7 +26,7 @@ from qwen_chat.model.factory import open_model
 from qwen_chat.model.llamacpp import LlamaCppModel
 from qwen_chat.sampling import SamplingParams
 from qwen_chat.settings import Settings
-from qwen_chat.terminal.output import speed_plot as plot
+from qwen_chat.terminal.output import speed_plot
 
 
 @pytest.fixture(autouse=True)
@@ -192,9 +192,9 @@ def test_faults_are_told_before_anything_is_measured(
 
 
 def test_a_plot_without_its_library(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(plot, "find_spec", lambda name: None)
+    monkeypatch.setattr(speed_plot, "find_spec", lambda name: None)
     with pytest.raises(MissingExtraError, match=r"qwen-chat-apps\[profile\]"):
-        plot.check_plot_path(tmp_path / "p.svg")
+        speed_plot.check_plot_path(tmp_path / "p.svg")
 
 
 @pytest.mark.parametrize("number", [0, 3])

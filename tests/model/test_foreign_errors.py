@@ -80,8 +80,12 @@ def answer(model: TokenizingModel) -> str:
 # llama.cpp
 
 
-def test_llamacpp_while_it_loads(model_path: Path, monkeypatch: Patch, foreign: BaseException) -> None:
-    monkeypatch.setattr(server, "_server", raising(foreign))
+@pytest.mark.parametrize("seam", ["_read_ahead", "_start_server"])
+def test_llamacpp_while_it_loads(
+    model_path: Path, monkeypatch: Patch, foreign: BaseException, seam: str
+) -> None:
+    monkeypatch.setattr(server, seam, raising(foreign))
+    monkeypatch.setattr(server, "_LARGE_BYTES", 0)
     check(lambda: LlamaCppModel(model_path, "x", LlamaCppOptions(threads=1)), foreign, ModelLoadError)
 
 

@@ -1,5 +1,7 @@
 """The state of a model: loading, ready or failed, known at once and notified when it changes."""
 
+from io import StringIO
+from pathlib import Path
 from threading import Event, Timer
 
 import pytest
@@ -14,9 +16,11 @@ from qwen_chat.model.base import (
     supports_tokens,
     wait_until_loaded,
 )
-from qwen_chat.model.llamacpp import LlamaCppModel
+from qwen_chat.model.factory import open_model
+from qwen_chat.model.llamacpp import LlamaCppModel, server
 from qwen_chat.model.loading import LoadingModel
 from qwen_chat.model.state import Failed, Loading, Ready
+from qwen_chat.settings import Settings
 
 
 class PanicError(BaseException):
@@ -106,3 +110,20 @@ def test_an_engine_says_what_it_can_do(model: LlamaCppModel) -> None:
     assert model.capabilities == Capabilities(tokens=True, logprobs=True)
     assert isinstance(model.state, Ready)
     assert model.checkpoint is not None
+
+
+def test_progress_of_loading_is_part_of_the_state(model_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server, "_LARGE_BYTES", 0)
+    _, model = open_model(Settings(threads=1, ctx_size=256), StringIO())
+    seen: list[float] = []
+
+    def look() -> None:
+        if isinstance(model.state, Loading) and model.state.progress is not None:
+            seen.append(model.state.progress)
+
+    with model.state_changes.subscribe(look):
+        assert isinstance(wait_until_loaded(model), Ready)
+    assert seen == sorted(seen)
+    assert len(seen) > 2
+    assert seen[-1] == 1
+    model.close()

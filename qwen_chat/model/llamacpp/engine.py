@@ -4,7 +4,7 @@ The engine gets token ids only. Control tokens are placed by id, and text is tok
 switched off, so nothing that a person, a role or a model wrote can become one.
 """
 
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from math import exp
 from pathlib import Path
 from threading import Event
@@ -32,6 +32,8 @@ from qwen_chat.sampling import SamplingParams
 class LlamaCppModel(LoadedModel):
     """A GGUF checkpoint; it answers `parallel` requests at once, each reusing the longest known prefix.
 
+    `report_progress` gets the share of the file that is read, from 0 to 1.
+
     Raises: ModelLoadError when the file cannot be opened.
     """
 
@@ -46,11 +48,12 @@ class LlamaCppModel(LoadedModel):
         info: GgufInfo | None = None,
         default_params: SamplingParams | None = None,
         default_system: str | None = None,
+        report_progress: Callable[[float], None] | None = None,
     ) -> None:
         self.name, self.checkpoint = name, path
         info, options = info or read_info(path), options or LlamaCppOptions()
         self._endpoint = Endpoint()
-        self._server: Server | None = open_server(path, info, options, self._endpoint)
+        self._server: Server | None = open_server(path, info, options, self._endpoint, report_progress)
         self._http = LlamaHttpClient(self._server.listening_address, self._endpoint.key)
         self._tokenizer = LlamaTokenizer(self._http)
         self._token_cache = TokenCache()
