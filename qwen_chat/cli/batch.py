@@ -5,7 +5,7 @@ import stat
 import sys
 import time
 from codecs import BOM_UTF8
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from contextlib import AbstractContextManager, ExitStack, closing, nullcontext
 from itertools import chain
 from pathlib import Path
@@ -14,12 +14,12 @@ from typing import IO, TYPE_CHECKING, Any
 
 import click
 
-from qwen_chat import batch as core
+from qwen_chat.batch import FinishedLines, Job, Result, format_result, read_jobs, run_jobs, skip_finished
 from qwen_chat.cli.flags import read_settings, setting_flags
 from qwen_chat.errors import ModelError, UsageError
 from qwen_chat.model.base import ChatModel, PromptOptions
 from qwen_chat.model.factory import open_model
-from qwen_chat.roles import load_role
+from qwen_chat.roles import Role, load_role
 from qwen_chat.settings import Settings
 
 if TYPE_CHECKING:
@@ -49,28 +49,29 @@ def batch(prompts: str, output: str, batch_size: int, overwrite: bool, **flags: 
         out = stack.enter_context(_open_output(Path(output)))
         if os.path.sameopenfile(source.fileno(), out.fileno()):
             raise UsageError(f"{output} holds the prompts: name another file with -o for the answers")
-        # A line that is not UTF-8 is an error of that line alone. Windows begins files with a BOM.
-        lines = (line.removeprefix(BOM_UTF8).decode(errors="surrogateescape") for line in source)
-        jobs = core.read_jobs(
-            lines, chosen.params(role), chosen.system_prompt(role), PromptOptions(think=chosen.think)
-        )
-        earlier = core.FinishedLines() if overwrite else core.skip_finished(out, jobs)
-        waiting = next(jobs, None)
-        model = _load_model(chosen, stack) if waiting is not None else None
-        out.seek(earlier.end)
+        jobs = _read_jobs(source, chosen, role)
+        finished = FinishedLines() if overwrite else skip_finished(out, jobs)
+        first = next(jobs, None)
+        model = _load_model(chosen, stack) if first is not None else None
+        out.seek(finished.end)
         out.truncate()
-        progress = _Progress(earlier)
-        if model is not None and waiting is not None:
-            todo, cancel = chain([waiting], jobs), Event()
-            results = core.run_jobs(
-                model, todo, batch_size=batch_size, parallel=chosen.parallel, cancel=cancel
-            )
+        progress = _Progress(finished)
+        if model is not None and first is not None:
+            rest, cancel = chain([first], jobs), Event()
+            results = run_jobs(model, rest, batch_size=batch_size, parallel=chosen.parallel, cancel=cancel)
             bar = stack.enter_context(_open_progress(_count_lines(prompts), chosen, progress))
             if not _write_answers(results, out, cancel, bar, progress):
                 again = "run it again without --overwrite" if overwrite else "run it again"
-                sys.stderr.write(f"stopped after {progress.total_lines} lines: {again} to go on\n")
+                sys.stderr.write(f"stopped after {progress.total_lines} lines: {again} to continue\n")
                 return 130
     return progress.report(quiet=chosen.quiet)
+
+
+def _read_jobs(source: IO[bytes], chosen: Settings, role: Role | None) -> Iterator[Job]:
+    # A line that is not UTF-8 is an error of that line alone. Windows begins files with a BOM.
+    lines = (line.removeprefix(BOM_UTF8).decode(errors="surrogateescape") for line in source)
+    options = PromptOptions(think=chosen.think)
+    return read_jobs(lines, chosen.params(role), chosen.system_prompt(role), options)
 
 
 def _load_model(chosen: Settings, stack: ExitStack) -> ChatModel:
@@ -87,7 +88,7 @@ def _open_progress(total: int | None, chosen: Settings, progress: "_Progress") -
 
 
 def _write_answers(
-    results: Generator[core.Result, None, None],
+    results: Generator[Result, None, None],
     out: IO[bytes],
     cancel: Event,
     bar: "ProgressBar",
@@ -97,7 +98,7 @@ def _write_answers(
     with closing(results):  # before the model is closed, whose threads may still use it
         try:
             for result in results:
-                out.write(core.format_result(result).encode() + b"\n")
+                out.write(format_result(result).encode() + b"\n")
                 out.flush()
                 progress.count(result, out)
                 bar.advance(progress.speed)
@@ -112,20 +113,20 @@ def _write_answers(
 class _Progress:
     """How many lines were answered, and how fast."""
 
-    def __init__(self, earlier: core.FinishedLines) -> None:
-        self._earlier = earlier
+    def __init__(self, finished: FinishedLines) -> None:
+        self._finished = finished
         self._lines = self._errors = self._tokens = 0
         self._started = self._synced = time.monotonic()
 
     @property
     def total_lines(self) -> int:
-        return self._earlier.lines + self._lines
+        return self._finished.lines + self._lines
 
     @property
     def speed(self) -> float:
         return self._tokens / max(time.monotonic() - self._started, 1e-9)
 
-    def count(self, result: core.Result, out: IO[bytes]) -> None:
+    def count(self, result: Result, out: IO[bytes]) -> None:
         self._lines += 1
         answer = result[1]
         if isinstance(answer, ModelError):
@@ -138,9 +139,9 @@ class _Progress:
 
     def report(self, *, quiet: bool) -> int:
         """Print a summary and return the exit code: 1 when a line of the output has an error."""
-        errors = self._earlier.errors + self._errors
+        errors = self._finished.errors + self._errors
         if not quiet or errors:
-            before = f", {self._earlier.lines} before" if self._earlier.lines else ""
+            before = f", {self._finished.lines} before" if self._finished.lines else ""
             faults = f"; {errors} with an error" if errors else ""
             sys.stderr.write(f"{self._lines} answered{before}, {self.speed:.1f} tokens/s{faults}\n")
         return 1 if errors else 0

@@ -73,10 +73,10 @@ def quantize(
     if not all(map(find_spec, _PACKAGES)):
         raise MissingExtraError("Quantizing", "gptq")
     silence_libraries()
-    from qwen_chat.training import gptq as quantizing
+    from qwen_chat.training import gptq
 
-    recipe = quantizing.GptqSettings(bits, group_size, samples, max_len, cpu_only=chosen.cpu_only)
-    quantizing.quantize(info, chats, out, recipe, _print_progress)
+    gptq_settings = gptq.GptqSettings(bits, group_size, samples, max_len, cpu_only=chosen.cpu_only)
+    gptq.quantize(info, chats, out, gptq_settings, _print_progress)
     sys.stderr.write(f"{out}: {_weights_size(out)}, from {_weights_size(folder)}\n")
     return 0
 

@@ -1,6 +1,6 @@
 """Commands about the program itself: help, exit, statistics, the page."""
 
-from qwen_chat.commands.registry import COMMANDS, Command, command, find
+from qwen_chat.commands.registry import COMMANDS, Command, command, find_command
 from qwen_chat.commands.result import CommandResult
 from qwen_chat.message import Usage
 from qwen_chat.session.context_window import describe_context
@@ -13,7 +13,7 @@ _CALL_WIDTH = 30
 def help(session: ChatSession, argument: str) -> CommandResult:  # noqa: ARG001 - every handler takes both
     """Show all commands, or one."""
     # The commands of this file come first: everyone needs them first.
-    shown = [find(argument.lstrip("/:"))] if argument else sorted(COMMANDS, key=_is_from_another_file)
+    shown = [find_command(argument.lstrip("/:"))] if argument else sorted(COMMANDS, key=_is_from_another_file)
     lines = [line for entry in shown for line in _format_help(entry)]
     if not argument:
         lines.append("")

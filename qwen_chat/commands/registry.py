@@ -57,7 +57,7 @@ def command(
     return register
 
 
-def find(name: str) -> Command:
+def find_command(name: str) -> Command:
     """Return the command with a name.
 
     Raises: UsageError that suggests the closest name.
@@ -110,4 +110,4 @@ def run(session: ChatSession, name: str, argument: str) -> CommandResult:
 
     Raises: QwenChatError.
     """
-    return find(name).run(session, argument)
+    return find_command(name).run(session, argument)

@@ -7,7 +7,7 @@ ways to bring files and to take them.
 from dataclasses import dataclass
 
 from qwen_chat import commands
-from qwen_chat.commands.registry import find
+from qwen_chat.commands.registry import find_command
 from qwen_chat.commands.result import TokenListing
 from qwen_chat.errors import UsageError
 from qwen_chat.session.session import ChatSession
@@ -50,7 +50,7 @@ def take(session: ChatSession, line: str) -> Answer:
 
 
 def _check(name: str, argument: str) -> None:
-    entry = find(name)
+    entry = find_command(name)
     head = argument.split(maxsplit=1)[0] if argument.strip() else ""
     mentions = "@" in argument if entry.names[0] == "edit" else head.startswith("@")
     reads = entry.completes in _FILES or _FILE_WORDS.get(entry.names[0]) == head or mentions

@@ -271,7 +271,7 @@ def test_ctrl_c_keeps_what_is_finished(tmp_path: Path, folder: Path) -> None:
     process.send_signal(signal.SIGINT)
     _, stderr = process.communicate(timeout=30)
     assert process.returncode == 130
-    assert f"stopped after {len(answers(output))} lines: run it again to go on" in stderr.decode()
+    assert f"stopped after {len(answers(output))} lines: run it again to continue" in stderr.decode()
     assert "Traceback" not in stderr.decode()
 
 
@@ -286,7 +286,7 @@ def test_ctrl_c_does_not_wait_for_an_answer_that_was_begun(tmp_path: Path, model
     process.send_signal(signal.SIGINT)
     _, stderr = process.communicate(timeout=60)
     assert time.monotonic() - pressed < 5
-    assert (process.returncode, stderr) == (130, b"stopped after 1 lines: run it again to go on\n")
+    assert (process.returncode, stderr) == (130, b"stopped after 1 lines: run it again to continue\n")
     assert len(answers(output)) == 1
 
 
@@ -297,7 +297,7 @@ def test_a_terminal_shows_how_far_it_is(tmp_path: Path, folder: Path) -> None:
     terminal = Terminal(*words)
     terminal.wait_for(lambda text: re.search(r"answering .* \d+/400 .*tok/s 0:0\d:\d\d", text) is not None)
     assert terminal.leave("\x03") == 130
-    assert "run it again to go on" in terminal.text()
+    assert "run it again to continue" in terminal.text()
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from scripted import ScriptedModel
 from windows import Window, window
 
 from qwen_chat import i18n
-from qwen_chat.commands.registry import find
+from qwen_chat.commands.registry import find_command
 from qwen_chat.errors import QwenChatError
 from qwen_chat.i18n.catalog import argument_names, catalog
 from qwen_chat.message import Attachment
@@ -74,7 +74,7 @@ def texts_of_files_and_commands(model: LlamaCppModel) -> list[str]:
         said.append(refused.value.text)
     for name in ("hlep", "zzz"):
         with pytest.raises(QwenChatError) as refused:
-            find(name)
+            find_command(name)
         said.append(refused.value.text)
     said += [pdf._fault("x.pdf", {"fault": kind, "count": 5000}) for kind in pdf_reader.FAULTS]
     files = [Attachment("a.txt", "one\n"), Attachment("b.txt", "one\ntwo\n")]

@@ -11,7 +11,7 @@ from prompt_toolkit.completion import CompleteEvent, Completer, Completion
 from prompt_toolkit.document import Document
 
 from qwen_chat.commands import COMMANDS, Command
-from qwen_chat.commands.registry import find
+from qwen_chat.commands.registry import find_command
 from qwen_chat.errors import QwenChatError, UsageError
 from qwen_chat.model.state import Loading
 from qwen_chat.roles import all_roles
@@ -99,7 +99,7 @@ class ChatCompleter(Completer):
 
 def _find_command(name: str) -> Command | None:
     try:
-        return find(name)
+        return find_command(name)
     except UsageError:
         return None
 
