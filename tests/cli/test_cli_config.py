@@ -1,4 +1,4 @@
-"""`qwen-chat config`: what is in force, and which flag, variable, role or line of the file says so."""
+"""`qwen-chat config`: the settings in force, and the flag, variable, role or line that sets each."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Whatever is wrong with what the command is given: exit code 2, one line on stderr, nothing on stdout."""
+"""Errors in flags, files and input: exit code 2, one line on stderr, nothing on stdout."""
 
 import io
 import json

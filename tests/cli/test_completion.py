@@ -1,4 +1,4 @@
-"""Tab in a real shell: commands, flags, their values, and files where nothing else is known."""
+"""Tab completion in real shells: commands, flags, their values, and files."""
 
 import os
 import shutil

@@ -1,4 +1,4 @@
-"""Finding again: the commands that list, search, open, rename, delete, hide, import and export chats."""
+"""The commands that list, search, open, rename, delete, hide, import and export chats."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""Finding again as a person sees it: the real command on a real pty, with the real demo model."""
+"""Saved chats as a person searches and opens them: the real command on a real pty, with the real demo model."""
 
 import re
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""What is typed while an answer is written, and Ctrl-C: on a real pty, with the real demo model."""
+"""Typeahead during an answer, and Ctrl-C: on a real pty, with the real demo model."""
 
 import time
 from collections.abc import Iterator

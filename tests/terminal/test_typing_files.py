@@ -1,4 +1,4 @@
-"""Files in what is typed: on a real pty, with the real demo model."""
+"""Files mentioned in messages: on a real pty, with the real demo model."""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Lines that go on, what of them is sent, and what Tab makes of them; without a terminal."""
+"""Messages of several lines and Tab completion, without a terminal."""
 
 import os
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""--verbose: after each answer, all that it took."""
+"""--verbose: all figures after each answer."""
 
 import re
 from pathlib import Path

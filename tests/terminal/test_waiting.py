@@ -1,4 +1,4 @@
-"""Who asks a model that answers somebody else sees how many are before."""
+"""A person whose request waits in the queue before a model sees how many answers come first."""
 
 from io import StringIO
 from threading import Event, Thread
@@ -25,7 +25,7 @@ class Screen(StringIO):
         return super().write(text)
 
 
-def test_the_line_says_how_many_are_answered_before(model: LlamaCppModel) -> None:
+def test_the_status_line_shows_how_many_answers_come_first(model: LlamaCppModel) -> None:
     busy = LoadingModel("busy", lambda: model, parallel=1)
     other = busy.stream([Message("user", "Count to ten.")], SamplingParams())
     next(other)
