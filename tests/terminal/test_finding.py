@@ -1,4 +1,4 @@
-"""Saved chats as a person searches and opens them: the real command on a real pty, with the real demo model."""
+"""Searching and opening saved chats: the real command on a real pty, with the real demo model."""
 
 import re
 from collections.abc import Iterator
