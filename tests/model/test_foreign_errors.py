@@ -174,7 +174,7 @@ def test_torch_while_it_counts(tiny: TransformersModel, monkeypatch: Patch, fore
 
 
 def test_torch_in_a_batch(tiny: TransformersModel, monkeypatch: Patch, foreign: BaseException) -> None:
-    monkeypatch.setattr(batching, "_write", raising(foreign))
+    monkeypatch.setattr(batching, "_generate_together", raising(foreign))
     requests = [BatchRequest(CHAT, GREEDY)] * 2
     if isinstance(foreign, PanicError):
         check(lambda: tiny.answer(requests), foreign)
