@@ -1,1 +1,1 @@
-"""Safetensors checkpoints on torch and transformers: any Qwen, one GPU, several, or a CPU."""
+"""The torch engine: runs safetensors checkpoints with transformers, on GPUs or on a CPU."""

@@ -1,6 +1,6 @@
-"""One answer, token by token: the prompt is read in chunks, then each step gives one token or more.
+"""Decodes one answer: reads the prompt in chunks, then yields one token or more at each step.
 
-A plain generator: between any two events it can be closed, or the model lent to another answer.
+The decoder is a plain generator: between two events it can be closed, or the model used for another answer.
 """
 
 from collections.abc import Callable, Generator, Iterator, Sequence
@@ -15,7 +15,7 @@ from transformers.cache_utils import Cache
 from qwen_chat.message import Prefill
 
 Candidates = Callable[[torch.Tensor], torch.Tensor]
-"""Guesses how a text goes on: ids [1, n] -> ids [1, n + guesses]."""
+"""Proposes the next tokens of a text: ids [1, n] -> ids [1, n + guesses]."""
 
 
 @runtime_checkable
@@ -23,18 +23,18 @@ class ScalesPositions(Protocol):
     """A model whose rotary positions are scaled by the length of the prompt: first-generation Qwen."""
 
     def rope_alpha(self, prompt_tokens: int) -> float:
-        """Return the scale that a prompt of this length gets."""
+        """Return the scale for a prompt of this length."""
 
     def begin_cache(self, cache: Cache, prompt_tokens: int) -> None:
-        """Fix the scale of a cache before its first token is read."""
+        """Set the scale of a cache before its first token is read."""
 
 
 @dataclass(frozen=True, slots=True)
 class DecodeTask:
-    """What is to be written: after which prompt, how tokens are chosen, and where the answer ends.
+    """The input of a decoding run: the prompt and its cache, how to choose tokens, and where to end.
 
-    The first `known` tokens of the prompt are in the cache, the last `begun` are of the answer already;
-    `limit` is how much longer it may become, in tokens.
+    The first `known` tokens of the prompt are in the cache, the last `begun` already belong to the answer;
+    `limit` is the maximum of new tokens.
     """
 
     prompt: Sequence[int]
@@ -47,18 +47,18 @@ class DecodeTask:
 
 
 class Decoder:
-    """Writes answers with one model; `chunk` tokens of a prompt are read at a time."""
+    """Decodes answers with one model; it reads `chunk` tokens of a prompt at a time."""
 
     def __init__(self, model: PreTrainedModel, chunk: int, *, compiled: bool = False) -> None:
         self.model = model
         self._chunk = chunk
         self._step: Callable[..., Any] = torch.compile(model.forward, dynamic=True) if compiled else model
         self._keeps = "logits_to_keep" in signature(model.forward).parameters
-        # What is offloaded to a disk lies nowhere; its inputs are taken from the CPU.
+        # Weights offloaded to a disk are on the meta device; their inputs must be on the CPU.
         self._device = torch.device("cpu") if model.device.type == "meta" else model.device
 
     def decode(self, task: DecodeTask, candidates: Candidates | None = None) -> Iterator[Prefill | list[int]]:
-        """Yield how far the prompt is read, then the new tokens, an end token included."""
+        """Yield the progress of the prefill, then the new tokens, including an end token."""
         ids = torch.empty((1, len(task.prompt) + task.limit), dtype=torch.long, device=self._device)
         length = len(task.prompt)
         ids[0, :length] = torch.tensor(task.prompt)
@@ -78,7 +78,7 @@ class Decoder:
             logits = self._forward(self._step, behind, task.cache, guesses.shape[1] + 1)
 
     def next_token_scores(self, prompt: Sequence[int], cache: Cache, known: int, begun: int) -> torch.Tensor:
-        """Read what is new of a prompt, and return the scores of the token after it, [vocabulary]."""
+        """Read the new part of a prompt, and return the scores of the next token, [vocabulary]."""
         reading = self._prefill(torch.tensor([prompt], device=self._device), cache, known, begun)
         while True:
             try:
@@ -90,7 +90,7 @@ class Decoder:
     def _prefill(
         self, prompt: torch.Tensor, cache: Cache, known: int, begun: int
     ) -> Generator[Prefill, None, torch.Tensor]:
-        """Read what is new of the prompt, and return the scores of the token after it, [1, 1, vocabulary]."""
+        """Read the new part of the prompt, and return the scores of the next token, [1, 1, vocabulary]."""
         total = prompt.shape[1]
         if isinstance(self.model, ScalesPositions) and not known:
             self.model.begin_cache(cache, total - begun)
@@ -105,7 +105,7 @@ class Decoder:
     def _forward(
         self, forward: Callable[..., Any], ids: torch.Tensor, cache: Cache, keep: int
     ) -> torch.Tensor:
-        """Read ids behind what is cached, and return the scores after the last `keep` of them."""
+        """Read ids that follow the cached ones, and return the scores after the last `keep` of them."""
         options = {"logits_to_keep": keep} if self._keeps else {}
         logits: torch.Tensor = forward(input_ids=ids, past_key_values=cache, use_cache=True, **options).logits
         return logits[:, -keep:]
@@ -115,7 +115,7 @@ class Decoder:
     def _choose_tokens(
         ids: torch.Tensor, length: int, logits: torch.Tensor, guesses: torch.Tensor, task: DecodeTask
     ) -> list[int]:
-        """Choose the next token, and those after it while they were guessed; forget the wrong guesses."""
+        """Choose the next token, and more while they match the guesses; crop the wrong guesses."""
         tokens: list[int] = []
         for scores in logits.unbind(1):
             chosen: torch.Tensor = task.choose(ids[:, : length + len(tokens)], scores.float())  # type: ignore[arg-type]

@@ -1,7 +1,7 @@
-"""Which number type is fastest on this CPU: measured, since no rule is right for all.
+"""Measures which number type is fastest on this CPU, since no rule holds for all CPUs.
 
-Without bf16 instructions bfloat16 writes tokens faster, having half the bytes to read, and reads prompts
-many times slower.
+Without bf16 instructions, bfloat16 decodes faster, since it reads half the bytes, but its prefill is many
+times slower.
 """
 
 import time
@@ -9,7 +9,7 @@ import time
 import torch
 
 _PROMPT_TOKENS, _ANSWER_TOKENS = 256, 256
-"""Tokens of a typical turn."""
+"""The tokens of a typical turn."""
 
 _MATRICES = 4
 _ROUNDS = 3
@@ -18,7 +18,7 @@ _MAX_WIDTH = 4096
 
 
 def fastest_on_cpu(hidden: int, intermediate: int) -> tuple[torch.dtype, str]:
-    """Return the faster of float32 and bfloat16 for layers of these widths, and what was measured."""
+    """Return the faster of float32 and bfloat16 for layers of these widths, and the measurement in words."""
     shape = (min(intermediate, _MAX_WIDTH), min(hidden, _MAX_WIDTH))
     seconds = {dtype: _turn_seconds(dtype, shape) for dtype in (torch.float32, torch.bfloat16)}
     best, other = sorted(seconds, key=lambda dtype: seconds[dtype])
@@ -27,8 +27,8 @@ def fastest_on_cpu(hidden: int, intermediate: int) -> tuple[torch.dtype, str]:
 
 
 def _turn_seconds(dtype: torch.dtype, shape: tuple[int, int]) -> float:
-    """Return what a typical turn costs in one layer."""
-    # Several matrices, as a model's do not stay in the processor's cache from token to token either.
+    """Return the seconds of a typical turn in one matrix."""
+    # Several matrices are used in turn, so that none stays in the processor's cache, as in a real model.
     weights = [torch.ones(shape, dtype=dtype) for _ in range(_MATRICES)]
     reading = _time_linear(weights, torch.ones((_SAMPLE_TOKENS, shape[1]), dtype=dtype))
     writing = _time_linear(weights, torch.ones((1, shape[1]), dtype=dtype))

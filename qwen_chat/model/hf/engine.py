@@ -1,4 +1,4 @@
-"""A safetensors checkpoint behind the wall: messages in, deltas out."""
+"""The ChatModel for safetensors checkpoints on torch."""
 
 from collections.abc import Callable, Generator, Sequence
 from contextlib import ExitStack
@@ -21,10 +21,10 @@ from qwen_chat.model.base import (
     TokenizingModel,
 )
 from qwen_chat.model.chatml import IM_END
-from qwen_chat.model.formats import generation_config as defaults
 from qwen_chat.model.formats.checkpoint import CheckpointInfo
+from qwen_chat.model.formats.generation_config import context_length, default_params, end_ids
 from qwen_chat.model.hf import batching
-from qwen_chat.model.hf import cache_kinds as caches
+from qwen_chat.model.hf.cache_kinds import new_cache
 from qwen_chat.model.hf.decode import Candidates, Decoder, ScalesPositions
 from qwen_chat.model.hf.fair_lock import FairLock
 from qwen_chat.model.hf.generation import EngineState, Generation, as_answer_error, likeliest_tokens
@@ -40,14 +40,14 @@ from qwen_chat.model.token_cache import TokenCache
 from qwen_chat.sampling import SamplingParams
 
 _FIRST_GENERATION = "qwen"
-"""The model type of the first generation; later ones have numbers."""
+"""The model type of first-generation Qwen; later types have numbers, such as qwen2."""
 
 _CPU_CHUNK, _GPU_CHUNK = 128, 2048
-"""Prompt tokens read between two looks at `cancel`."""
+"""Prompt tokens that are read between two checks of `cancel`."""
 
 
 class TransformersModel(LoadedModel):
-    """A checkpoint on torch; answers asked for at once are written by turns, a step each.
+    """A checkpoint on torch; concurrent answers take turns, one decoding step each.
 
     Raises: ModelLoadError, MissingExtraError when the checkpoint cannot be opened.
     """
@@ -64,14 +64,16 @@ class TransformersModel(LoadedModel):
         self.checkpoint = info.folder
         options = options or TransformersOptions()
         self._token_cache = TokenCache()
-        self.context_length = _context(info, options)
-        self.default_params = defaults.default_params(info.generation)
+        self.context_length = _choose_context(info, options)
+        self.default_params = default_params(info.generation)
         with ExitStack() as stack:
             loaded = load_checkpoint(info, options, stack)
             first = info.model_type == _FIRST_GENERATION
             self._prompt = CheckpointPrompt(loaded.tokenizer, first_generation=first, raw=options.raw)
             candidates = _candidates(loaded, options, draft, stack, self.context_length)
-            self._engine: EngineState | None = _engine(loaded, info, options, self.context_length, candidates)
+            self._engine: EngineState | None = _build_engine(
+                loaded, info, options, self.context_length, candidates
+            )
             self._stack = stack.pop_all()
         self.notice = loaded.description
         template = loaded.tokenizer.chat_template if isinstance(loaded.tokenizer.chat_template, str) else None
@@ -88,18 +90,18 @@ class TransformersModel(LoadedModel):
         *,
         cancel: Event | None = None,
     ) -> Generator[Delta, None, None]:
-        """Yield the answer to the last message, new text only; an assistant's last message is gone on with.
+        """Yield the answer to the last message, new text only, or continue a final assistant message.
 
         Raises: ContextLengthError, ModelError.
         """
-        asked = prepare_prompt(self._prompt, messages, options, thinks=self._thinks)
-        before = self._before(asked)
+        prepared = prepare_prompt(self._prompt, messages, options, thinks=self._thinks)
+        before = self._partial_ids(prepared)
         params = params.over(self.default_params)
-        generation = Generation(self._open_engine(), self._checked(asked, before), params, before)
+        generation = Generation(self._open_engine(), self._prompt_ids(prepared, before), params, before)
         return self._token_cache.record_stream(
-            generation.stream(cancel or Event(), asked.splitter),
-            asked.partial_answer,
-            asked.splitter,
+            generation.stream(cancel or Event(), prepared.splitter),
+            prepared.partial_answer,
+            prepared.splitter,
             lambda: [*before, *generation.token_ids()],
         )
 
@@ -107,12 +109,12 @@ class TransformersModel(LoadedModel):
     def answer(
         self, requests: Sequence[BatchRequest], *, cancel: Event | None = None
     ) -> list[CompletedAnswer | ModelError]:
-        """Return an answer or a fault for each request, all of them written together."""
+        """Return an answer or an error for each request; all answers are generated in one batch."""
         cancel, found = cancel or Event(), dict[int, CompletedAnswer | ModelError]()
         rows: dict[int, batching.BatchRow] = {}
         for number, request in enumerate(requests):
             try:
-                rows[number] = self._row(request)
+                rows[number] = self._new_row(request)
             except ModelError as error:
                 found[number] = error
         with self._open_engine().lock:
@@ -121,36 +123,39 @@ class TransformersModel(LoadedModel):
 
     @model_errors(as_answer_error)
     def encode(self, messages: Sequence[Message], options: PromptOptions = PLAIN) -> list[Token]:
-        """Return exactly the tokens that `stream` would read."""
-        asked = prepare_prompt(self._prompt, messages, options, thinks=self._thinks)
-        return [*self._prompt.tokens(asked.segments), *map(self._prompt.token, self._before(asked))]
+        """Return the exact prompt tokens of `stream`."""
+        prepared = prepare_prompt(self._prompt, messages, options, thinks=self._thinks)
+        return [
+            *self._prompt.tokens(prepared.segments),
+            *map(self._prompt.token, self._partial_ids(prepared)),
+        ]
 
     @model_errors(as_answer_error)
     def count(self, messages: Sequence[Message]) -> int:
-        """Return how many tokens `stream` would read; what was counted before costs nothing."""
-        asked = prepare_prompt(self._prompt, messages, thinks=self._thinks)
-        return len(self._prompt.ids(asked.segments)) + len(self._before(asked))
+        """Return the number of prompt tokens of `stream`; segments counted before are cached."""
+        prepared = prepare_prompt(self._prompt, messages, thinks=self._thinks)
+        return len(self._prompt.ids(prepared.segments)) + len(self._partial_ids(prepared))
 
     @model_errors(as_answer_error)
     def alternatives(
         self, messages: Sequence[Message], position: int, number: int, options: PromptOptions = PLAIN
     ) -> list[Alternative]:
-        """Return the likeliest tokens at a place of the answer that the messages end with.
+        """Return the likeliest tokens at a position of the answer that ends the messages.
 
         Raises: UsageError, ModelError.
         """
-        asked = prepare_prompt(self._prompt, messages, options, thinks=self._thinks)
-        kept = take_prefix(self._before(asked), position)
-        prompt = [*self._prompt.ids(asked.segments), *kept]
+        prepared = prepare_prompt(self._prompt, messages, options, thinks=self._thinks)
+        kept = take_prefix(self._partial_ids(prepared), position)
+        prompt = [*self._prompt.ids(prepared.segments), *kept]
         choices = [
             (self._prompt.token(id), probability)
             for id, probability in likeliest_tokens(self._open_engine(), prompt, len(kept), number)
         ]
-        return build_alternatives(choices, [*map(self._prompt.token, kept)], asked, self._token_cache)
+        return build_alternatives(choices, [*map(self._prompt.token, kept)], prepared, self._token_cache)
 
     @model_errors(as_answer_error)
     def close(self) -> None:
-        """Give back memory."""
+        """Release the model's memory."""
         self._engine = None
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
@@ -161,32 +166,32 @@ class TransformersModel(LoadedModel):
             raise ModelError(f"{self.name} is closed")
         return self._engine
 
-    def _before(self, asked: PreparedPrompt) -> list[int]:
-        """Return the ids of the answer that is gone on with."""
-        if asked.partial_answer is None:
+    def _partial_ids(self, prepared: PreparedPrompt) -> list[int]:
+        """Return the token ids of the partial answer to continue."""
+        if prepared.partial_answer is None:
             return []
-        known = self._token_cache.lookup(asked.partial_answer)
-        return self._prompt.ids(asked.partial_segments) if known is None else known
+        known = self._token_cache.lookup(prepared.partial_answer)
+        return self._prompt.ids(prepared.partial_segments) if known is None else known
 
-    def _checked(self, asked: PreparedPrompt, before: Sequence[int]) -> list[int]:
-        """Return the ids of a prompt that can be read."""
-        prompt = [*self._prompt.ids(asked.segments), *before]
+    def _prompt_ids(self, prepared: PreparedPrompt, before: Sequence[int]) -> list[int]:
+        """Return the ids of the whole prompt, checked to be neither empty nor too long."""
+        prompt = [*self._prompt.ids(prepared.segments), *before]
         if len(prompt) >= self.context_length:
             raise ContextLengthError(len(prompt), self.context_length)
         if not prompt:
             raise ModelError("there is nothing to go on from: write something")
         return prompt
 
-    def _row(self, request: BatchRequest) -> batching.BatchRow:
-        asked = prepare_prompt(self._prompt, request.messages, request.options, thinks=self._thinks)
-        prompt = self._checked(asked, self._before(asked))
+    def _new_row(self, request: BatchRequest) -> batching.BatchRow:
+        prepared = prepare_prompt(self._prompt, request.messages, request.options, thinks=self._thinks)
+        prompt = self._prompt_ids(prepared, self._partial_ids(prepared))
         return batching.new_row(
-            self._open_engine(), prompt, asked.splitter, request.params.over(self.default_params)
+            self._open_engine(), prompt, prepared.splitter, request.params.over(self.default_params)
         )
 
 
-def _context(info: CheckpointInfo, options: TransformersOptions) -> int:
-    longest = defaults.context_length(info.config, info.generation)
+def _choose_context(info: CheckpointInfo, options: TransformersOptions) -> int:
+    longest = context_length(info.config, info.generation)
     if options.ctx_size and options.ctx_size > longest:
         raise ModelLoadError(
             f"--ctx-size {options.ctx_size}: this model was made for {longest}, use that or less"
@@ -194,7 +199,7 @@ def _context(info: CheckpointInfo, options: TransformersOptions) -> int:
     return options.ctx_size or longest
 
 
-def _engine(
+def _build_engine(
     loaded: LoadedCheckpoint,
     info: CheckpointInfo,
     options: TransformersOptions,
@@ -207,14 +212,14 @@ def _engine(
     return EngineState(
         decoder=Decoder(model, reading, compiled=options.compile),
         prefixes=PrefixCache(
-            lambda: caches.new_cache(model.config, options.kv_cache, fixed), options.cache_ram << 20
+            lambda: new_cache(model.config, options.kv_cache, fixed), options.cache_ram << 20
         ),
         lock=FairLock(),
         tokenizer=tokenizer.backend_tokenizer,
         vocabulary=len(tokenizer),
-        ends=frozenset() if options.ignore_end else _ends(loaded, info),
+        ends=frozenset() if options.ignore_end else _end_ids(loaded, info),
         context_length=context,
-        alpha=_alpha(model),
+        alpha=_alpha_function(model),
         candidates=candidates,
         kv_cache=options.kv_cache,
     )
@@ -237,15 +242,15 @@ def _candidates(
     return draft_model(small.model)
 
 
-def _ends(loaded: LoadedCheckpoint, info: CheckpointInfo) -> frozenset[int]:
+def _end_ids(loaded: LoadedCheckpoint, info: CheckpointInfo) -> frozenset[int]:
     tokenizer = loaded.tokenizer
     known = {token.content: id for id, token in tokenizer.added_tokens_decoder.items()}
     named = info.generation.get("eos_token_id"), info.config.get("eos_token_id"), tokenizer.eos_token_id
     first = stop_ids(tokenizer) if isinstance(tokenizer, QWenTokenizer) else ()
-    return defaults.end_ids(*named, known.get(IM_END), first)
+    return end_ids(*named, known.get(IM_END), first)
 
 
-def _alpha(model: PreTrainedModel) -> Callable[[int], float]:
+def _alpha_function(model: PreTrainedModel) -> Callable[[int], float]:
     return model.rope_alpha if isinstance(model, ScalesPositions) else lambda _: 1.0
 
 

@@ -1,4 +1,4 @@
-"""A lock that is handed on in the order in which it was asked for."""
+"""A lock that is granted in the order of the requests."""
 
 from collections import deque
 from collections.abc import Iterator
@@ -7,7 +7,7 @@ from threading import Lock
 
 
 class FairLock:
-    """Several answers are written by turns, a token each; Python's own lock may starve one of them."""
+    """Lets concurrent answers take turns, one token each; Python's own lock may starve one of them."""
 
     def __init__(self) -> None:
         self._guard = Lock()
@@ -15,7 +15,7 @@ class FairLock:
         self._waiting: deque[Lock] = deque()
 
     def acquire(self) -> None:
-        """Wait until all who asked before have had their turn."""
+        """Wait until all earlier requests have been served."""
         with self._guard:
             if not self._held:
                 self._held = True
@@ -26,7 +26,7 @@ class FairLock:
         mine.acquire()
 
     def release(self) -> None:
-        """Hand the lock to whoever waits longest."""
+        """Pass the lock to the longest waiting thread."""
         with self._guard:
             if self._waiting:
                 self._waiting.popleft().release()
@@ -35,7 +35,7 @@ class FairLock:
 
     @contextmanager
     def released(self) -> Iterator[None]:
-        """Let the others have their turns meanwhile."""
+        """Release the lock for the block, so that other threads take their turns."""
         self.release()
         try:
             yield

@@ -1,4 +1,4 @@
-"""One answer of a loaded checkpoint: ids from the engine's thread become a stream of deltas."""
+"""Generates one answer: token ids from the engine's thread become a stream of deltas."""
 
 import time
 from collections.abc import Callable, Generator, Sequence
@@ -22,7 +22,7 @@ from qwen_chat.sampling import SamplingParams
 
 @dataclass(frozen=True, slots=True)
 class EngineState:
-    """What all answers of a checkpoint share; `ends` are the ids that end an answer."""
+    """The parts of a loaded model that all answers share; `ends` are the token ids that end an answer."""
 
     decoder: Decoder
     prefixes: PrefixCache
@@ -37,9 +37,9 @@ class EngineState:
 
 
 class Generation:
-    """A request and the stream of its answer; closing the stream ends the work within a step.
+    """The generation of one answer; closing its stream stops the work within one step.
 
-    The prompt ends with `before`, the ids of the answer that is gone on with.
+    The prompt ends with `before`, the token ids of a partial answer to continue.
     """
 
     def __init__(
@@ -60,7 +60,7 @@ class Generation:
         self._first: float | None = None
 
     def stream(self, cancel: Event, splitter: ReasoningSplitter) -> Generator[Delta, None, None]:
-        """Yield the answer's deltas, reasoning parted off.
+        """Yield the answer's deltas, with the reasoning split from the text.
 
         Raises: ModelError.
         """
@@ -132,7 +132,7 @@ class Generation:
 def likeliest_tokens(
     engine: EngineState, prompt: Sequence[int], begun: int, number: int
 ) -> list[tuple[int, float]]:
-    """Return the likeliest ids after a prompt and their probabilities; its last `begun` ids are an answer's.
+    """Return the likeliest next token ids and their probabilities; the last `begun` ids are the answer's.
 
     Raises: ModelError.
     """

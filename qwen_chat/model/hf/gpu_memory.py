@@ -4,5 +4,5 @@ import torch
 
 
 def peak_gpu_bytes() -> int:
-    """Return the most memory that tensors had on all GPUs together; 0 where there are none."""
+    """Return the peak memory of tensors, in bytes, summed over all GPUs; 0 without GPUs."""
     return sum(torch.cuda.max_memory_allocated(number) for number in range(torch.cuda.device_count()))

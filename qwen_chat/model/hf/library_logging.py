@@ -1,4 +1,4 @@
-"""Silence: what quantization libraries tell developers is nothing for people who chat."""
+"""Silences the log messages of quantization libraries, which are meant for developers."""
 
 import logging
 import warnings
@@ -10,23 +10,23 @@ _VERBOSE_LOGGERS = ("torchao", "bitsandbytes", "tokenicer", "optimum", "torch.ut
 
 
 def silence_libraries() -> None:
-    """Let the libraries speak of errors only; to be called before transformers is imported."""
+    """Make the libraries log errors only; call it before transformers is imported."""
     for name in _VERBOSE_LOGGERS:
         logging.getLogger(name).setLevel(logging.ERROR)
 
 
 def silence_gptqmodel() -> None:
-    """Let gptqmodel, which writes to stdout from its import on, speak of errors only."""
+    """Make gptqmodel, which writes to stdout from its import on, report errors only."""
     silence_libraries()
-    # optimum looks at every attribute of a model, deprecated ones too.
+    # optimum reads every attribute of a model, including deprecated ones.
     warnings.filterwarnings("ignore", message=r"`is_gradient_checkpointing` is deprecated")
     if find_spec("logbar"):
         from logbar import LogBar
 
-        with redirect_stdout(StringIO()):  # it begins with an empty line
+        with redirect_stdout(StringIO()):  # its import prints an empty line
             LogBar.shared().setLevel("CRITICAL")
 
 
 def redirect_gptqmodel_output(quantization: str | None) -> AbstractContextManager[object]:
-    """Keep what gptqmodel prints while it loads weights out of an answer that is piped on."""
+    """Keep the output of gptqmodel's loading off stdout, where an answer may be piped to a program."""
     return redirect_stdout(StringIO()) if quantization in ("gptq", "awq") else nullcontext()

@@ -1,4 +1,4 @@
-"""A checkpoint's folder -> its model and tokenizer; everything that can go wrong is one line."""
+"""Loads a checkpoint's model and tokenizer; every failure is one line."""
 
 import importlib.util
 from collections.abc import Iterator
@@ -34,7 +34,7 @@ _NEEDS_OTHER_CODE = ("trust_remote_code", "does not recognize this architecture"
 
 @dataclass(frozen=True, slots=True)
 class LoadedCheckpoint:
-    """A model that can answer, its tokenizer, and how it computes, in words."""
+    """A model, its tokenizer, and a description of its devices and number types."""
 
     model: PreTrainedModel
     tokenizer: PreTrainedTokenizerFast
@@ -42,7 +42,7 @@ class LoadedCheckpoint:
 
 
 def load_checkpoint(info: CheckpointInfo, options: TransformersOptions, stack: ExitStack) -> LoadedCheckpoint:
-    """Open a checkpoint; what has to go when the model goes is put on `stack`.
+    """Load a checkpoint; `stack` gets what must be removed when the model is closed.
 
     Raises: ModelLoadError, MissingExtraError.
     """
@@ -72,14 +72,14 @@ def load_checkpoint(info: CheckpointInfo, options: TransformersOptions, stack: E
         )
     if not isinstance(tokenizer, PreTrainedTokenizerFast):
         raise ModelLoadError(f"{info.folder} has no fast tokenizer: add its tokenizer.json")
-    # The engine takes the checkpoint's defaults from the file; transformers is not to mix in its own.
+    # The engine reads the checkpoint's defaults itself; transformers must not add its own.
     model.generation_config = GenerationConfig()
     parts = [describe_devices(model), why, attention, options.quantize or info.quantization, remark]
     return LoadedCheckpoint(model.eval(), tokenizer, ", ".join(filter(None, parts)))
 
 
 def _choose_dtype(config: PreTrainedConfig, options: TransformersOptions) -> tuple[torch.dtype, str]:
-    """Return the number type to compute with, and why."""
+    """Return the number type to compute with, and the reason in words."""
     if options.dtype != "auto":
         return getattr(torch, options.dtype), options.dtype
     if (best := fastest_dtype(options)) is not None:
@@ -94,7 +94,7 @@ def _choose_dtype(config: PreTrainedConfig, options: TransformersOptions) -> tup
 
 
 def _choose_attention(options: TransformersOptions, dtype: torch.dtype) -> tuple[str, str]:
-    """Return the attention to use, and a remark when it is not the one asked for."""
+    """Return the attention implementation, and a remark if it is not the requested one."""
     wanted = options.attn or "flash_attention_2"
     if wanted != "flash_attention_2":
         return wanted, ""
@@ -110,7 +110,7 @@ def _choose_attention(options: TransformersOptions, dtype: torch.dtype) -> tuple
 
 @contextmanager
 def _loading_errors(info: CheckpointInfo) -> Iterator[None]:
-    """Raise whatever loading raises as one line that names the checkpoint and the mend."""
+    """Raise any error of the block as a ModelLoadError that names the checkpoint and the mend."""
     with model_errors(lambda error: _load_error(info, error)):
         yield
 

@@ -1,14 +1,14 @@
-"""How a safetensors checkpoint is opened; known without torch."""
+"""The options of the torch engine; this module does not import torch."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class TransformersOptions:
-    """Where the weights go and how they compute; None leaves a choice to the engine.
+    """How to place and run the weights; with None the engine chooses.
 
     `device_map` is auto, balanced, sequential, cpu, or a JSON file of module -> device; `max_memory` has
-    items like 0=20GiB and cpu=64GiB; `cache_ram` is in MiB; `ignore_end` writes on past end tokens.
+    items like 0=20GiB and cpu=64GiB; `cache_ram` is in MiB; `ignore_end` generates past end tokens.
     """
 
     ctx_size: int | None = None

@@ -1,4 +1,4 @@
-"""Where the weights go: one device, several, or as far as they fit."""
+"""Places weights on devices: one, several, or as many as they need."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -24,12 +24,12 @@ _ITEM = re.compile(r"(?P<device>\d+|cpu|disk|mps)=(?P<number>\d+(\.\d+)?) ?(?P<u
 
 
 def uses_gpu(options: TransformersOptions) -> bool:
-    """Return whether a GPU computes."""
+    """Return whether the model computes on a GPU."""
     return torch.cuda.is_available() and not options.cpu_only and options.device_map != "cpu"
 
 
 def placement_arguments(options: TransformersOptions, stack: ExitStack) -> dict[str, Any]:
-    """Return the arguments that place the weights; `stack` gets the folder for what fits no device."""
+    """Return from_pretrained's arguments for placement; `stack` gets the folder for offloaded weights."""
     memory = parse_max_memory(options.max_memory)
     _check_limits(memory)
     if options.cpu_only or options.device_map == "cpu":
@@ -45,7 +45,7 @@ def placement_arguments(options: TransformersOptions, stack: ExitStack) -> dict[
 
 
 def parse_max_memory(items: Sequence[str]) -> dict[int | str, int]:
-    """Read items like 0=20GiB and cpu=64GiB into bytes by device.
+    """Parse items like 0=20GiB and cpu=64GiB into bytes by device.
 
     Raises: ModelLoadError.
     """
@@ -69,7 +69,7 @@ def _check_limits(memory: Mapping[int | str, int]) -> None:
 
 
 def _read_device_map(path: Path) -> Any:  # noqa: ANN401
-    """Read a map of modules to devices, as accelerate prints them."""
+    """Read a map of modules to devices, in the form that accelerate prints."""
     wanted = 'it must be auto, balanced, sequential, cpu, or a JSON file like {"model": 0, "lm_head": "cpu"}'
     try:
         placed = parse_json(read_bounded(path, _MAX_BYTES))
@@ -95,7 +95,7 @@ def _check_device(path: Path, module: str, device: object) -> None:
 
 
 def describe_devices(model: PreTrainedModel) -> str:
-    """Say where the weights went."""
+    """Return the names of the devices that hold the weights."""
     placed: Mapping[str, Any] = getattr(model, "hf_device_map", None) or {"": model.device}
     names = {str(device).replace("cuda:", "GPU ") for device in placed.values()}
     return " + ".join(sorted(f"GPU {name}" if name.isdecimal() else name for name in names))

@@ -1,7 +1,7 @@
-"""Reuse of the key/value cache between turns: the longest known prefix of a prompt is not read again.
+"""Reuses the key/value cache between turns: the longest known prefix of a prompt is not read again.
 
-Plain caches grow by making new tensors, so that many conversations share the tensors of a common prefix;
-other kinds (quantized, sliding windows) are handed on whole, when a prompt goes on where they end.
+Plain caches grow by making new tensors, so many conversations can share the tensors of a common prefix.
+Other kinds (quantized, sliding windows) are reused only whole, by a prompt that continues where they end.
 """
 
 from collections.abc import Callable, Sequence
@@ -20,12 +20,12 @@ class _CachedPrefix:
     bytes: int
 
     def serves(self, tokens: int) -> bool:
-        """Whether the cache can be used for a prompt that has its first tokens."""
+        """Return whether the cache can be used for a prompt that shares so many first tokens."""
         return tokens == len(self.ids) or _is_plain(self.cache)
 
 
 class PrefixCache:
-    """The caches of finished answers, the newest last, within a budget of memory."""
+    """Keeps the caches of finished answers, the newest last, within a memory budget."""
 
     def __init__(self, new_cache: Callable[[], Cache], budget_bytes: int) -> None:
         self._new_cache = new_cache
@@ -34,10 +34,10 @@ class PrefixCache:
         self._lock = Lock()
 
     def take(self, prompt: Sequence[int], alpha: float = 1.0) -> tuple[Cache, int]:
-        """Return a cache that holds the longest known prefix of a prompt, and its length in tokens.
+        """Return a cache with the longest known prefix of a prompt, and the prefix's length in tokens.
 
-        The last token is never in it, since reading it gives the first answer's scores. What was computed
-        under another `alpha`, the scale of rotary positions, is of no use.
+        The prompt's last token is never in it, since reading it gives the first scores. A cache computed
+        with another `alpha`, the scale of rotary positions, is not used.
         """
         with self._lock:
             best, length = None, 0
@@ -58,7 +58,7 @@ class PrefixCache:
             return _copy_prefix(best.cache, self._new_cache(), length), length
 
     def store(self, ids: Sequence[int], cache: Cache, alpha: float = 1.0) -> None:
-        """Keep the cache of an answer; `ids` are prompt and answer, the newest may be missing in it."""
+        """Keep the cache of an answer; `ids` are prompt and answer, of which it may lack the newest."""
         known = tuple(ids[: cache.get_seq_length()])
         with self._lock:
             self._entries = [entry for entry in self._entries if known[: len(entry.ids)] != entry.ids]
@@ -67,7 +67,7 @@ class PrefixCache:
                 del self._entries[0]
 
     def clear(self) -> None:
-        """Forget everything."""
+        """Remove all caches."""
         with self._lock:
             self._entries.clear()
 
@@ -81,7 +81,7 @@ def _is_plain(cache: Cache) -> bool:
 
 
 def _copy_prefix(cache: Cache, fresh: Cache, length: int) -> Cache:
-    """Fill a fresh cache with the first tokens of another one, without copying them."""
+    """Fill a new cache with the first tokens of another one; their tensors are shared, not copied."""
     for number, layer in enumerate(cache.layers):
         keys, values = (vars(layer)[name][..., :length, :] for name in ("keys", "values"))
         fresh.update(keys[..., :0, :], values[..., :0, :], number)

@@ -1,6 +1,6 @@
-"""Messages -> token ids with a checkpoint's own tokenizer and template.
+"""Renders messages into token ids with a checkpoint's own tokenizer and template.
 
-Control tokens are placed by id, and all other text is encoded with control tokens switched off.
+Control tokens are inserted by id; all other text is encoded with control tokens disabled.
 """
 
 import re
@@ -26,16 +26,16 @@ _BYTES = {character: byte for byte, character in bytes_to_unicode().items()}
 
 
 class CheckpointPrompt:
-    """How a checkpoint reads a conversation; `raw` gives it the bare texts, as base models want them.
+    """Renders prompts for one checkpoint; with `raw` the texts go in without a template, for base models.
 
-    Raises: ModelLoadError for a checkpoint that knows no way to write turns.
+    Raises: ModelLoadError for a checkpoint without a chat template.
     """
 
     def __init__(
         self, tokenizer: PreTrainedTokenizerFast, *, first_generation: bool, raw: bool = False
     ) -> None:
         self._tokenizer = tokenizer
-        self._apart = first_generation and not raw
+        self._is_first_generation = first_generation and not raw
         self._controls = {token.content: id for id, token in tokenizer.added_tokens_decoder.items()}
         template = tokenizer.chat_template if isinstance(tokenizer.chat_template, str) else None
         self._names = _alternation(
@@ -57,13 +57,13 @@ class CheckpointPrompt:
         self.default_system = self._format.default_system
 
     def segments(self, messages: Sequence[Message], options: PromptOptions = PLAIN) -> list[Segment]:
-        """Return the prompt in the pieces that are encoded apart.
+        """Return the prompt in segments, which are encoded separately.
 
         Raises: ModelError when the template refuses these messages.
         """
-        if not self._apart or options.tools:
+        if not self._is_first_generation or options.tools:
             return self._format.segments(messages, options)
-        # The first generation writes an empty system prompt, too, and encodes every piece apart.
+        # First-generation Qwen writes even an empty system prompt, and encodes every segment separately.
         given = messages and messages[0].role == "system"
         return chatml.segments(messages if given else [Message("system", qwen1.DEFAULT_SYSTEM), *messages])
 
@@ -72,11 +72,11 @@ class CheckpointPrompt:
         return self._format.render_answer(answer, reasoning_open=reasoning_open)
 
     def ids(self, segments: Sequence[Segment]) -> list[int]:
-        """Return the ids of a prompt; what was encoded lately is not encoded again."""
+        """Return the token ids of a prompt; recent segments come from a cache."""
         return [id for segment in segments for id in self._ids(segment)]
 
     def tokens(self, segments: Sequence[Segment]) -> list[Token]:
-        """Return the tokens of a prompt with their bytes."""
+        """Return the tokens of a prompt, with their bytes."""
         return [
             Token(id, self._token_bytes(id), segment.control)
             for segment in segments
@@ -91,7 +91,7 @@ class CheckpointPrompt:
         return tuple(id for piece in self._names.split(segment.text) for id in self._encode_text(piece))
 
     def _encode_text(self, text: str) -> list[int]:
-        """Encode text; the name of a control token apart, as transformers does where it sanitizes."""
+        """Encode text; a control token's name is encoded separately, as in transformers' sanitizing mode."""
         if self._names.fullmatch(text):
             return list(self._tokenizer._encode_without_added_tokens(text))
         return list(self._tokenizer.encode(text, add_special_tokens=False, split_special_tokens=True))
@@ -105,32 +105,32 @@ class CheckpointPrompt:
         return str(self._tokenizer.decode([id])).encode()
 
     def token(self, id: int) -> Token:
-        """Return a token of text."""
+        """Return the token of an id, with its bytes."""
         return Token(id, self._token_bytes(id), control=id in self._tokenizer.added_tokens_decoder)
 
-    def _render(self, messages: list[dict[str, Any]], told: PromptOptions) -> str:
+    def _render(self, messages: list[dict[str, Any]], prompt_options: PromptOptions) -> str:
         from jinja2 import TemplateError
 
         try:
             options: dict[str, Any] = {
                 "tokenize": False,
                 "add_generation_prompt": True,
-                **thinking_variables(told),
+                **thinking_variables(prompt_options),
             }
-            if told.tools:
-                options["tools"] = [tool.as_json() for tool in told.tools]
+            if prompt_options.tools:
+                options["tools"] = [tool.as_json() for tool in prompt_options.tools]
             text: Any = self._tokenizer.apply_chat_template(messages, **options)
         except (TemplateError, TypeError, ValueError) as error:
             raise ModelError(f"the checkpoint's chat template refuses this conversation: {error}") from None
         return str(text)
 
     def _split_controls(self, text: str) -> list[Segment]:
-        """Part what the template wrote into control tokens and text."""
+        """Split a template's output into control tokens and text."""
         pieces = _alternation(self._controls).split(text)
         return [Segment(piece, control=piece in self._controls) for piece in pieces if piece]
 
 
 def _alternation(names: Iterable[str]) -> re.Pattern[str]:
-    """Return what finds any of the names, the longest first, and keeps it when it splits."""
+    """Return a pattern that finds any of the names, the longest first, and keeps them when it splits."""
     longest_first = sorted(names, key=len, reverse=True)
     return re.compile(f"({'|'.join(map(re.escape, longest_first)) or '(?!)'})")

@@ -1,4 +1,4 @@
-"""Weights made smaller while they are loaded, and checkpoints that come small."""
+"""Chooses how weights are quantized while they load, and prepares to load quantized checkpoints."""
 
 import importlib.util
 from collections.abc import Mapping
@@ -15,13 +15,13 @@ from qwen_chat.model.hf.torch_extensions import import_setuptools
 from qwen_chat.model.qwen1 import packed
 
 _GROUP_SIZES = (128, 64, 32)
-"""Weights that may share a scale, the fewest bytes first."""
+"""Numbers of weights that may share a scale, in order of growing size in memory."""
 
 _WIDTHS = ("hidden_size", "intermediate_size", "moe_intermediate_size")
 
 
 def quantization_config(info: CheckpointInfo, options: TransformersOptions) -> Any:  # noqa: ANN401
-    """Return transformers' description of how to quantize, or None for weights as they are.
+    """Return transformers' quantization config, or None to load the weights as they are.
 
     Raises: MissingExtraError, ModelLoadError.
     """
@@ -44,7 +44,7 @@ def quantization_config(info: CheckpointInfo, options: TransformersOptions) -> A
 
 
 def fastest_dtype(options: TransformersOptions) -> torch.dtype | None:
-    """Return the number type that quantized weights compute fastest with by far, or None for any."""
+    """Return the number type that is by far the fastest for the quantized weights, or None if any will do."""
     return torch.bfloat16 if options.quantize == "torchao-int4" else None
 
 
@@ -58,9 +58,9 @@ def _require_packages(packages: tuple[str, ...], feature: str, extra: str) -> No
 
 
 def choose_group_size(config: Mapping[str, Any], wanted: int | None = None) -> int:
-    """Return how many weights share a scale: as many as divide the model's widths, unless one is wanted.
+    """Return how many weights share a scale: `wanted`, or the largest number that divides the layers' widths.
 
-    Raises: ModelLoadError when none does, or not the one wanted.
+    Raises: ModelLoadError when `wanted`, or every number, does not divide them.
     """
     widths = _layer_widths(config)
     fitting = [size for size in _GROUP_SIZES if not any(width % size for width in widths)]
@@ -93,7 +93,7 @@ def _torchao_int4(config: Mapping[str, Any], *, gpu: bool) -> Any:  # noqa: ANN4
     _require_packages(("torchao",), "--quantize torchao-int4", "torchao")
     from transformers import TorchAoConfig
 
-    # Each device has a layout of its own: torchao's standard one needs a library that few can install.
+    # Each device has its own layout: torchao's default layout needs a library that is hard to install.
     group = choose_group_size(config)
     if not gpu:
         from torchao.prototype.quantization.int4 import PrototypeInt4WeightOnlyConfig

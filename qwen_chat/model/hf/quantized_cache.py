@@ -1,7 +1,7 @@
-"""A key/value cache in 8 or 4 bits, with torch alone.
+"""A key/value cache in 8 or 4 bits that needs only torch.
 
-Each token's numbers are quantized once, when they come, in groups along the head: what is cached can be gone
-on with, cut off and handed on like a plain cache. Asymmetric rounding, as in KIVI (Liu et al., 2024).
+Each token's numbers are quantized once, when they arrive, in groups along the head, so the cache can grow and
+be cropped like a plain one. The rounding is asymmetric, as in KIVI (Liu et al., 2024).
 """
 
 from typing import Any
@@ -11,10 +11,10 @@ from torch import Tensor
 from transformers.cache_utils import DynamicLayer
 
 _GROUP_SIZE = 32
-"""Numbers that share a scale and a lowest value, where the head's width allows it."""
+"""Numbers that share a scale and a minimum, if the head's width is a multiple."""
 
 QuantizedStates = tuple[Tensor, Tensor, Tensor]
-"""Codes uint8 [batch, heads, tokens, groups, bytes], scales and lowest values [..., groups, 1]."""
+"""Codes uint8 [batch, heads, tokens, groups, bytes], scales and minima [..., groups, 1]."""
 
 
 class QuantizedLayer(DynamicLayer):
@@ -33,7 +33,7 @@ class QuantizedLayer(DynamicLayer):
         *args: Any,  # noqa: ANN401, ARG002
         **kwargs: Any,  # noqa: ANN401, ARG002
     ) -> tuple[Tensor, Tensor]:
-        """Add the states of new tokens, and return those of all, [batch, heads, tokens, width]."""
+        """Add the states of new tokens, and return those of all tokens, [batch, heads, tokens, width]."""
         if not self.is_initialized:
             self.lazy_initialization(key_states, value_states)
         keys, self._small_keys = self._grown(self._small_keys, key_states)
@@ -41,17 +41,17 @@ class QuantizedLayer(DynamicLayer):
         return keys, values
 
     def get_seq_length(self) -> int:
-        """Return how many tokens are cached."""
+        """Return the number of cached tokens."""
         return 0 if self._small_keys is None else self._small_keys[0].shape[2]
 
     def crop(self, tokens_to_remove: int) -> None:
-        """Forget the last tokens; their number is negative."""
+        """Remove the last tokens; `tokens_to_remove` is negative."""
         left = self.get_seq_length() - abs(tokens_to_remove)
         self._small_keys = _crop(self._small_keys, left)
         self._small_values = _crop(self._small_values, left)
 
     def reset(self) -> None:
-        """Forget everything."""
+        """Remove all tokens."""
         super().reset()
         self._small_keys = self._small_values = None
 
@@ -77,7 +77,7 @@ def quantize(states: Tensor, bits: int) -> QuantizedStates:
 
 
 def dequantize(small: QuantizedStates, bits: int, dtype: torch.dtype) -> Tensor:
-    """Return states [batch, heads, tokens, width] from their codes."""
+    """Return the states [batch, heads, tokens, width]."""
     codes, scales, lowest = small
     if bits == 4:
         codes = torch.stack([codes & 15, codes >> 4], dim=-1).flatten(-2)

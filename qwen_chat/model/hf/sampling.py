@@ -1,7 +1,7 @@
-"""Sampling parameters -> transformers' logits processors, the last of which draws the token.
+"""Turns sampling parameters into transformers' logits processors, the last of which samples the token.
 
-Its argmax is the token: noise with Gumbel's distribution makes that a draw from the softmax (Gumbel, 1954),
-from a generator of the answer's own, so that answers written at once do not disturb each other's seeds.
+The last one adds noise of Gumbel's distribution, so that the argmax is a sample of the softmax (Gumbel,
+1954). Each answer has its own random generator, so that concurrent answers do not disturb each other's seeds.
 """
 
 import torch
@@ -21,7 +21,7 @@ _RANDOM_BITS = 2**63
 
 
 class VocabularyLimit(LogitsProcessor):
-    """Forbids the ids beyond the tokenizer's vocabulary, to which embeddings are often padded."""
+    """Forbids ids beyond the tokenizer's vocabulary, which exist where embeddings are padded."""
 
     def __init__(self, size: int) -> None:
         self._size = size
@@ -33,7 +33,7 @@ class VocabularyLimit(LogitsProcessor):
 
 
 class OccurrencePenalty(LogitsProcessor):
-    """Discourages tokens of the answer by whether and how often they occurred, as OpenAI's API defines it."""
+    """Applies the presence and frequency penalties to tokens of the answer, as OpenAI's API defines them."""
 
     def __init__(self, prompt_length: int, presence: float, frequency: float) -> None:
         self._prompt_length = prompt_length
@@ -48,7 +48,7 @@ class OccurrencePenalty(LogitsProcessor):
 
 
 class GumbelNoise(LogitsProcessor):
-    """Adds the noise under which the likeliest token is a draw from the distribution."""
+    """Adds noise under which the likeliest token is a sample of the distribution."""
 
     def __init__(self, seed: int | None) -> None:
         self._seed = seed if seed is not None else int(torch.randint(_RANDOM_BITS - 1, ()))
@@ -64,7 +64,7 @@ class GumbelNoise(LogitsProcessor):
 
 
 def processors(params: SamplingParams, vocabulary: int, prompt_length: int) -> LogitsProcessorList:
-    """Return what turns raw scores into scores whose argmax is the next token."""
+    """Return the processors that turn raw scores into scores whose argmax is the next token."""
     chain: list[LogitsProcessor] = [VocabularyLimit(vocabulary)]
     if params.repetition_penalty not in (None, 1.0):
         chain.append(RepetitionPenaltyLogitsProcessor(params.repetition_penalty))

@@ -1,4 +1,4 @@
-"""Guesses at how an answer goes on, which the model checks several at a time; the text stays the same.
+"""Proposes next tokens of an answer, which the model checks several at a time; the text stays the same.
 
 Sources: prompt lookup (Saxena, 2023), speculative decoding (Leviathan et al., 2023).
 """
@@ -18,7 +18,7 @@ _CHUNK = 512
 
 
 def prompt_lookup(guesses: int, context_length: int) -> Callable[[], Candidates]:
-    """Return what makes the guesses of one answer, from what its conversation says already."""
+    """Return a factory of candidates for one answer, which are copied from the conversation's own text."""
     generator = PromptLookupCandidateGenerator(
         num_output_tokens=guesses, max_matching_ngram_size=_NGRAM, max_length=context_length
     )
@@ -26,12 +26,12 @@ def prompt_lookup(guesses: int, context_length: int) -> Callable[[], Candidates]
 
 
 def draft_model(model: PreTrainedModel) -> Callable[[], Candidates]:
-    """Return what makes the guesses of one answer, from a smaller model with the same vocabulary."""
+    """Return a factory of candidates for one answer, from a smaller model with the same vocabulary."""
     return lambda: _DraftModel(model)
 
 
 class _DraftModel:
-    """Goes on greedily behind each accepted text; its cache keeps what was accepted."""
+    """Decodes greedily after the accepted text; its cache keeps the accepted tokens."""
 
     def __init__(self, model: PreTrainedModel) -> None:
         self._model = model
@@ -41,7 +41,7 @@ class _DraftModel:
 
     @torch.no_grad()
     def __call__(self, ids: torch.Tensor) -> torch.Tensor:
-        """Return ids [1, n] with the guesses behind them."""
+        """Return ids [1, n] with the guesses appended."""
         device, ids = ids.device, ids.to(self._model.device)
         self._forget_rejected(ids)
         for _ in range(_DRAFT_TOKENS):
@@ -59,7 +59,7 @@ class _DraftModel:
         self._accepted = min(agreed, ids.shape[1] - 1)
 
     def _scores(self, ids: torch.Tensor) -> torch.Tensor:
-        """Return the scores of the token after `ids`, shaped [1, 1, vocabulary]."""
+        """Return the scores of the next token, shaped [1, 1, vocabulary]."""
         for chunk in ids.split(_CHUNK, dim=1):
             logits: torch.Tensor = self._model(
                 input_ids=chunk, past_key_values=self._cache, use_cache=True, logits_to_keep=1
