@@ -1,1 +1,1 @@
-"""Checkpoints made from checkpoints."""
+"""Makes new checkpoints from existing ones."""

@@ -70,7 +70,7 @@ def _convert(value: object, type: type[T], where: str) -> T:
 
 
 def _order_faults(messages: list[Message]) -> Iterator[str]:
-    """Yield what is out of turn: after an optional system message, user and assistant alternate."""
+    """Yield faults in the order: after an optional system message, user and assistant must alternate."""
     start = 1 if messages[0].role == "system" else 0
     if len(messages) == start:
         yield 'message 2: a message "from" the user is missing'

@@ -1,6 +1,6 @@
-"""A checkpoint -> a smaller one in GPTQ's format, calibrated on conversations (Frantar et al., 2022).
+"""Quantizes a checkpoint with GPTQ, calibrated on conversations (Frantar et al., 2022).
 
-Calibrated on the very tokens that the engine would read, as chats are what the model is for.
+The conversations are encoded exactly as the engine encodes chats, since chats are what the model is for.
 """
 
 import json
@@ -30,20 +30,20 @@ from qwen_chat.model.hf.quantization_config import choose_group_size
 from qwen_chat.model.hf.torch_extensions import import_setuptools
 
 _WRITTEN_CONFIGS = ("config.json", "quantize_config.json")
-"""What is written new, beside the weights; all else is the original checkpoint's."""
+"""Files that are written new, beside the weights; all others are copied from the original checkpoint."""
 
 _COPIED_SUFFIXES = (".json", ".jinja", ".txt", ".tiktoken", ".model")
 _LICENSE_PREFIXES = ("LICENSE", "NOTICE")
 
 ProgressCallback = Callable[[int, int], None]
-"""Is told how many layers are done, and how many there are."""
+"""Called with the number of finished layers, and of all layers."""
 
 
 @dataclass(frozen=True, slots=True)
 class GptqSettings:
-    """How a checkpoint is quantized; `samples` conversations are read, `max_len` tokens of each.
+    """How to quantize a checkpoint, calibrated on `samples` conversations of at most `max_len` tokens.
 
-    `group_size` weights share a scale; None takes as many as the layers' widths allow, 128 at most.
+    `group_size` weights share a scale; None takes the most that the layers' widths allow, up to 128.
     """
 
     bits: int
@@ -57,22 +57,22 @@ def quantize(
     info: CheckpointInfo,
     chats: Sequence[Sequence[Message]],
     out: Path,
-    recipe: GptqSettings,
+    settings: GptqSettings,
     report: ProgressCallback,
 ) -> None:
-    """Write the quantized checkpoint into the folder `out`, all of it or nothing.
+    """Write the quantized checkpoint into the folder `out`, completely or not at all.
 
     Raises: ModelLoadError, ModelError.
     """
     if info.quantization is not None:
         raise ModelLoadError(f"{info.folder} is quantized already ({info.quantization}): name the original")
-    size = choose_group_size(info.config, recipe.group_size)
+    size = choose_group_size(info.config, settings.group_size)
     out.parent.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(prefix=f".{out.name}-", dir=out.parent, ignore_cleanup_errors=True) as work:
         made, offload = Path(work, "made"), Path(work, "offload")
-        with _told(info):
-            examples = _encode_examples(info, chats, recipe)
-            model = _open_model(info, recipe, size, offload)
+        with _quantizing_errors(info):
+            examples = _encode_examples(info, chats, settings)
+            model = _open_model(info, settings, size, offload)
             _calibrate(model, examples, report)
             with redirect_stdout(StringIO()):
                 model.save(str(made))
@@ -81,33 +81,35 @@ def quantize(
 
 
 def _encode_examples(
-    info: CheckpointInfo, chats: Sequence[Sequence[Message]], recipe: GptqSettings
+    info: CheckpointInfo, chats: Sequence[Sequence[Message]], settings: GptqSettings
 ) -> list[dict[str, list[int]]]:
-    """Return ids and masks, from conversations that lie evenly in the whole."""
+    """Return token ids and masks of conversations that are taken evenly from all."""
     qwen1.register()
     tokenizer = AutoTokenizer.from_pretrained(info.folder, trust_remote_code=False, local_files_only=True)
     if not isinstance(tokenizer, PreTrainedTokenizerFast):
         raise ModelLoadError(f"{info.folder} has no fast tokenizer: add its tokenizer.json")
     prompt = CheckpointPrompt(tokenizer, first_generation=info.model_type == "qwen")
-    count = min(recipe.samples, len(chats))
+    count = min(settings.samples, len(chats))
     taken = [chats[number * len(chats) // count] for number in range(count)]
-    every = [prompt.ids(strip_answer_prompt(prompt.segments(chat), chat))[: recipe.max_len] for chat in taken]
+    every = [
+        prompt.ids(strip_answer_prompt(prompt.segments(chat), chat))[: settings.max_len] for chat in taken
+    ]
     return [{"input_ids": ids, "attention_mask": [1] * len(ids)} for ids in every]
 
 
 def strip_answer_prompt(segments: list[Segment], messages: Sequence[Message]) -> list[Segment]:
-    """Return a prompt without the words that ask for one more answer, where it ends with an answer."""
+    """Return a prompt that ends with an answer, without the tokens that begin one more answer."""
     starts = [number for number, segment in enumerate(segments) if segment == Segment(IM_START, control=True)]
     return segments[: starts[-1]] if starts and messages[-1].role == "assistant" else segments
 
 
-def _open_model(info: CheckpointInfo, recipe: GptqSettings, size: int, offload: Path) -> Any:  # noqa: ANN401
-    """Return gptqmodel's view of a checkpoint."""
+def _open_model(info: CheckpointInfo, settings: GptqSettings, size: int, offload: Path) -> Any:  # noqa: ANN401
+    """Return the checkpoint as gptqmodel's model."""
     logging.set_verbosity_error()
     logging.disable_progress_bar()
     import_setuptools()
     silence_gptqmodel()
-    # It wants two workers and takes half the processors: on machines with two, that fails.
+    # By default it takes half the processors as workers, but needs two, so it fails on two processors.
     os.environ.setdefault("GPTQMODEL_CPU_WORKERS", str(max(2, ((os.cpu_count() or 1) + 1) // 2)))
     with redirect_stdout(StringIO()):
         from gptqmodel import GPTQModel, QuantizeConfig
@@ -115,13 +117,13 @@ def _open_model(info: CheckpointInfo, recipe: GptqSettings, size: int, offload: 
         from gptqmodel.models.auto import MODEL_MAP
         from gptqmodel.models.definitions.qwen2 import Qwen2QModel
 
-        # Our model of the first generation has the modules of the second.
+        # Our first-generation model has the modules of Qwen2.
         MODEL_MAP["qwen"] = Qwen2QModel
-        # It would leave a folder of logs where the command is run.
+        # By default it leaves a folder of logs in the current folder.
         loop_processor._PROJECT_LOG_DIR = offload.with_name("logs")
-        gpu = torch.cuda.is_available() and not recipe.cpu_only
+        gpu = torch.cuda.is_available() and not settings.cpu_only
         config = QuantizeConfig(
-            bits=recipe.bits,
+            bits=settings.bits,
             group_size=size,
             sym=True,
             desc_act=False,
@@ -145,7 +147,7 @@ def _calibrate(model: Any, examples: list[dict[str, list[int]]], report: Progres
 
 
 def _copy_companions(made: Path, original: Path) -> None:
-    """Put the original's tokenizer, defaults and papers beside the new weights."""
+    """Copy the original's tokenizer, defaults and licenses beside the new weights."""
     _clean_config(made / "config.json", "quantization_config")
     _clean_config(made / "quantize_config.json", None)
     for file in made.iterdir():
@@ -163,11 +165,13 @@ def _copy_companions(made: Path, original: Path) -> None:
 
 
 def _clean_config(path: Path, key: str | None) -> None:
-    """Leave out what tells of this machine, and code that a config names."""
+    """Remove facts about this machine, and names of code, from a config."""
     config = json.loads(path.read_bytes())
     config.pop("auto_map", None)
-    said = config[key] if key else config
-    said["meta"] = {name: said["meta"][name] for name in ("quantizer", "damp_percent", "true_sequential")}
+    section = config[key] if key else config
+    section["meta"] = {
+        name: section["meta"][name] for name in ("quantizer", "damp_percent", "true_sequential")
+    }
     write_atomic(path, json.dumps(config, indent=2) + "\n")
 
 
@@ -180,7 +184,7 @@ def _move_into_place(made: Path, out: Path) -> None:
 
 
 @contextmanager
-def _told(info: CheckpointInfo) -> Iterator[None]:
+def _quantizing_errors(info: CheckpointInfo) -> Iterator[None]:
     """Turn whatever quantizing raises into one line."""
     try:
         yield

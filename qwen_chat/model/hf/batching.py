@@ -26,7 +26,8 @@ from qwen_chat.message import FinishReason, Usage
 from qwen_chat.model.base import CompletedAnswer
 from qwen_chat.model.hf.cache_kinds import new_cache
 from qwen_chat.model.hf.detokenizer import Detokenizer
-from qwen_chat.model.hf.generation import EngineState, as_answer_error
+from qwen_chat.model.hf.engine_state import EngineState
+from qwen_chat.model.hf.generation import as_answer_error
 from qwen_chat.model.hf.sampling import processors
 from qwen_chat.model.reasoning import ReasoningSplitter
 from qwen_chat.sampling import SamplingParams

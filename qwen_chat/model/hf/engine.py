@@ -1,12 +1,10 @@
 """The ChatModel for safetensors checkpoints on torch."""
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import ExitStack
-from dataclasses import replace
 from threading import Event
 
 import torch
-from transformers import PreTrainedModel
 
 from qwen_chat.errors import ContextLengthError, ModelError, ModelLoadError, model_errors
 from qwen_chat.message import Alternative, Delta, Message, Token
@@ -20,30 +18,20 @@ from qwen_chat.model.base import (
     PromptOptions,
     TokenizingModel,
 )
-from qwen_chat.model.chatml import IM_END
 from qwen_chat.model.formats.checkpoint import CheckpointInfo
-from qwen_chat.model.formats.generation_config import context_length, default_params, end_ids
+from qwen_chat.model.formats.generation_config import context_length, default_params
 from qwen_chat.model.hf import batching
-from qwen_chat.model.hf.cache_kinds import new_cache
-from qwen_chat.model.hf.decode import Candidates, Decoder, ScalesPositions
-from qwen_chat.model.hf.fair_lock import FairLock
-from qwen_chat.model.hf.generation import EngineState, Generation, as_answer_error, likeliest_tokens
-from qwen_chat.model.hf.loading import LoadedCheckpoint, load_checkpoint
+from qwen_chat.model.hf.engine_state import EngineState, build_engine_state, make_candidates
+from qwen_chat.model.hf.generation import Generation, as_answer_error, likeliest_tokens
+from qwen_chat.model.hf.loading import load_checkpoint
 from qwen_chat.model.hf.options import TransformersOptions
-from qwen_chat.model.hf.prefix_cache import PrefixCache
 from qwen_chat.model.hf.prompt import CheckpointPrompt
-from qwen_chat.model.hf.speculation import draft_model, prompt_lookup
 from qwen_chat.model.prompt import PreparedPrompt, local_capabilities, prepare_prompt
-from qwen_chat.model.qwen1.prompt import stop_ids
-from qwen_chat.model.qwen1.tokenization import QWenTokenizer
 from qwen_chat.model.token_cache import TokenCache
 from qwen_chat.sampling import SamplingParams
 
 _FIRST_GENERATION = "qwen"
 """The model type of first-generation Qwen; later types have numbers, such as qwen2."""
-
-_CPU_CHUNK, _GPU_CHUNK = 128, 2048
-"""Prompt tokens that are read between two checks of `cancel`."""
 
 
 class TransformersModel(LoadedModel):
@@ -70,8 +58,8 @@ class TransformersModel(LoadedModel):
             loaded = load_checkpoint(info, options, stack)
             first = info.model_type == _FIRST_GENERATION
             self._prompt = CheckpointPrompt(loaded.tokenizer, first_generation=first, raw=options.raw)
-            candidates = _candidates(loaded, options, draft, stack, self.context_length)
-            self._engine: EngineState | None = _build_engine(
+            candidates = make_candidates(loaded, options, draft, stack, self.context_length)
+            self._engine: EngineState | None = build_engine_state(
                 loaded, info, options, self.context_length, candidates
             )
             self._stack = stack.pop_all()
@@ -197,61 +185,6 @@ def _choose_context(info: CheckpointInfo, options: TransformersOptions) -> int:
             f"--ctx-size {options.ctx_size}: this model was made for {longest}, use that or less"
         )
     return options.ctx_size or longest
-
-
-def _build_engine(
-    loaded: LoadedCheckpoint,
-    info: CheckpointInfo,
-    options: TransformersOptions,
-    context: int,
-    candidates: Callable[[], Candidates] | None,
-) -> EngineState:
-    model, tokenizer = loaded.model, loaded.tokenizer
-    fixed = context if options.compile else None
-    reading = _CPU_CHUNK if model.device.type == "cpu" else _GPU_CHUNK
-    return EngineState(
-        decoder=Decoder(model, reading, compiled=options.compile),
-        prefixes=PrefixCache(
-            lambda: new_cache(model.config, options.kv_cache, fixed), options.cache_ram << 20
-        ),
-        lock=FairLock(),
-        tokenizer=tokenizer.backend_tokenizer,
-        vocabulary=len(tokenizer),
-        ends=frozenset() if options.ignore_end else _end_ids(loaded, info),
-        context_length=context,
-        alpha=_alpha_function(model),
-        candidates=candidates,
-        kv_cache=options.kv_cache,
-    )
-
-
-def _candidates(
-    loaded: LoadedCheckpoint,
-    options: TransformersOptions,
-    draft: CheckpointInfo | None,
-    stack: ExitStack,
-    context: int,
-) -> Callable[[], Candidates] | None:
-    if draft is None:
-        return prompt_lookup(options.prompt_lookup, context) if options.prompt_lookup else None
-    small = load_checkpoint(draft, replace(options, quantize=None), stack)
-    if small.tokenizer.get_vocab() != loaded.tokenizer.get_vocab():
-        raise ModelLoadError(
-            f"--draft {draft.folder} has another vocabulary: name a smaller model of the same family"
-        )
-    return draft_model(small.model)
-
-
-def _end_ids(loaded: LoadedCheckpoint, info: CheckpointInfo) -> frozenset[int]:
-    tokenizer = loaded.tokenizer
-    known = {token.content: id for id, token in tokenizer.added_tokens_decoder.items()}
-    named = info.generation.get("eos_token_id"), info.config.get("eos_token_id"), tokenizer.eos_token_id
-    first = stop_ids(tokenizer) if isinstance(tokenizer, QWenTokenizer) else ()
-    return end_ids(*named, known.get(IM_END), first)
-
-
-def _alpha_function(model: PreTrainedModel) -> Callable[[int], float]:
-    return model.rope_alpha if isinstance(model, ScalesPositions) else lambda _: 1.0
 
 
 def _conforms(model: TransformersModel) -> TokenizingModel:

@@ -2,38 +2,18 @@
 
 import time
 from collections.abc import Callable, Generator, Sequence
-from dataclasses import dataclass
 from threading import Event
-
-from tokenizers import Tokenizer
 
 from qwen_chat import i18n
 from qwen_chat.errors import ModelError, as_model_error, model_errors
 from qwen_chat.message import Delta, FinishReason, Prefill, Usage
 from qwen_chat.model.background_stream import BackgroundStream
-from qwen_chat.model.hf.decode import Candidates, Decoder, DecodeTask
+from qwen_chat.model.hf.decode import DecodeTask
 from qwen_chat.model.hf.detokenizer import Detokenizer
-from qwen_chat.model.hf.fair_lock import FairLock
-from qwen_chat.model.hf.prefix_cache import PrefixCache
+from qwen_chat.model.hf.engine_state import EngineState
 from qwen_chat.model.hf.sampling import processors
 from qwen_chat.model.reasoning import ReasoningSplitter
 from qwen_chat.sampling import SamplingParams
-
-
-@dataclass(frozen=True, slots=True)
-class EngineState:
-    """The parts of a loaded model that all answers share; `ends` are the token ids that end an answer."""
-
-    decoder: Decoder
-    prefixes: PrefixCache
-    lock: FairLock
-    tokenizer: Tokenizer
-    vocabulary: int
-    ends: frozenset[int]
-    context_length: int
-    alpha: Callable[[int], float]
-    candidates: Callable[[], Candidates] | None = None
-    kv_cache: str | None = None
 
 
 class Generation:

@@ -2,7 +2,7 @@
 
 
 def register() -> None:
-    """Make the Auto classes load first-generation Qwen by our code; further calls change nothing."""
+    """Register first-generation Qwen with transformers' Auto classes; further calls change nothing."""
     from transformers import AutoConfig, AutoModelForCausalLM
 
     from qwen_chat.model.qwen1.configuration import QWenConfig

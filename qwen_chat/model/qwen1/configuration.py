@@ -1,4 +1,4 @@
-"""What config.json says of a first-generation Qwen."""
+"""The config of first-generation Qwen."""
 
 # transformers is typed in part only.
 # mypy: allow-untyped-calls
@@ -13,14 +13,14 @@ _RELATIVES = {"visual": "Qwen-VL, which reads images", "audio": "Qwen-Audio, whi
 
 
 class QWenConfig(PreTrainedConfig):
-    """The fields of the original config.json, by their names and with their meanings.
+    """The fields of the original config.json, with their original names and meanings.
 
-    `intermediate_size` is twice the width of the MLP. `seq_length` is the length in tokens that the model was
-    trained at, `max_position_embeddings` the longest that it is meant for. The defaults are those of
-    Qwen-7B-Chat. What chose among the original's kernels and number formats (bf16, fp16, fp32,
-    use_flash_attn, use_cache_quantization, use_cache_kernel, softmax_in_fp32) is kept and has no effect.
+    `intermediate_size` is twice the width of the MLP. `seq_length` is the context length in training, in
+    tokens, `max_position_embeddings` the longest supported one. The defaults are those of Qwen-7B-Chat. The
+    fields that chose the original's kernels and number types (bf16, fp16, fp32, use_flash_attn,
+    use_cache_quantization, use_cache_kernel, softmax_in_fp32) are kept and have no effect.
 
-    Raises: ModelLoadError for a relative with other senses, or a config that is at odds with itself.
+    Raises: ModelLoadError for Qwen-VL and Qwen-Audio, or for a config that contradicts itself.
     """
 
     model_type: ClassVar[str] = "qwen"
@@ -70,7 +70,7 @@ class QWenConfig(PreTrainedConfig):
         for key, relative in _RELATIVES.items():
             if key in kwargs:
                 raise ModelLoadError(f"this is {relative}: use the text model, such as Qwen/Qwen-7B-Chat")
-        # Whoever saves or loads this model needs no code from the checkpoint.
+        # The checkpoint's own code is not needed, and must not be saved again.
         kwargs.pop("auto_map", None)
         super().__post_init__(**kwargs)
         if fault := self._fault():
@@ -78,7 +78,7 @@ class QWenConfig(PreTrainedConfig):
 
     @property
     def rotary_width(self) -> int:
-        """How many channels of each head are rotated."""
+        """The number of rotated channels in each head."""
         return int(self.kv_channels * self.rotary_pct)
 
     def _fault(self) -> str | None:

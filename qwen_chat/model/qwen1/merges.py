@@ -1,4 +1,4 @@
-"""Rank files of tiktoken, and the merges of byte-pair encoding that they stand for."""
+"""Reads tiktoken's rank files, and derives the merges of byte-pair encoding from them."""
 
 import re
 from base64 import b64decode
@@ -11,11 +11,11 @@ from qwen_chat.errors import ModelLoadError
 _LINE = re.compile(rb"(\S+) (\d{1,9})")
 
 _NO_RANK = 10**9
-"""More than any rank that a line can hold."""
+"""Larger than any rank in a file."""
 
 
 def read_ranks(path: Path) -> dict[bytes, int]:
-    """Return the tokens of a whole vocabulary with their ranks, which are their ids, in order.
+    """Return the ranks of all tokens of a vocabulary; ranks are token ids, in order.
 
     Raises: ModelLoadError that names the first damaged line.
     """
@@ -32,9 +32,9 @@ def read_ranks(path: Path) -> dict[bytes, int]:
 
 
 def add_ranks(ranks: Mapping[bytes, int], path: Path, taken: Collection[int]) -> dict[bytes, int]:
-    """Return `ranks` with those of a further file, as Qwen's `add_merges.py` writes it.
+    """Return `ranks` with those of an extra file, in the format of Qwen's `add_merges.py`.
 
-    Like in the original, a token that is there already, or whose id is, keeps out.
+    As in the original, a token is skipped if it, or its id, is taken.
     Raises: ModelLoadError that names the first damaged line.
     """
     everything, taken = dict(ranks), {*taken, *ranks.values()}
@@ -46,10 +46,10 @@ def add_ranks(ranks: Mapping[bytes, int], path: Path, taken: Collection[int]) ->
 
 
 def derive_merges(ranks: Mapping[bytes, int]) -> Iterator[tuple[bytes, bytes]]:
-    """Yield the two parts of each token that byte-pair encoding can make, lowest rank first.
+    """Yield the two parts of each token that byte-pair encoding can build, lowest rank first.
 
-    tiktoken merges any two neighbours whose bytes together are a token, lowest rank first. Within the bytes
-    of a token that it makes, it takes the steps it takes on these bytes alone: one pair a token says it all.
+    tiktoken merges any two neighbours whose joined bytes are a token, lowest rank first. Within the bytes of
+    a token that it builds, it takes the same steps as on these bytes alone, so one pair per token is enough.
     """
     for token in sorted(ranks, key=ranks.__getitem__):
         if len(token) > 1 and (pair := _split_token(token, ranks)):
@@ -57,7 +57,7 @@ def derive_merges(ranks: Mapping[bytes, int]) -> Iterator[tuple[bytes, bytes]]:
 
 
 def _split_token(token: bytes, ranks: Mapping[bytes, int]) -> tuple[bytes, bytes] | None:
-    """Merge a token's bytes until two parts are left, or none can be merged."""
+    """Merge a token's bytes until two parts are left; return None if that is impossible."""
     parts = [token[i : i + 1] for i in range(len(token))]
     known = [ranks.get(left + right, _NO_RANK) for left, right in pairwise(parts)]
     while len(parts) > 2:

@@ -1,6 +1,6 @@
-"""First-generation Qwen, made of transformers' Qwen2 parts where the two do the same.
+"""First-generation Qwen, built of transformers' Qwen2 modules where both compute the same.
 
-What is its own: positions in fp32 with dynamic NTK and LogN, and biases by `no_bias`.
+The differences: positions in fp32 with dynamic NTK and LogN, and biases that depend on `no_bias`.
 Source: the formulae of the original model, checked against its logits.
 """
 
@@ -37,7 +37,7 @@ _Positions = tuple[Tensor, Tensor, Tensor | None]
 
 
 class QWenAttention(Qwen2Attention):
-    """Attention whose queries and keys are rotated in fp32 and whose queries LogN scales."""
+    """Attention with queries and keys rotated in fp32, and queries scaled by LogN."""
 
     def __init__(self, config: QWenConfig, layer_idx: int) -> None:
         super().__init__(config, layer_idx)  # type: ignore[arg-type]
@@ -52,7 +52,7 @@ class QWenAttention(Qwen2Attention):
         past_key_values: Cache | None = None,
         **kwargs: object,
     ) -> tuple[Tensor, Tensor | None]:
-        """Attend; shapes and outputs are those of Qwen2Attention."""
+        """Compute attention; shapes and outputs are those of Qwen2Attention."""
         query, key, value = self._project(hidden_states, position_embeddings)
         if past_key_values is not None:
             key, value = past_key_values.update(key, value, self.layer_idx)
@@ -89,7 +89,7 @@ class QWenMLP(Qwen2MLP):
 
 
 class QWenDecoderLayer(Qwen2DecoderLayer):
-    """One layer: attention and MLP, each after a norm and beside a residual."""
+    """One layer: attention and MLP, each with a norm before it and a residual connection."""
 
     def __init__(self, config: QWenConfig, layer_idx: int) -> None:
         GradientCheckpointingLayer.__init__(self)
@@ -100,7 +100,7 @@ class QWenDecoderLayer(Qwen2DecoderLayer):
 
 
 class QWenPreTrainedModel(Qwen2PreTrainedModel):
-    """What transformers asks of all models of the family."""
+    """The attributes that transformers needs of every model of the family."""
 
     config: QWenConfig  # type: ignore[assignment]
     _no_split_modules = ["QWenDecoderLayer"]  # noqa: RUF012
@@ -134,10 +134,10 @@ class QWenModel(QWenPreTrainedModel):
         ntk_alphas: Tensor | None = None,
         **kwargs: object,
     ) -> BaseModelOutputWithPast:
-        """Run the layers; like Qwen2Model.forward but for two arguments.
+        """Run the layers; the arguments are those of Qwen2Model.forward, except for two.
 
         `position_ids` count tokens; without them, padding counts too, as in the original. `ntk_alphas` [rows]
-        are the prompts' stretchings; without them they follow from the cache, or from the lengths here.
+        are the NTK factors α of the prompts; without them α comes from the cache, or from the lengths here.
         """
         hidden = self._embedded(input_ids, inputs_embeds)
         if use_cache and past_key_values is None:
@@ -145,7 +145,7 @@ class QWenModel(QWenPreTrainedModel):
         if position_ids is None:
             past = _past_length(past_key_values)
             position_ids = (torch.arange(hidden.shape[1], device=hidden.device) + past)[None]
-        # Continuous batching packs requests into one row and brings its own cache: there is no one length.
+        # Continuous batching packs requests into one row with its own cache, so there is no single length.
         if self.training or kwargs.get("cache") is not None:
             ntk_alphas = torch.ones(1, device=hidden.device)
         elif ntk_alphas is None:
@@ -154,7 +154,7 @@ class QWenModel(QWenPreTrainedModel):
         mask = create_causal_mask(self.config, hidden, attention_mask, past_key_values, position_ids)
         kwargs |= {
             "attention_mask": mask,
-            "position_embeddings": self._places(position_ids, ntk_alphas),
+            "position_embeddings": self._positions(position_ids, ntk_alphas),
             "position_ids": position_ids,
             "past_key_values": past_key_values,
             "use_cache": use_cache,
@@ -176,7 +176,7 @@ class QWenModel(QWenPreTrainedModel):
         normed: Tensor = self.norm(hidden)
         return normed
 
-    def _places(self, position_ids: Tensor, alphas: Tensor) -> _Positions:
+    def _positions(self, position_ids: Tensor, alphas: Tensor) -> _Positions:
         cos, sin = rotary.rotary_embedding(position_ids, alphas, self.config)
         if self.training or not self.config.use_logn_attn:
             return cos[:, None], sin[:, None], None
@@ -199,10 +199,10 @@ def _past_length(cache: Cache | None) -> int:
 
 
 class QWenLMHeadModel(QWenPreTrainedModel, Qwen2ForCausalLM):
-    """The language model, by the name that the checkpoints give it.
+    """The language model, under the name in its checkpoints.
 
-    Continuous batching (`generate_batch`) reads every prompt unstretched: prompts longer than the config's
-    `seq_length` belong in `generate`.
+    Continuous batching (`generate_batch`) reads every prompt without dynamic NTK: use `generate` for prompts
+    longer than the config's `seq_length`.
     """
 
     def __init__(self, config: QWenConfig) -> None:
@@ -214,13 +214,13 @@ class QWenLMHeadModel(QWenPreTrainedModel, Qwen2ForCausalLM):
         self.post_init()
 
     def rope_alpha(self, prompt_tokens: int) -> float:
-        """Return the NTK stretching α of a prompt; a cache made with another α cannot be gone on with."""
+        """Return the NTK factor α of a prompt; a cache made with another α cannot be continued."""
         return rotary.ntk_alpha(prompt_tokens, self.config)
 
     def begin_cache(self, cache: Cache, prompt_tokens: int) -> None:
-        """Fix the stretching of `cache`, before its first chunk, for a prompt of that many tokens in all.
+        """Set α of `cache`, before its first chunk, for a prompt of `prompt_tokens` in total.
 
-        From then on `forward` and `generate` keep it. A later, longer prompt of the same α may go on in it.
+        From then on, `forward` and `generate` keep it. A longer prompt of the same α may continue it.
 
         Raises: ValueError if the cache holds tokens of another α.
         """
@@ -238,7 +238,7 @@ class QWenLMHeadModel(QWenPreTrainedModel, Qwen2ForCausalLM):
         batch_size: int,
         max_cache_length: int,
     ) -> bool:
-        """Give every step of `generate`, cached or not, the stretching that the prompts call for."""
+        """Give every step of `generate`, cached or not, the α of its prompts."""
         done = super()._prepare_cache_for_generation(  # type: ignore[misc]
             generation_config, model_kwargs, generation_mode, batch_size, max_cache_length
         )

@@ -1,7 +1,7 @@
-"""GPTQ checkpoints of first-generation Qwen: how the joint, packed matrix becomes three, and back.
+"""Converts GPTQ checkpoints of first-generation Qwen: splits the packed q-k-v matrix, and joins it again.
 
 A packed matrix of `in` x `out` weights is `qweight` int32 [in * bits / 32, out], `qzeros` int32
-[groups, out * bits / 32], `scales` [groups, out] and `g_idx` int32 [in], which names the group of each row.
+[groups, out * bits / 32], `scales` [groups, out] and `g_idx` int32 [in], which holds the group of each row.
 """
 
 import torch
@@ -16,7 +16,7 @@ _WITHOUT_BIAS = (".attn.c_proj.bias", ".mlp.w1.bias", ".mlp.w2.bias", ".mlp.c_pr
 
 
 class _Duplicate(ConversionOps):
-    """Gives each part the same tensor; when they are saved, one stands for all."""
+    """Gives each part a copy of the same tensor; saving writes one of them."""
 
     @torch.no_grad()
     def convert(  # type: ignore[override]
@@ -26,12 +26,12 @@ class _Duplicate(ConversionOps):
         target_patterns: list[str],
         **_: object,
     ) -> dict[str, torch.Tensor]:
-        """Return a copy of the one tensor by each target's name."""
+        """Return a copy of the one tensor for each target name."""
         return {target: _first_tensor(input_dict).clone() for target in target_patterns}
 
     @property
     def reverse_op(self) -> ConversionOps:
-        """The step that is taken when the model is saved."""
+        """The operation that is applied when the model is saved."""
         return _TakeFirst()
 
 
@@ -52,7 +52,7 @@ class _TakeFirst(ConversionOps):
 
 
 def conversion() -> list[WeightConverter]:
-    """Return the steps for the packed tensors; those of plain weights are elsewhere."""
+    """Return the converters for packed tensors; `weights.py` has those for plain ones."""
     return [
         *(_converter(kind, Chunk(dim=1)) for kind in ("qweight", "qzeros", "scales")),
         _converter("g_idx", _Duplicate()),
@@ -60,7 +60,7 @@ def conversion() -> list[WeightConverter]:
 
 
 def check_biases(info: CheckpointInfo) -> None:
-    """Check that the biases which packing added to layers without one are zero, as they are left out.
+    """Check that biases which packing added to layers without one are zero, since they are left out.
 
     Raises: ModelLoadError.
     """

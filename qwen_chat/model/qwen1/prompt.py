@@ -1,4 +1,4 @@
-"""The exact prompt of first-generation Qwen's chat models: ChatML, each piece of text encoded apart.
+"""Renders the exact prompt of first-generation Qwen's chat models: ChatML, each text encoded separately.
 
 Source: `make_context` in Qwen's original `qwen_generation_utils.py`.
 """
@@ -18,11 +18,11 @@ DEFAULT_SYSTEM = "You are a helpful assistant."
 def encode(
     tokenizer: QWenTokenizer, messages: Sequence[Message], max_window_size: int | None = None
 ) -> list[int]:
-    """Return the ids of the prompt that asks for the next answer.
+    """Return the token ids of the prompt for the next answer.
 
-    Without a system message, Qwen's own is put before; one that is empty is written all the same.
-    Where `max_window_size` is given, the newest whole turns are kept that, with the system message but
-    without the last turn, have fewer tokens; the last turn is always there.
+    Without a system message, Qwen's default is added; an empty one is written, too. With `max_window_size`,
+    only the newest whole turns are kept whose tokens, counted with the system message but without the last
+    turn, are fewer; the last turn is always kept.
     """
     if not messages or messages[0].role != "system":
         messages = [Message("system", DEFAULT_SYSTEM), *messages]
@@ -32,12 +32,12 @@ def encode(
 
 
 def stop_ids(tokenizer: QWenTokenizer) -> tuple[int, ...]:
-    """Return the ids that end an answer: `<|endoftext|>`, the end of a message, the start of the next."""
+    """Return the token ids that end an answer: `<|endoftext|>`, `<|im_end|>` and `<|im_start|>`."""
     return tuple(_control_id(tokenizer, name) for name in (END_OF_TEXT, IM_END, IM_START))
 
 
 def _blocks(messages: Sequence[Message]) -> list[list[Segment]]:
-    """Return a block of segments for each message, and the one that asks for the answer."""
+    """Return the segments of each message, and those that begin the answer."""
     blocks: list[list[Segment]] = []
     for segment in chatml.segments(messages):
         if segment == Segment(IM_START, control=True):
@@ -47,10 +47,10 @@ def _blocks(messages: Sequence[Message]) -> list[list[Segment]]:
 
 
 def ids(tokenizer: QWenTokenizer, segment: Segment) -> list[int]:
-    """Return the ids of one piece of a prompt."""
+    """Return the token ids of one segment."""
     if segment.control:
         return [_control_id(tokenizer, segment.text)]
-    # Like the original, by Python's tables: those of tokenizers are older and order some marks otherwise.
+    # As in the original, Python normalizes: tokenizers' older Unicode tables order some marks differently.
     text = normalize("NFC", segment.text)
     ids: list[int] = tokenizer.encode(
         text, add_special_tokens=False, split_special_tokens=True, verbose=False
@@ -66,9 +66,9 @@ def _control_id(tokenizer: QWenTokenizer, name: str) -> int:
 
 
 def _first_kept(messages: Sequence[Message], blocks: Sequence[Sequence[int]], window: int) -> int:
-    """Return which message after the system message is the first to be kept."""
+    """Return the index of the first message after the system message to keep."""
     turns = [i for i in range(1, len(messages)) if i == 1 or messages[i].role == "user"] or [1]
-    # The line end behind the system message is not counted there: the original counts it with the turn.
+    # The original counts the line end after the system message with the turn, not with the message.
     room = window - (len(blocks[0]) - 1)
     kept = end = turns[-1]
     for start in reversed(turns[:-1]):

@@ -1,7 +1,7 @@
-"""Where a token stands: rotary embedding, its dynamic NTK stretching, and LogN scaling of queries.
+"""Computes positions: rotary embedding with dynamic NTK, and LogN scaling of queries.
 
-The original chooses the stretching when it reads a prompt, and keeps it for the whole answer, however long.
-Here it is remembered with the cache of that prompt, so that no other request can change it.
+The original chooses the NTK factor α when it reads a prompt, and keeps it for the whole answer. Here α is
+stored with the cache of that prompt, so that no other request can change it.
 """
 
 import math
@@ -16,7 +16,7 @@ from qwen_chat.model.qwen1.configuration import QWenConfig
 
 
 def ntk_alpha(tokens: int, config: QWenConfig) -> float:
-    """Return a prompt's stretching α: 1 up to `seq_length` tokens, 3 up to twice that, 7 up to four times."""
+    """Return a prompt's NTK factor α: 1 up to `seq_length` tokens, 3 up to twice that, 7 up to four times."""
     if not config.use_dynamic_ntk:
         return 1.0
     doublings = max(math.ceil(tokens / config.seq_length) - 1, 0).bit_length()
@@ -24,7 +24,7 @@ def ntk_alpha(tokens: int, config: QWenConfig) -> float:
 
 
 def prompt_alphas(lengths: Sequence[int], config: QWenConfig) -> Tensor:
-    """Return the α [rows] of prompts that have so many tokens."""
+    """Return α [rows] of prompts with these numbers of tokens."""
     return torch.tensor([ntk_alpha(tokens, config) for tokens in lengths], dtype=torch.float32)
 
 
@@ -46,7 +46,7 @@ def rotary_embedding(positions: Tensor, alphas: Tensor, config: QWenConfig) -> t
 def rotate(states: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
     """Rotate the first channels of `states` [rows, heads, tokens, channels], in fp32 whatever their type.
 
-    `cos` and `sin` are [rows, 1, tokens, rotary_width]; further channels pass as they are.
+    `cos` and `sin` are [rows, 1, tokens, rotary_width]; the other channels stay unchanged.
     """
     width = cos.shape[-1]
     turned = states[..., :width].float()
@@ -56,7 +56,7 @@ def rotate(states: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
 
 
 def logn_scale(positions: Tensor, seq_length: int) -> Tensor:
-    """Return what to multiply queries by, in fp32: max(1, ln(position + 1) / ln(seq_length))."""
+    """Return the scale of queries in fp32: max(1, ln(position + 1) / ln(seq_length))."""
     ratio = torch.log(positions.to(_float_type(positions.device)) + 1) / math.log(seq_length)
     return ratio.clamp(min=1).float()
 
@@ -75,16 +75,16 @@ _KEY = "_qwen1_stretching"
 
 
 def store_alphas(cache: Cache, alphas: Tensor, *, awaited: bool = False) -> None:
-    """Keep the α [rows] of the prompt in `cache`; `awaited` tells that its first token is yet to come."""
+    """Store α [rows] of the prompt in `cache`; `awaited` means that its first token is not read yet."""
     if (alphas == alphas[0]).all():
-        alphas = alphas[:1]  # Beams and copies then need not be followed.
+        alphas = alphas[:1]  # One row fits any number of beams and copies.
     setattr(cache, _KEY, _CachedAlphas(alphas, awaited))
 
 
 def load_alphas(cache: Cache) -> Tensor | None:
-    """Return the α [rows] that `cache` was filled with, or is about to be; None if it holds nothing."""
+    """Return α [rows] with which `cache` was filled, or will be; None if it is empty."""
     state: _CachedAlphas | None = getattr(cache, _KEY, None)
-    # A cache emptied for another prompt must not keep the stretching of the last one.
+    # A cache that was emptied for another prompt must not keep the last prompt's α.
     if state is None or not (state.awaited or cache.get_seq_length()):
         return None
     state.awaited = False
@@ -94,7 +94,7 @@ def load_alphas(cache: Cache) -> Tensor | None:
 def get_alphas(
     cache: Cache | None, lengths: Callable[[], list[int]], config: QWenConfig, device: torch.device
 ) -> Tensor:
-    """Return the α [rows] that `cache` remembers; if none, that of prompts of these lengths, to remember."""
+    """Return α [rows] stored in `cache`, or else compute it for prompts of these lengths and store it."""
     alphas = None if cache is None else load_alphas(cache)
     if alphas is None:
         alphas = prompt_alphas(lengths(), config)

@@ -17,14 +17,14 @@ RANK_FILE = "qwen.tiktoken"
 END_OF_TEXT = "<|endoftext|>"
 
 CONTROL_TOKENS = (END_OF_TEXT, IM_START, IM_END, *(f"<|extra_{i}|>" for i in range(205)))
-"""Their ids follow the last rank: 151643 and on."""
+"""Their ids follow the last rank, from 151643 on."""
 
 
 class QWenTokenizer(TokenizersBackend):
-    """The checkpoint's own tokenizer, made from `qwen.tiktoken`, or from `tokenizer.json` where it was saved.
+    """The checkpoint's own tokenizer, built from `qwen.tiktoken`, or from a saved `tokenizer.json`.
 
     The names of control tokens in a text stay text, unless `split_special_tokens=False` is given.
-    `extra_vocab_file` names a file of further ranks, in the checkpoint's folder or anywhere.
+    `extra_vocab_file` names a file of extra ranks, in the checkpoint's folder or elsewhere.
     Raises: ModelLoadError when a file is missing or damaged.
     """
 
@@ -42,7 +42,7 @@ class QWenTokenizer(TokenizersBackend):
         pad_token: str | None = END_OF_TEXT,
         **kwargs: Any,  # noqa: ANN401
     ) -> None:
-        # The checkpoint's own code is not needed, and what is saved here does not have it.
+        # The checkpoint's own code is not needed, and must not be saved again.
         kwargs.pop("auto_map", None)
         if tokenizer_file is not None and extra_vocab_file is None:
             self._tokenizer = _load_tokenizer(tokenizer_file)
@@ -59,7 +59,7 @@ class QWenTokenizer(TokenizersBackend):
         trust_remote_code: bool = False,  # noqa: ARG003
         **kwargs: Any,  # noqa: ANN401
     ) -> dict[str, Any]:
-        """Leave all to `__init__`: the conversions that transformers knows are wrong for these ranks."""
+        """Return the arguments unchanged: transformers' own conversions are wrong for these ranks."""
         return kwargs
 
 
@@ -94,7 +94,7 @@ def _build_tokenizer(rank_file: Path, extra_file: str | None) -> Tokenizer:
 
 
 def _resolve_extra_file(rank_file: Path, name: str) -> Path:
-    """Return a file of the checkpoint's folder, or else what the name says by itself."""
+    """Return the file of that name in the checkpoint's folder, or else the name as a path."""
     return beside if (beside := rank_file.parent / name).is_file() else Path(name)
 
 

@@ -1,4 +1,4 @@
-"""How the original checkpoint's tensors become those of the model, and back when it is saved."""
+"""Converts the original checkpoint's tensors to the model's, and back when it is saved."""
 
 from transformers.conversion_mapping import register_checkpoint_conversion_mapping
 from transformers.core_model_loading import Chunk, WeightConverter, WeightRenaming
@@ -21,12 +21,12 @@ _NAMES = {
 
 
 def register_conversion() -> None:
-    """Tell transformers how to load and save the original layout."""
+    """Register the conversion with transformers, for loading and saving the original layout."""
     register_checkpoint_conversion_mapping(QWenConfig.model_type, conversion(), overwrite=True)
 
 
 def conversion() -> list[WeightConverter | WeightRenaming]:
-    """Return the steps from the original layout, where one matrix makes queries, keys and values."""
+    """Return the conversion steps from the original layout, with one matrix for queries, keys, values."""
     renamings = [WeightRenaming(original, ours) for original, ours in _NAMES.items()]
     return [*renamings, _split("weight"), _split("bias"), *packed.conversion()]
 
