@@ -1,1 +1,1 @@
-"""Measures what qwen-chat costs beside a bare script on the same engine; `python -m benchmarks` runs all."""
+"""Compares qwen-chat with a bare script on the same engine; `python -m benchmarks` runs all measurements."""

@@ -1,4 +1,4 @@
-"""`python -m benchmarks [NAME ...]` measures all, or what is named, and prints one table."""
+"""`python -m benchmarks [NAME ...]` runs all or the named measurements, and prints one table."""
 
 import os
 import sys
@@ -6,14 +6,14 @@ from types import ModuleType
 
 from benchmarks import (
     decoding,
-    finding,
     first_token,
-    keeping,
+    journal,
     memory,
     oneshot,
     page,
     prompt,
     rendering,
+    search,
     torch_batch,
     torch_decoding,
     torch_turns,
@@ -28,9 +28,9 @@ MEASURES: dict[str, ModuleType] = {
         first_token,
         prompt,
         memory,
-        keeping,
+        journal,
         rendering,
-        finding,
+        search,
         page,
         torch_batch,
         torch_decoding,
@@ -41,7 +41,7 @@ ROW = "{:<31} {:>7} {:>7}   {:<7} {:<5}  {}"
 
 
 def main(names: list[str]) -> int:
-    """Print the table; slow machines are no error, unknown names are."""
+    """Print the table; a missed limit is not an error, an unknown name is."""
     if unknown := set(names) - set(MEASURES):
         sys.stderr.write(f"no such measurement: {', '.join(unknown)}; there are: {', '.join(MEASURES)}\n")
         return 2

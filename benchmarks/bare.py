@@ -1,4 +1,4 @@
-"""The script one would write without qwen-chat: `python benchmarks/bare.py FILE.gguf QUESTION [TOKENS]`."""
+"""The bare script to compare with: `python benchmarks/bare.py FILE.gguf QUESTION [TOKENS]`."""
 
 import sys
 from collections.abc import Callable
@@ -24,7 +24,7 @@ def ask(
     max_tokens: int,
     show: Callable[[str], None],
 ) -> dict[str, Any]:
-    """Show the answer piece by piece, and return the engine's timings."""
+    """Stream the answer to `show`, and return the engine's timings."""
     timings: dict[str, Any] = {}
 
     def receive(chunks: dict[str, Any] | list[dict[str, Any]]) -> None:

@@ -1,6 +1,6 @@
-"""Speed of decoding, by the engine's clock and by the clock of whoever watches the answer.
+"""Measures the speed of decoding, by the engine's clock and by the clock of the stream's reader.
 
-Each answer comes from a process of its own: where its memory happens to lie makes a difference, too.
+Each answer comes from a process of its own, since the placement of its memory makes a difference, too.
 """
 
 from collections.abc import Callable

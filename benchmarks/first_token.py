@@ -1,4 +1,4 @@
-"""The first text of turn 20 in a chat of 3,000 tokens, and the tokens that were read for it."""
+"""Measures the time to the first text of turn 20 in a chat of 3,000 tokens, and the tokens read for it."""
 
 from functools import partial
 from itertools import count
@@ -36,7 +36,7 @@ def measure() -> list[Result]:
 
 
 def _last_turns(ours: Worker, bare: Worker, number: int) -> tuple[Watched, Watched]:
-    """Hold two new chats side by side, turn by turn, and return the last turn of each."""
+    """Run two new chats turn by turn, and return the last turn of each."""
     ours.begin()
     bare.begin()
     for day in range(1, TURNS):

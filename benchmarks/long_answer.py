@@ -1,4 +1,4 @@
-"""A very long answer on a real page: its bytes on the wire, and how soon a key is drawn meanwhile."""
+"""Streams a very long answer to a real page: measures its bytes, and the delay of keys typed meanwhile."""
 
 import shutil
 import tempfile
@@ -44,7 +44,7 @@ KEYS = """() => {
 
 @dataclass(frozen=True, slots=True)
 class LongAnswer:
-    """The slowest key, from pressed to drawn, in milliseconds, and what the stream brought."""
+    """The longest delay from a key press to its drawing, in milliseconds, and the size of the stream."""
 
     slowest_key: float
     keys: int
@@ -52,7 +52,7 @@ class LongAnswer:
 
 
 class Teller(LoadedModel):
-    """A model that writes Markdown for so many tokens, at a steady pace."""
+    """A model that streams a number of Markdown tokens at a steady pace."""
 
     name = "teller"
     context_length = 1_000_000
@@ -89,7 +89,7 @@ def _conforms(model: Teller) -> ChatModel:
 
 
 def long_answer(tokens: int) -> LongAnswer:
-    """Have an answer written in a real browser, and type all the while."""
+    """Stream an answer to a real browser, and type all the while."""
     with _served(Teller(tokens)) as url, _tab() as tab:
         received = _streamed(tab)
         tab.goto(url)
@@ -135,7 +135,7 @@ def _tab() -> Iterator[Tab]:
 
 
 def _streamed(tab: Tab) -> list[int]:
-    """Return what will hold the sizes of all that comes through streams of events, in bytes."""
+    """Return a list that collects the sizes in bytes of all data from event streams."""
     session = tab.context.new_cdp_session(tab)
     session.send("Network.enable")
     streams: set[str] = set()

@@ -1,4 +1,4 @@
-"""How it is measured: ours and the bare peer in turn, many times; the median of the ratios counts."""
+"""Runs our side and the bare peer alternately, many times; the median of the ratios is the result."""
 
 import multiprocessing
 import os
@@ -21,7 +21,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """The ratios of one measurement, ours / bare, and the limit their median must keep."""
+    """The ratios of one measurement, ours / bare, and the limit of their median."""
 
     name: str
     ratios: list[float]
@@ -31,22 +31,22 @@ class Result:
 
     @property
     def median(self) -> float:
-        """The ratio that counts."""
+        """The median ratio."""
         return median(self.ratios)
 
     @property
     def holds(self) -> bool:
-        """Whether the limit is kept."""
+        """Whether the median is within the limit."""
         return self.median >= self.limit if self.at_least else self.median <= self.limit
 
 
 def in_turn(ours: Callable[[], T], bare: Callable[[], T], pairs: int = PAIRS) -> list[tuple[T, T]]:
-    """Run both by turns, each first half of the time, and return what they gave as (ours, bare)."""
+    """Run both alternately, each first in half of the pairs, and return their results as (ours, bare)."""
     return [quietly(partial(one_pair, ours, bare, bare_first=number % 2 == 1)) for number in range(pairs)]
 
 
 def one_pair(ours: Callable[[], T], bare: Callable[[], T], *, bare_first: bool) -> tuple[T, T]:
-    """Run both once, and return what they gave as (ours, bare)."""
+    """Run both once, and return their results as (ours, bare)."""
     if bare_first:
         second = bare()
         return ours(), second
@@ -69,14 +69,14 @@ def compared(
 
 
 def apart(function: Callable[[], T]) -> T:
-    """Call a function of a module in a process of its own, so that its memory and threads end with it."""
+    """Call a module's function in a process of its own, so that its memory and threads end with it."""
     with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
         return pool.submit(function).result()
 
 
 @contextmanager
 def empty_home() -> Iterator[None]:
-    """Point this process and its children at an empty home; the cache, with the model, stays."""
+    """Give this process and its children an empty home; the cache with the model stays."""
     before = dict(os.environ)
     cache = before.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
     for name in [name for name in before if name.startswith("QWEN_CHAT_")]:

@@ -1,4 +1,4 @@
-"""Peak of resident memory: a one-shot process, and a chat after one answer."""
+"""Measures the peak of resident memory of a one-shot process, and of a chat after one answer."""
 
 from benchmarks.measure import Result, compared, in_turn
 from benchmarks.process import QUESTION, TOKENS, run_bare, run_ours

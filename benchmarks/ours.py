@@ -1,4 +1,4 @@
-"""Our side of the measurements: the demo model behind a ChatSession that keeps what is said."""
+"""Our side of the measurements: the demo model in a ChatSession that saves its conversation."""
 
 import sys
 import time
@@ -18,7 +18,7 @@ from qwen_chat.settings import Settings
 from qwen_chat.storage.store import Store, default_path
 
 COMMAND = [sys.executable, "-m", "qwen_chat", "--seed", str(bare.SAMPLING["seed"])]
-"""The command as people run it; sampling and system prompt are the demo model's own."""
+"""The command with the demo model's own sampling and system prompt."""
 
 TORCH_DTYPE = "float32"
 
@@ -28,7 +28,7 @@ def model_path() -> Path:
 
 
 class SessionChat:
-    """A session like those of the front ends, kept where conversations are kept."""
+    """A session like those of the front ends, with the conversation saved in the default store."""
 
     def __init__(self, model: ChatModel, sampling: SamplingParams) -> None:
         self._model = model
@@ -36,11 +36,11 @@ class SessionChat:
         self._session = ChatSession(model, Settings(sampling=sampling), store=self._store)
 
     def begin(self) -> None:
-        """Begin another conversation."""
+        """Start a new conversation."""
         self._session.new()
 
     def ask(self, question: str) -> Watched:
-        """Ask, and watch the answer as a front end does."""
+        """Ask, and read the answer as a front end does."""
         started = time.perf_counter()
         turn = self._session.send(question)
         moments = [time.perf_counter() for delta in turn if delta.text]
@@ -58,7 +58,7 @@ class SessionChat:
         )
 
     def close(self) -> None:
-        """End the conversation, and give back what it took."""
+        """Close the session, the model and the store."""
         self._session.close()
         self._model.close()
         self._store.close()
@@ -78,7 +78,7 @@ class OurChat(SessionChat):
 
 
 class OurTorchChat(SessionChat):
-    """The same model on torch, greedy, so that both sides write the same text."""
+    """The same model on torch, with greedy decoding, so that both sides generate the same text."""
 
     def __init__(self, max_tokens: int) -> None:
         from qwen_chat.model.hf.engine import TransformersModel

@@ -1,4 +1,4 @@
-"""What the page costs: until it is served, idle, with eight people at once, and during a long answer."""
+"""Measures the page: the time until it is served, its idle load, eight users at once, and a long answer."""
 
 import json
 import socket
@@ -30,7 +30,7 @@ PAIRS = 5
 
 @dataclass(frozen=True, slots=True)
 class Eight:
-    """Tokens per second of all eight, and the slowest first token against the mean of them."""
+    """Tokens per second of all eight together, and the slowest first token divided by the mean."""
 
     speed: float
     slowest_first: float = 0.0
@@ -111,14 +111,14 @@ def _eight_on_the_page() -> Eight:
 
 @dataclass(frozen=True, slots=True)
 class Someone:
-    """Who has a fresh conversation open, and follows it."""
+    """A user with a new conversation, whose event stream is read."""
 
     http: httpx.Client
     chat: str
     events: BinaryIO
 
     def ask(self, question: str, started: float) -> tuple[float, int]:
-        """Ask, and return when the answer's first token came and how many it has."""
+        """Ask, and return the time of the answer's first token and the number of its tokens."""
         first = 0.0
         self.http.post(f"chat/{self.chat}/send", json={"text": question}).raise_for_status()
         for line in self.events:
@@ -134,7 +134,7 @@ class Someone:
 
 @contextmanager
 def _someone(url: str) -> Iterator[Someone]:
-    """Open a conversation with no more work than must be: who looks shares two cores with the engine here."""
+    """Open a conversation with as little work as possible, since this process shares the engine's cores."""
     with httpx.Client(base_url=url, timeout=300) as http:
         chat = http.post("chat/new", json={}).json()["chat"]
         host = http.base_url.netloc.decode()
@@ -148,7 +148,7 @@ def _someone(url: str) -> Iterator[Someone]:
 
 
 def eight_on_the_engine() -> Eight:
-    """Ask the engine alone the same, by eight at once."""
+    """Ask the bare engine the same questions, eight at once."""
     params = xllamacpp.CommonParams()
     params.model.path = str(ours.model_path())
     params.n_ctx, params.n_parallel, params.verbosity = 8192, PEOPLE, -1

@@ -1,4 +1,4 @@
-"""The bare side of the measurements that last longer than one question."""
+"""The bare side of measurements with several turns."""
 
 import time
 from threading import Thread
@@ -10,7 +10,7 @@ from benchmarks.watch import Watched
 
 
 class BareChat:
-    """A conversation as a list of messages, sent whole each time; the engine finds what it knows of it."""
+    """Sends the whole list of messages at every turn; the engine reuses its own prefix cache."""
 
     def __init__(self, max_tokens: int) -> None:
         self._server = bare.open_server(str(ours.model_path()))
@@ -18,11 +18,11 @@ class BareChat:
         self._messages = [bare.SYSTEM]
 
     def begin(self) -> None:
-        """Begin another conversation."""
+        """Start a new conversation."""
         self._messages = [bare.SYSTEM]
 
     def ask(self, question: str) -> Watched:
-        """Ask, and watch the answer."""
+        """Ask, and read the answer."""
         pieces: list[tuple[float, str]] = []
         started = time.perf_counter()
         self._messages.append({"role": "user", "content": question})
@@ -43,11 +43,11 @@ class BareChat:
         )
 
     def close(self) -> None:
-        """The engine goes with its process."""
+        """Do nothing: the engine ends with its process."""
 
 
 class GenerateChat:
-    """The loop of Qwen's own demos: the whole conversation through model.generate, every turn."""
+    """The loop of Qwen's own demos: model.generate reads the whole conversation at every turn."""
 
     def __init__(self, max_tokens: int) -> None:
         import torch
@@ -62,11 +62,11 @@ class GenerateChat:
         self._messages: list[dict[str, str]] = []
 
     def begin(self) -> None:
-        """Begin another conversation."""
+        """Start a new conversation."""
         self._messages = []
 
     def ask(self, question: str) -> Watched:
-        """Ask, and watch the answer through transformers' own streamer."""
+        """Ask, and read the answer from transformers' own streamer."""
         from transformers import TextIteratorStreamer
 
         started = time.perf_counter()
@@ -87,4 +87,4 @@ class GenerateChat:
         return Watched(started, moments, made[0] - read, ended - moments[0], read, 0)
 
     def close(self) -> None:
-        """The model goes with its process."""
+        """Do nothing: the model ends with its process."""

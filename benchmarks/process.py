@@ -1,4 +1,4 @@
-"""Runs a one-shot process and tells what it cost."""
+"""Runs a one-shot process and measures its time and memory."""
 
 import os
 import subprocess
@@ -17,7 +17,7 @@ TOKENS = 128
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """Seconds from exec to exit, the peak of resident memory in MiB, and what was printed."""
+    """Seconds from exec to exit, the peak of resident memory in MiB, and the output."""
 
     seconds: float
     peak: float

@@ -1,4 +1,4 @@
-"""From exec to the visible prompt, beside the import of the libraries that draw it."""
+"""Measures the time from exec to the visible prompt, against importing the libraries that draw it."""
 
 import sys
 import time

@@ -1,4 +1,4 @@
-"""Finds quiet moments: what other programs disturbed is not measured. Linux tells how busy it is."""
+"""Runs measurements while the machine is quiet, so that other programs do not disturb them; needs Linux."""
 
 import os
 import time
@@ -10,17 +10,17 @@ from typing import TypeVar
 PATIENCE_SECONDS = 120.0
 _LOOK_SECONDS = 0.5
 _BUSY = 0.1
-"""Cores in use by others that are borne."""
+"""The tolerated use of cores by other programs."""
 
 _TRIES = 5
 _TICKS = 3
-"""Of the kernel's clock, within which it cannot be told who used them."""
+"""Ticks of the kernel's clock that cannot be attributed to a program."""
 
 T = TypeVar("T")
 
 
 def quietly(work: Callable[[], T]) -> T:
-    """Do `work` in a quiet moment, and again where others disturbed it, but not for ever."""
+    """Run `work` in a quiet moment; repeat it, a few times at most, if other programs disturbed it."""
     for _ in range(_TRIES):
         _settle()
         others, started = _others_seconds(), time.monotonic()
@@ -41,7 +41,7 @@ def _settle() -> None:
 
 
 def _others_seconds() -> float:
-    """Return the processor time that was not spent by this process and its children."""
+    """Return the processor time in seconds of all other programs than this process and its children."""
     spent = _ticks(Path("/proc/stat"), slice(1, 9))
     # user nice system idle iowait irq softirq steal; of a process: user system
     busy = sum(spent) - spent[3] - spent[4]

@@ -1,4 +1,4 @@
-"""What showing an answer costs: against Markdown drawn anew at each token, for twice the text, at a pace."""
+"""Measures the rendering of an answer: against naive redrawing, for twice the text, and at a steady pace."""
 
 import os
 import time
@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.markdown import Markdown
 
 from benchmarks.measure import Result, compared, in_turn
-from qwen_chat.terminal.output import live_region as tail
+from qwen_chat.terminal.output import live_region
 from qwen_chat.terminal.output.live_region import LiveRegion
 from qwen_chat.terminal.output.markdown_writer import MarkdownWriter
 
@@ -101,8 +101,8 @@ def _share_of_a_core() -> float:
 
 @contextmanager
 def _without_pauses() -> Iterator[None]:
-    """Draw at every token, as a slow model's answer is."""
-    with patch.object(tail, "_DRAW_SECONDS", 0.0):
+    """Draw at every token, as with a slow model."""
+    with patch.object(live_region, "_DRAW_SECONDS", 0.0):
         yield
 
 

@@ -1,4 +1,4 @@
-"""The demo model as a safetensors checkpoint, for what runs on torch: converted once, kept in the cache."""
+"""Converts the demo model to a safetensors checkpoint for torch, once, and keeps it in the cache."""
 
 import json
 import shutil
@@ -13,7 +13,7 @@ FOLDER = "SmolLM2-135M-Instruct"
 
 
 def checkpoint() -> Path:
-    """Return the folder, made first where need be."""
+    """Return the checkpoint's folder, and create it first if need be."""
     folder = cache_dir() / "models" / FOLDER
     if not folder.is_dir():
         source = embedded.ensure(sys.stderr)

@@ -1,4 +1,4 @@
-"""Our command on a terminal that a program holds."""
+"""Runs our command on a pseudo-terminal."""
 
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ PROMPT = ">>>"
 
 
 def talk(*arguments: str) -> Any:  # noqa: ANN401 - pexpect's spawn is generic in a way that says nothing here
-    """Begin a chat and return it as soon as the prompt is visible."""
+    """Start a chat, and return it as soon as the prompt is visible."""
     chat = spawn([*ours.COMMAND, *arguments])
     chat.expect_exact(PROMPT)
     return chat

@@ -1,4 +1,4 @@
-"""A batch of eight on torch, against the same prompts one by one."""
+"""Measures a batch of eight prompts on torch, against the same prompts one by one."""
 
 import time
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Speed of decoding on torch, against model.generate with transformers' own streamer."""
+"""Measures the speed of decoding on torch, against model.generate with transformers' own streamer."""
 
 from functools import partial
 

@@ -1,4 +1,4 @@
-"""The first text of turn 8 on torch, in a chat that grows by 200 tokens a turn.
+"""Measures the time to the first text of turn 8 on torch, in a chat that grows by 200 tokens a turn.
 
 The peer encodes the whole conversation again each turn, as Qwen's own demos do.
 """
@@ -30,7 +30,7 @@ def measure() -> list[Result]:
 
 
 def _last_turns(ours: Worker, bare: Worker, number: int) -> tuple[Watched, Watched]:
-    """Hold two new chats side by side, turn by turn, and return the last turn of each."""
+    """Run two new chats turn by turn, and return the last turn of each."""
     ours.begin()
     bare.begin()
     for day in range(1, TURNS):

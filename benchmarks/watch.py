@@ -1,11 +1,11 @@
-"""What a watcher saw of one answer."""
+"""The timings of one answer, as the reader of its stream saw them."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class Watched:
-    """When it was asked for, when its pieces came, and what the engine says of it; in seconds and tokens."""
+    """The times of the question and of each piece, and the engine's figures, in seconds and tokens."""
 
     started: float
     moments: list[float]
@@ -16,12 +16,12 @@ class Watched:
 
     @property
     def first_seconds(self) -> float:
-        """From asking to the first text."""
+        """Seconds from the question to the first text."""
         return self.moments[0] - self.started
 
     @property
     def watched_speed(self) -> float:
-        """Tokens per second between the first text and the last, by the watcher's clock."""
+        """Tokens per second between the first and the last text, by the reader's clock."""
         return (self.tokens - 1) / (self.moments[-1] - self.moments[0])
 
     @property

@@ -1,4 +1,4 @@
-"""A chat in a process of its own, where it is alone with its engine and its threads."""
+"""Runs a chat in a process of its own, without any other engine or threads."""
 
 import multiprocessing
 from collections.abc import Callable, Generator
@@ -10,31 +10,31 @@ from benchmarks.watch import Watched
 
 
 class Chat(Protocol):
-    """What is measured: ours, or the bare peer."""
+    """The side to measure: ours, or the bare peer."""
 
     def begin(self) -> None:
-        """Begin another conversation."""
+        """Start a new conversation."""
 
     def ask(self, question: str) -> Watched:
-        """Ask in it, and watch the answer."""
+        """Ask, and read the answer."""
 
     def close(self) -> None:
-        """End all."""
+        """Release everything."""
 
 
 class Worker:
-    """The near end of a chat in another process."""
+    """This process's end of a chat in another process."""
 
     def __init__(self, pipe: "Connection[str | None, Watched | None]") -> None:
         self._pipe = pipe
 
     def begin(self) -> None:
-        """Begin another conversation."""
+        """Start a new conversation."""
         self._pipe.send(None)
         self._pipe.recv()
 
     def ask(self, question: str) -> Watched:
-        """Ask in it, and watch the answer."""
+        """Ask, and read the answer."""
         self._pipe.send(question)
         watched = self._pipe.recv()
         assert watched is not None
@@ -43,7 +43,7 @@ class Worker:
 
 @contextmanager
 def working(open_chat: Callable[[int], Chat], max_tokens: int) -> Generator[Worker, None, None]:
-    """Open a chat in a process of its own, with this limit for its answers."""
+    """Open a chat in a process of its own, with at most `max_tokens` in each answer."""
     context = multiprocessing.get_context("spawn")
     near, far = context.Pipe()
     process = context.Process(target=_work, args=(far, open_chat, max_tokens))

@@ -1,4 +1,4 @@
-"""Finding again: a long chat resumed, against a new one; many messages searched, against reading them all."""
+"""Measures how long it takes to resume a long chat and to search many messages."""
 
 import random
 import sqlite3
@@ -20,7 +20,7 @@ VOCABULARY, WORDS_EACH = 20_000, 80
 SEARCHES = {"a rare word": "w15000", "a common word": "w1", "three words": "w2 w30 w400", "none": "nowhere"}
 PAIRS = 5
 _LIMITS = {"a rare word": 0.5, "a common word": 1.5, "three words": 0.5, "none": 0.5}
-"""No index helps much where nearly all messages have the word: they all must be weighed."""
+"""An index helps little with a word that nearly all messages have, since all of them must be ranked."""
 
 
 def measure() -> list[Result]:
@@ -53,7 +53,7 @@ def _searched(store: Store, words: str) -> list[tuple[float, float]]:
 
 
 def _scan(words: str) -> list[str]:
-    """Return the messages that hold all words, as one finds them who keeps no index."""
+    """Return the messages that contain all words, found without an index."""
     wanted = words.casefold().split()
     with closing(sqlite3.connect(default_path())) as database:
         rows = database.execute("SELECT content FROM messages").fetchall()
@@ -61,7 +61,7 @@ def _scan(words: str) -> list[str]:
 
 
 def _chat(seed: int, messages: int) -> History:
-    """Return a chat of words as common as those of a language: the n-th comes 1/n as often as the first."""
+    """Return a chat with words as frequent as in a language: the n-th word 1/n as often as the first."""
     dice = random.Random(seed)
     history = History(title=f"chat {seed}")
     weights = [1 / rank for rank in range(1, VOCABULARY + 1)]

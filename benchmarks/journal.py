@@ -1,4 +1,4 @@
-"""What it costs to keep an answer while it is written: the share of decoding time spent in the journal."""
+"""Measures the cost of saving an answer while it streams: the share of decoding time spent in the journal."""
 
 import time
 from collections.abc import Iterator
@@ -31,7 +31,7 @@ def _measure() -> list[Result]:
 
 
 def _cost(chat: OurChat) -> tuple[float, float]:
-    """Return the seconds spent in the journal, from the question to the commit, and those of decoding."""
+    """Return the seconds in the journal, from the question to the commit, and the seconds of decoding."""
     chat.begin()
     with _timed_writes() as spent:
         watched = chat.ask(QUESTION)
