@@ -13,7 +13,6 @@ from qwen_chat.errors import UsageError
 from qwen_chat.export import SUFFIXES, WRITERS, to_json, to_markdown
 from qwen_chat.export.output_file import write_new
 from qwen_chat.history import History
-from qwen_chat.importers import format_import, read_chats
 from qwen_chat.storage.listing import describe_summary, format_results, format_summaries
 from qwen_chat.storage.search import resolve_chat
 from qwen_chat.storage.search import search as search_chats
@@ -94,6 +93,8 @@ def import_chats(files: Sequence[str]) -> int:
     A chat that cannot be read is skipped and named; a chat that is already saved is skipped. If a file cannot
     be read at all, nothing is imported.
     """
+    from qwen_chat.importers import format_import, read_chats
+
     found = [read_chats(Path(file).expanduser()) for file in files]
     histories = [chat for each in found for chat in each.chats]
     with _open_store() as store:
