@@ -6,7 +6,7 @@ from collections.abc import Generator
 from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -14,12 +14,12 @@ from qwen_chat.cli import value_completion
 from qwen_chat.cli.flags import read_settings, setting_flags
 from qwen_chat.cli.progress_line import print_progress
 from qwen_chat.errors import UsageError
-from qwen_chat.evaluation.role_probes import Verdict, run_probes
-from qwen_chat.model.base import PromptOptions
-from qwen_chat.model.factory import open_model
 from qwen_chat.roles import Role, all_roles, load_role, own_roles_dir, role_path
 from qwen_chat.settings import Settings
 from qwen_chat.text import strip_controls
+
+if TYPE_CHECKING:
+    from qwen_chat.evaluation.role_probes import Verdict
 
 
 @click.group(invoke_without_command=True)
@@ -113,7 +113,11 @@ def _load_with_probes(name: str) -> Role:
     return role
 
 
-def _run_probes(roles: list[Role], chosen: Settings) -> Generator[Verdict, None, None]:
+def _run_probes(roles: list[Role], chosen: Settings) -> Generator["Verdict", None, None]:
+    from qwen_chat.evaluation.role_probes import run_probes
+    from qwen_chat.model.base import PromptOptions
+    from qwen_chat.model.factory import open_model
+
     _, loading = open_model(chosen, sys.stderr)
     with closing(loading.loaded()) as model:
         for role in roles:
@@ -121,7 +125,7 @@ def _run_probes(roles: list[Role], chosen: Settings) -> Generator[Verdict, None,
             yield from run_probes(model, role, chosen.params(role), options)
 
 
-def _print_verdict(verdict: Verdict, done: int, total: int, *, as_json: bool) -> None:
+def _print_verdict(verdict: "Verdict", done: int, total: int, *, as_json: bool) -> None:
     if as_json:
         runs = [asdict(run) for run in verdict.runs]
         line = {"role": verdict.role, "probe": verdict.probe.name, "passed": verdict.passed, "runs": runs}
