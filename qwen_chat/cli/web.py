@@ -131,7 +131,7 @@ def _signalled() -> Generator[Event, None, None]:
 
 def _print_hash(name: str) -> int:
     password = click.prompt("password", hide_input=True, confirmation_prompt=True, err=True)
-    _say(accounts.written(name, password))
+    _say(accounts.account_line(name, password))
     return 0
 
 

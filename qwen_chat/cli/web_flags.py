@@ -87,7 +87,7 @@ class WebFlags:
 
     def accounts(self) -> Accounts | None:
         """Return who may log in, or None when nobody has to."""
-        return accounts.read(self.auth, Path(self.auth_file) if self.auth_file else None)
+        return accounts.read_accounts(self.auth, Path(self.auth_file) if self.auth_file else None)
 
     def certificate(self) -> Certificate | None:
         """Return what the page is served encrypted with, or None."""

@@ -1,1 +1,1 @@
-"""What every HTTP server here shares: listening, hosts, accounts, limits."""
+"""What the page and the API share: listening, host checks, accounts, rate limits, body limits, headers."""

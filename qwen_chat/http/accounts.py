@@ -1,4 +1,4 @@
-"""Who may log in: names, and of their passwords only salted hashes."""
+"""The accounts that may log in: names, and only salted hashes of their passwords."""
 
 import hashlib
 import hmac
@@ -13,11 +13,11 @@ from qwen_chat.errors import UsageError
 from qwen_chat.files.bounded_read import read_text
 
 _N, _R, _P = 2**15, 8, 1
-"""What a hash costs: 32 MiB, and about a tenth of a second."""
+"""The cost of a hash: 32 MiB, and about a tenth of a second."""
 
-_MOST_BYTES = 2**28
-_NAME_LENGTH = 100
-_WRITTEN = re.compile(r"scrypt:(\d{1,8}):(\d{1,3}):(\d{1,3})\$([^$]{8,100})\$([0-9a-f]{128})")
+_MAX_HASH_BYTES = 2**28
+_MAX_NAME_LENGTH = 100
+_HASH_LINE = re.compile(r"scrypt:(\d{1,8}):(\d{1,3}):(\d{1,3})\$([^$]{8,100})\$([0-9a-f]{128})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class _Hash:
         salt = secrets.token_hex(16)
         return cls(_N, _R, _P, salt, _key(password, salt, _N, _R, _P))
 
-    def is_of(self, password: str) -> bool:
+    def matches(self, password: str) -> bool:
         return hmac.compare_digest(_key(password, self.salt, self.n, self.r, self.p), self.key)
 
     def __str__(self) -> str:
@@ -48,26 +48,26 @@ class Accounts:
     def __init__(self, entries: Iterable[tuple[str, str]]) -> None:
         """Take pairs of a name and a password, or the hash of one.
 
-        Raises: UsageError for a name that stands twice, or is none.
+        Raises: UsageError for a name that is given twice, or that is no name.
         """
         self._hashes: dict[str, _Hash] = {}
         for name, password in entries:
             if name in self._hashes:
                 raise UsageError(f"--auth: {name} stands there twice")
-            self._hashes[_checked(name)] = _read(password) or _Hash.of(password)
-        # So that a name that is not here takes as long as a wrong password.
-        self._nobody = _Hash.of(secrets.token_hex())
+            self._hashes[_check_name(name)] = _parse_hash(password) or _Hash.of(password)
+        # An unknown name must take as long as a wrong password.
+        self._no_account = _Hash.of(secrets.token_hex())
 
     def check(self, name: str, password: str) -> str | None:
-        """Return the name as it stands here when the password is right; both answers take as long."""
-        known = _normal(name)
-        hashed = self._hashes.get(known)
-        right = (hashed or self._nobody).is_of(password)
-        return known if right and hashed is not None else None
+        """Return the name as it was given here when the password is right; both answers take as long."""
+        normal_name = _normal(name)
+        hashed = self._hashes.get(normal_name)
+        right = (hashed or self._no_account).matches(password)
+        return normal_name if right and hashed is not None else None
 
 
-def read(given: Sequence[str], file: Path | None) -> Accounts | None:
-    """Return the accounts of --auth and --auth-file, or None where there are none.
+def read_accounts(given: Sequence[str], file: Path | None) -> Accounts | None:
+    """Return the accounts of --auth and --auth-file, or None without either.
 
     Raises: UsageError.
     """
@@ -81,35 +81,35 @@ def read(given: Sequence[str], file: Path | None) -> Accounts | None:
         ]
         if not lines:
             raise UsageError(f"{file} has no accounts: write one on each line, as NAME:PASSWORD")
-    return Accounts([_pair(where, text) for where, text in lines]) if lines else None
+    return Accounts([_parse_account(where, text) for where, text in lines]) if lines else None
 
 
-def written(name: str, password: str) -> str:
-    """Return the line of a file of accounts that lets a person in, without the password itself."""
-    return f"{_checked(name)}:{_Hash.of(password)}"
+def account_line(name: str, password: str) -> str:
+    """Return the line of an accounts file for a person, with a hash of the password."""
+    return f"{_check_name(name)}:{_Hash.of(password)}"
 
 
-def _pair(where: str, text: str) -> tuple[str, str]:
+def _parse_account(where: str, text: str) -> tuple[str, str]:
     name, colon, password = text.partition(":")
     if not colon or not password:
         raise UsageError(f"{where}: an account is written as NAME:PASSWORD")
-    return _checked(name), password
+    return _check_name(name), password
 
 
-def _checked(name: str) -> str:
+def _check_name(name: str) -> str:
     name = _normal(name)
-    if not name or len(name) > _NAME_LENGTH or ":" in name or not name.isprintable():
-        raise UsageError(f"an account's name has 1 to {_NAME_LENGTH} printable characters, and no colon")
+    if not name or len(name) > _MAX_NAME_LENGTH or ":" in name or not name.isprintable():
+        raise UsageError(f"an account's name has 1 to {_MAX_NAME_LENGTH} printable characters, and no colon")
     return name
 
 
-def _read(text: str) -> _Hash | None:
-    """Return the hash that a text is, or None for a password."""
-    if (found := _WRITTEN.fullmatch(text)) is None:
+def _parse_hash(text: str) -> _Hash | None:
+    """Return the hash that a text spells, or None for a password."""
+    if (found := _HASH_LINE.fullmatch(text)) is None:
         return None
     n, r, p = (int(number) for number in found.groups()[:3])
-    if n < 2 or n & (n - 1) or not r or not p or 128 * n * r * p > _MOST_BYTES:
-        raise UsageError("a hash among the accounts has costs that cannot be paid: make it anew")
+    if n < 2 or n & (n - 1) or not r or not p or 128 * n * r * p > _MAX_HASH_BYTES:
+        raise UsageError("a hash among the accounts costs too much to check: make it anew with --hash")
     return _Hash(n, r, p, found[4], found[5])
 
 

@@ -10,7 +10,7 @@ from qwen_chat import i18n
 from qwen_chat.http.refusal import Refuse
 from qwen_chat.http.root_path import route_path
 
-_DRAINED = 2**28
+_MAX_DRAINED = 2**28
 _DRAIN_SECONDS = 60.0
 """A browser reads why its request is refused only after it has sent the whole body."""
 
@@ -71,7 +71,7 @@ class _LimitedBody:
         self.refused = True
         end = time.monotonic() + _DRAIN_SECONDS
         more = True
-        while more and self._size < _DRAINED and time.monotonic() < end:
+        while more and self._size < _MAX_DRAINED and time.monotonic() < end:
             message = await self._receive()
             self._size += len(message.get("body", b""))
             more = message.get("more_body", False)

@@ -1,4 +1,4 @@
-"""The address that the page is served at: a socket, and the certificate shown to who connects."""
+"""Where a server listens: its socket, and the certificate that it shows."""
 
 import errno
 import os
@@ -16,20 +16,20 @@ _BACKLOG = 128
 
 @dataclass(frozen=True, slots=True)
 class Certificate:
-    """What the page proves with that it is the one it says; its key may stand in the same file."""
+    """A TLS certificate; its key may be in the same file."""
 
     file: Path
     key: Path | None = None
     password: str = ""
 
     def context(self) -> ssl.SSLContext:
-        """Return what a server answers with.
+        """Return the TLS settings of a server.
 
         Raises: UsageError when the files cannot be read or do not belong together.
         """
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         try:
-            # Given a text, it would ask on the terminal where that is empty.
+            # Given an empty text instead of a function, it would ask for the password on the terminal.
             context.load_cert_chain(self.file, self.key, lambda: self.password)
         except OSError as error:
             reason = getattr(error, "reason", None) or error.strerror or error
@@ -39,7 +39,7 @@ class Certificate:
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """Return a socket that listens; with port 0, at any that is free.
+    """Return a listening socket; port 0 takes any free port.
 
     Raises: UsageError, which names the next free port when this one is taken.
     """
@@ -51,7 +51,7 @@ def listen(host: str, port: int) -> socket.socket:
         ) from None
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
-            raise UsageError(f"port {port} is taken: {_another(host, port)}") from None
+            raise UsageError(f"port {port} is taken: {_suggest_port(host, port)}") from None
         if error.errno == errno.EADDRNOTAVAIL:
             raise UsageError(f"--server-name {host} is not an address of this machine") from None
         raise UsageError(f"cannot listen on {host}, port {port}: {error.strerror or error}") from None
@@ -64,7 +64,7 @@ def _listen(host: str, port: int) -> socket.socket:
     opened = socket.socket(family, kind, protocol)
     try:
         if os.name == "posix":
-            # A port that was left a moment ago is free; elsewhere this would share one that is not.
+            # A port that was closed a moment ago can be taken; elsewhere this would share a port in use.
             opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         opened.bind(address)
         opened.listen(_BACKLOG)
@@ -74,7 +74,7 @@ def _listen(host: str, port: int) -> socket.socket:
     return opened
 
 
-def _another(host: str, port: int) -> str:
+def _suggest_port(host: str, port: int) -> str:
     for other in range(port + 1, min(port + _PORTS_TRIED, _LAST_PORT) + 1):
         try:
             _listen(host, other).close()

@@ -20,7 +20,7 @@ from driver import Terminal
 from pages import LONGEST, Visitor, until
 from places import DATA, ROOT
 
-from qwen_chat.http.accounts import Accounts, read
+from qwen_chat.http.accounts import Accounts, read_accounts
 from qwen_chat.http.listen import listen
 from qwen_chat.storage.store import Store, default_path
 
@@ -305,7 +305,7 @@ def test_a_hash_is_printed_that_lets_one_in(home: Path) -> None:
     said = terminal.wait_for(lambda text: re.search(r"\$[0-9a-f]{128}$", text.replace("\n", "")) is not None)
     assert "se:cret" not in said
     line = "ann:scrypt" + said.replace("\n", "").split("ann:scrypt")[1]
-    known = read([line], None)
+    known = read_accounts([line], None)
     assert isinstance(known, Accounts)
     assert known.check("ann", "se:cret") == "ann"
 

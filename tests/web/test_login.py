@@ -1,30 +1,16 @@
-import re
-import time
 from collections.abc import Generator
 from pathlib import Path
 
 import pytest
 from browser import browser
+from clock import Clock
 from pages import Served, Visitor, served
 from playwright.sync_api import Playwright
 
-from qwen_chat.errors import UsageError
-from qwen_chat.http import accounts
 from qwen_chat.http.accounts import Accounts
-from qwen_chat.http.throttle import Throttle
 from qwen_chat.web.login_sessions import LoginSessions
 
 PASSWORD = "pass:wörd 密码"  # noqa: S105
-
-
-class Clock:
-    """A clock that is set by hand."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 @pytest.fixture(scope="module")
@@ -39,64 +25,6 @@ def logged_in(visitor: Visitor, name: str = "ann", password: str = PASSWORD) -> 
     answer = visitor.log_in(name, password)
     assert answer.status_code == 303, answer.text
     return visitor
-
-
-# Accounts
-
-
-def test_an_account_is_read_up_to_its_first_colon(tmp_path: Path) -> None:
-    file = tmp_path / "accounts"
-    file.write_text("# the team\n\n李雷:a:b\n" + accounts.written("eve", PASSWORD) + "\n", encoding="utf-8")
-    known = accounts.read([f"ann:{PASSWORD}"], file)
-    assert known is not None
-    assert known.check("ann", PASSWORD) == "ann"
-    assert known.check("李雷", "a:b") == "李雷"
-    assert known.check("eve", PASSWORD) == "eve"
-    assert known.check("eve", "pass") is None
-    assert known.check("bob", PASSWORD) is None
-    assert known.check("# the team", "") is None
-
-
-def test_one_name_typed_in_two_ways_is_one_person() -> None:
-    assert Accounts([("zoe\u0301", "e\u0301")]).check("zo\u00e9", "\u00e9") == "zo\u00e9"
-
-
-@pytest.mark.parametrize("text", ["ann", "ann:", ":secret", "a\nb:secret", "x" * 101 + ":secret"])
-def test_what_is_no_account_is_refused_in_one_line(text: str) -> None:
-    with pytest.raises(UsageError, match="account") as refused:
-        accounts.read([text], None)
-    assert "\n" not in str(refused.value)
-    assert "secret" not in str(refused.value)
-
-
-def test_a_name_that_stands_twice_is_refused() -> None:
-    with pytest.raises(UsageError, match="ann stands there twice"):
-        accounts.read(["ann:a", "ann:b"], None)
-
-
-def test_a_hash_that_nobody_could_pay_for_is_refused() -> None:
-    line = re.sub(r"scrypt:\d+", "scrypt:67108864", accounts.written("ann", PASSWORD))
-    with pytest.raises(UsageError, match="costs"):
-        accounts.read([line], None)
-
-
-def test_no_password_is_kept() -> None:
-    known = Accounts([("ann", PASSWORD)])
-    assert PASSWORD not in repr(vars(known))
-    assert PASSWORD not in accounts.written("ann", PASSWORD)
-    assert accounts.written("ann", PASSWORD) != accounts.written("ann", PASSWORD)
-
-
-@pytest.mark.timing
-def test_a_name_that_is_not_known_takes_as_long_as_a_wrong_password() -> None:
-    known = Accounts([("ann", PASSWORD)])
-    times: dict[str, list[float]] = {"ann": [], "bob": []}
-    for _ in range(5):
-        for name, taken in times.items():
-            started = time.thread_time()
-            known.check(name, "wrong")
-            taken.append(time.thread_time() - started)
-    assert 0.5 < min(times["bob"]) / min(times["ann"]) < 2
 
 
 # The page of the login
@@ -249,53 +177,6 @@ def test_after_five_wrong_passwords_one_has_to_wait(team: Served) -> None:
         assert int(answer.headers["retry-after"]) >= 1
         assert "Too many tries" in answer.text
         assert visitor.log_in("李雷", "geheim").status_code == 303
-
-
-def test_the_wait_doubles_and_ends() -> None:
-    clock = Clock()
-    throttle = Throttle(clock)
-    waits = []
-    for _ in range(20):
-        if (wait := throttle.begin("1.2.3.4", "ann")) > 0:
-            waits.append(wait)
-            clock.now += wait
-            assert throttle.begin("1.2.3.4", "ann") == 0
-    assert waits[:6] == [1, 2, 4, 8, 16, 32]
-    assert max(waits) <= 900
-    assert throttle.begin("1.2.3.4", "ann") > 0
-    assert throttle.begin("1.2.3.4", "bob") == 0
-    assert throttle.begin("1.2.3.5", "ann") == 0
-    clock.now += 3601
-    assert [throttle.begin("1.2.3.4", "ann") for _ in range(5)] == [0] * 5
-
-
-def test_a_right_password_ends_the_wait() -> None:
-    clock = Clock()
-    throttle = Throttle(clock)
-    for _ in range(50):
-        clock.now += 30
-        assert [throttle.begin("1.2.3.4", "ann") for _ in range(5)] == [0] * 5
-        throttle.passed("1.2.3.4", "ann")
-
-
-def test_one_who_has_a_network_has_one_address() -> None:
-    throttle = Throttle(Clock())
-    waits = [throttle.begin(f"2001:db8::{number:x}", "ann") for number in range(1, 9)]
-    assert waits[:5] == [0] * 5
-    assert min(waits[5:]) > 0
-    waits = [throttle.begin(f"::ffff:10.0.0.{number}", "bob") for number in range(1, 9)]
-    assert waits == [0] * 8
-
-
-def test_many_addresses_together_are_slowed_and_take_no_memory() -> None:
-    clock = Clock()
-    throttle = Throttle(clock)
-    let_in = 0
-    for number in range(30_000):
-        clock.now += 0.1
-        let_in += throttle.begin(f"10.{number >> 16}.{number >> 8 & 255}.{number & 255}", "ann") == 0
-    assert let_in <= 100 * (30_000 * 0.1 / 60 + 1)
-    assert len(throttle._tries) <= 10_000
 
 
 def test_a_login_ends_after_a_month_without_a_visit() -> None:

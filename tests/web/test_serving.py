@@ -15,9 +15,9 @@ import pytest
 from pages import Parrot, Visitor, served, until
 from places import DATA
 
-from qwen_chat.errors import ModelLoadError, UsageError
+from qwen_chat.errors import ModelLoadError
 from qwen_chat.http.accounts import Accounts
-from qwen_chat.http.listen import Certificate, listen
+from qwen_chat.http.listen import Certificate
 from qwen_chat.model.loading import LoadingModel
 from qwen_chat.session.users import People
 from qwen_chat.web.serving import Page
@@ -106,23 +106,6 @@ def test_settings_that_cannot_be_built_leave_the_page_as_it_is(
 # The address
 
 
-def test_a_port_that_is_taken_is_named_with_one_that_is_not() -> None:
-    with listen("127.0.0.1", 0) as taken:
-        port = taken.getsockname()[1]
-        with pytest.raises(
-            UsageError, match=rf"port {port} is taken: --server-port (\d+) is free"
-        ) as refused:
-            listen("127.0.0.1", port)
-        free = int(re.findall(r"\d+", str(refused.value))[-1])
-        listen("127.0.0.1", free).close()
-
-
-@pytest.mark.parametrize("host", ["no-such-host.invalid", "192.0.2.1"])
-def test_an_address_of_somewhere_else_is_refused(host: str) -> None:
-    with pytest.raises(UsageError, match=host):
-        listen(host, 0)
-
-
 @pytest.mark.skipif(not socket.has_ipv6, reason="no IPv6 here")
 def test_ipv6_is_an_address_too(tmp_path: Path) -> None:
     with served(tmp_path, host="::1") as page, page.visitor() as visitor:
@@ -193,14 +176,6 @@ def test_it_is_served_encrypted(tmp_path: Path) -> None:
         with page.visitor(verify=ssl.create_default_context(cafile=CERTIFICATE)) as visitor:
             assert "Secure" in visitor.log_in("ann", "secret").headers["set-cookie"]
             assert visitor.http.get("./").status_code == 200
-
-
-@pytest.mark.parametrize("password", ["", "wrong"])
-def test_a_certificate_that_cannot_be_used_is_said_and_nothing_is_asked(password: str) -> None:
-    with pytest.raises(UsageError, match=r"localhost\.pem"):
-        Page(People(pytest.fail), certificate=Certificate(CERTIFICATE, None, password))
-    with pytest.raises(UsageError, match=r"nowhere\.pem"):
-        Certificate(Path("nowhere.pem")).context()
 
 
 # Many at once
