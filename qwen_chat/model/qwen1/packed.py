@@ -16,7 +16,7 @@ _WITHOUT_BIAS = (".attn.c_proj.bias", ".mlp.w1.bias", ".mlp.w2.bias", ".mlp.c_pr
 
 
 class _Duplicate(ConversionOps):
-    """Gives each part a copy of the same tensor; saving writes one of them."""
+    """Gives each part a copy of the same tensor; saving, which has one target, writes one of them."""
 
     @torch.no_grad()
     def convert(  # type: ignore[override]
@@ -32,23 +32,7 @@ class _Duplicate(ConversionOps):
     @property
     def reverse_op(self) -> ConversionOps:
         """The operation that is applied when the model is saved."""
-        return _TakeFirst()
-
-
-class _TakeFirst(ConversionOps):
-    @torch.no_grad()
-    def convert(  # type: ignore[override]
-        self,
-        input_dict: dict[str, torch.Tensor],
-        source_patterns: list[str],  # noqa: ARG002
-        target_patterns: list[str],
-        **_: object,
-    ) -> dict[str, torch.Tensor]:
-        return {target_patterns[0]: _first_tensor(input_dict)}
-
-    @property
-    def reverse_op(self) -> ConversionOps:
-        return _Duplicate()
+        return self
 
 
 def conversion() -> list[WeightConverter]:

@@ -162,7 +162,7 @@ def test_angles_are_not_rounded_in_bfloat16() -> None:
     """Rounded to 8 bits, neighbouring positions near 1000 would be one and the same."""
     rows = torch.tensor([[1000], [1001]])
     model = load(dtype=torch.bfloat16, use_logn_attn=False, max_position_embeddings=2048)
-    cos, _, _ = model.model._places(rows, torch.ones(1))
+    cos, _, _ = model.model._positions(rows, torch.ones(1))
     exact = torch.cos(rows.double())
     assert cos.dtype == torch.float32
     assert distance(cos[:, 0, 0, 0], exact[:, 0]) < 1e-4
