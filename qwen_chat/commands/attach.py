@@ -28,8 +28,6 @@ def send_message(session: ChatSession, text: str) -> CommandResult:
 @command(
     "file",
     usage="path ... [-- question]",
-    en="Put text files into a message; @path does so too",
-    zh="将文本文件放入消息，也可用 @路径",
     completes="paths",
 )
 def file(session: ChatSession, argument: str) -> CommandResult:

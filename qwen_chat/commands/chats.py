@@ -30,7 +30,7 @@ _LAST_LISTS: WeakKeyDictionary[ChatSession, tuple[_ListedChat, ...]] = WeakKeyDi
 """The last list that each session saw: a number means a row of it, whatever changed since."""
 
 
-@command("chats", usage="[n]", en="List the last n saved chats", zh="列出最近保存的 n 个对话")
+@command("chats", usage="[n]")
 def chats(session: ChatSession, argument: str) -> CommandResult:
     """List the saved conversations, newest first."""
     recent = require_store(session).recent(parse_number(argument) if argument else 20)
@@ -40,7 +40,7 @@ def chats(session: ChatSession, argument: str) -> CommandResult:
     return CommandResult("\n".join([*format_summaries(recent), _RESUME_HINT]))
 
 
-@command("search", "find", usage="words", en="Search all saved chats", zh="搜索所有已保存的对话")
+@command("search", "find", usage="words")
 def search(session: ChatSession, argument: str) -> CommandResult:
     """Find messages with all words, in every conversation and every branch."""
     if not argument.strip():
@@ -55,8 +55,6 @@ def search(session: ChatSession, argument: str) -> CommandResult:
 @command(
     "resume",
     usage="[number|id]",
-    en="List saved chats, or open one",
-    zh="列出或恢复已保存的对话",
     completes="chat",
 )
 def resume(session: ChatSession, argument: str) -> CommandResult:
@@ -70,7 +68,7 @@ def resume(session: ChatSession, argument: str) -> CommandResult:
     return CommandResult("\n".join(filter(None, (summarize_conversation(session), hint))))
 
 
-@command("rename", usage="title", en="Give this chat another title", zh="重命名当前对话")
+@command("rename", usage="title")
 def rename(session: ChatSession, argument: str) -> CommandResult:
     """Give the conversation another title, which lists show and searches find."""
     if not argument.strip():
@@ -82,8 +80,6 @@ def rename(session: ChatSession, argument: str) -> CommandResult:
 @command(
     "delete",
     usage="[number|id] [yes]",
-    en="Delete a saved chat for good, or this one",
-    zh="永久删除某个已保存的对话",
     completes="chat",
 )
 def delete(session: ChatSession, argument: str) -> CommandResult:
@@ -105,7 +101,7 @@ def delete(session: ChatSession, argument: str) -> CommandResult:
     return CommandResult(f"deleted {describe_summary(chat)}" + ("; a new chat begins" if is_open else ""))
 
 
-@command("incognito", en="Begin a chat that is not saved", zh="开始不保存的对话")
+@command("incognito")
 def incognito(session: ChatSession, argument: str) -> CommandResult:  # noqa: ARG001 - every handler takes both
     """Begin a conversation that is not saved, until /new or /resume."""
     if session.store is None:

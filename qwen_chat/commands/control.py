@@ -1,5 +1,6 @@
 """Commands about the program itself: help, exit, statistics, the page."""
 
+from qwen_chat import i18n
 from qwen_chat.commands.registry import COMMANDS, Command, command, find_command
 from qwen_chat.commands.result import CommandResult
 from qwen_chat.message import Usage
@@ -9,7 +10,7 @@ from qwen_chat.session.session import ChatSession
 _CALL_WIDTH = 30
 
 
-@command("help", "h", "?", usage="[command]", en="Show this help", zh="显示帮助信息", completes="command")
+@command("help", "h", "?", usage="[command]", completes="command")
 def help(session: ChatSession, argument: str) -> CommandResult:  # noqa: ARG001 - every handler takes both
     """Show all commands, or one."""
     # The commands of this file come first: everyone needs them first.
@@ -17,24 +18,23 @@ def help(session: ChatSession, argument: str) -> CommandResult:  # noqa: ARG001 
     lines = [line for entry in shown for line in _format_help(entry)]
     if not argument:
         lines.append("")
-        lines.append("':' works in place of '/'; '//' begins a message with a slash.")
-        lines.append("':' 可以代替 '/'；以 '//' 开头可发送以斜杠开头的消息。")
+        lines += _in_every_language(i18n.Text("command.slashes"))
     return CommandResult("\n".join(lines))
 
 
-@command("exit", "quit", "q", "bye", en="Leave the chat", zh="退出")
+@command("exit", "quit", "q", "bye")
 def exit(session: ChatSession, argument: str) -> CommandResult:  # noqa: ARG001
     """Leave the chat."""
     return CommandResult(action="exit")
 
 
-@command("clear", "cl", en="Clear the screen", zh="清屏")
+@command("clear", "cl")
 def clear(session: ChatSession, argument: str) -> CommandResult:  # noqa: ARG001
     """Clear the screen, not the conversation."""
     return CommandResult(action="clear screen")
 
 
-@command("stats", en="Show model, context and speed", zh="显示模型、上下文与速度统计")
+@command("stats")
 def stats(session: ChatSession, argument: str) -> CommandResult:  # noqa: ARG001
     """Show the model, the context, the speed and where the conversation is saved."""
     path = session.history.path()
@@ -53,7 +53,7 @@ def stats(session: ChatSession, argument: str) -> CommandResult:  # noqa: ARG001
     return CommandResult("\n".join(f"{name:<12}{value}" for name, value in rows.items()))
 
 
-@command("web", en="Open this chat in a browser, too", zh="在浏览器中同时打开当前对话")
+@command("web")
 def web(session: ChatSession, argument: str) -> CommandResult:  # noqa: ARG001
     """Open the conversation in a browser, too; it continues in both."""
     return CommandResult(action="open page")
@@ -65,7 +65,7 @@ def _is_from_another_file(entry: Command) -> bool:
 
 def _format_help(entry: Command) -> list[str]:
     """Return the help of a command: one line, or two when its names are long."""
-    call, meaning = _format_usage(entry), f"{entry.english}  {entry.chinese}"
+    call, meaning = _format_usage(entry), "  ".join(_in_every_language(entry.summary))
     if len(call) <= _CALL_WIDTH:
         return [f"{call:<{_CALL_WIDTH}}  {meaning}"]
     return [call, f"{'':<{_CALL_WIDTH}}  {meaning}"]
@@ -93,3 +93,7 @@ def _speed_rows(usages: list[Usage]) -> dict[str, str]:
         "answered": f"{completion:,} tokens{speed}",
         "read": f"{read:,} tokens{avoided}",
     }
+
+
+def _in_every_language(text: i18n.Text) -> list[str]:
+    return [i18n.translate(text, language) for language in i18n.LANGUAGES]

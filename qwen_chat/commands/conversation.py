@@ -14,7 +14,7 @@ _MAX_EXCERPT = 60
 _NAMES = {"system": "System", "user": "You", "assistant": "Assistant", "tool": "Tool"}
 
 
-@command("new", en="Begin a new conversation", zh="开始新对话")
+@command("new")
 def new(session: ChatSession, argument: str) -> CommandResult:  # noqa: ARG001 - every handler takes both
     """Begin a new conversation under the same system prompt."""
     was_incognito = session.incognito
@@ -22,7 +22,7 @@ def new(session: ChatSession, argument: str) -> CommandResult:  # noqa: ARG001 -
     return CommandResult("new conversation, saved again" if was_incognito else "new conversation")
 
 
-@command("clear-his", "clear-history", "clh", en="Forget the chat so far", zh="清除对话历史")
+@command("clear-his", "clear-history", "clh")
 def clear_history(session: ChatSession, argument: str) -> CommandResult:  # noqa: ARG001
     """Hide all turns from the model; they stay saved."""
     gone = len(session.history.path())
@@ -30,26 +30,26 @@ def clear_history(session: ChatSession, argument: str) -> CommandResult:  # noqa
     return CommandResult(f"history cleared: the model no longer sees {gone} messages (they stay saved)")
 
 
-@command("history", "his", en="Show the conversation", zh="显示对话历史")
+@command("history", "his")
 def history(session: ChatSession, argument: str) -> CommandResult:  # noqa: ARG001
     """Show the current branch, numbered as in /edit."""
     lines = [_format_message(number, node) for number, node in enumerate(session.history.path(), 1)]
     return CommandResult("\n".join(lines) or "nothing has been said yet")
 
 
-@command("retry", "regen", en="Answer the last question again", zh="重新回答上一个问题")
+@command("retry", "regen")
 def retry(session: ChatSession, argument: str) -> CommandResult:  # noqa: ARG001
     """Answer the last question again; the earlier answers are kept."""
     return CommandResult(turn=session.regenerate())
 
 
-@command("continue", "cont", en="Continue an answer that was cut off", zh="继续被中断的回答")
+@command("continue", "cont")
 def continue_answer(session: ChatSession, argument: str) -> CommandResult:  # noqa: ARG001
     """Continue the last answer from exactly the tokens that it has."""
     return CommandResult(turn=session.continue_answer())
 
 
-@command("undo", usage="[n]", en="Take back the last n turns", zh="撤销最近 n 轮对话")
+@command("undo", usage="[n]")
 def undo(session: ChatSession, argument: str) -> CommandResult:
     """Undo the last turns; they stay in the tree."""
     gone = session.undo(parse_number(argument) if argument else 1)
@@ -57,7 +57,7 @@ def undo(session: ChatSession, argument: str) -> CommandResult:
     return CommandResult(f"taken back: {shorten(first)}")
 
 
-@command("edit", usage="[n] [text]", en="Change message n (or your last)", zh="修改第 n 条消息并重新回答")
+@command("edit", usage="[n] [text]")
 def edit(session: ChatSession, argument: str) -> CommandResult:
     """Change a message in a new branch; without a text, put the old text into the prompt."""
     head, _, rest = argument.partition(" ")

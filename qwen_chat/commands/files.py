@@ -18,8 +18,6 @@ from qwen_chat.session.session import ChatSession
 @command(
     "save",
     usage="[file]",
-    en="Save all branches as JSON, for /load",
-    zh="将全部对话保存为 JSON",
     completes="path",
 )
 def save(session: ChatSession, argument: str) -> CommandResult:
@@ -30,8 +28,6 @@ def save(session: ChatSession, argument: str) -> CommandResult:
 @command(
     "export",
     usage="[md|json|html|qwen] [file]",
-    en="Write the chat to a file; qwen is for fine-tuning",
-    zh="导出对话到文件；qwen 为微调格式",
     completes="path",
     words=tuple(WRITERS),
 )
@@ -50,8 +46,6 @@ def export(session: ChatSession, argument: str) -> CommandResult:
 @command(
     "load",
     usage="file",
-    en="Open a conversation from a file of /save",
-    zh="载入已保存的对话文件",
     completes="path",
 )
 def load(session: ChatSession, argument: str) -> CommandResult:
@@ -71,8 +65,6 @@ def load(session: ChatSession, argument: str) -> CommandResult:
 @command(
     "import",
     usage="file",
-    en="Add chats of ChatGPT, Open WebUI, ShareGPT",
-    zh="导入 ChatGPT、Open WebUI、ShareGPT 的对话",
     completes="path",
 )
 def import_chats(session: ChatSession, argument: str) -> CommandResult:

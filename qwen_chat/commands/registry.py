@@ -20,16 +20,19 @@ as in a shell."""
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """A command: its names, its handler, and its help in English and Chinese."""
+    """A command: its names, its handler and its usage."""
 
     names: tuple[str, ...]
     usage: str
-    english: str
-    chinese: str
     run: Handler
     completes: Completes | None = None
     words: tuple[str, ...] = ()
     """Words that the argument may begin with."""
+
+    @property
+    def summary(self) -> i18n.Text:
+        """A line that says what the command does."""
+        return i18n.Text(f"command_help.{self.names[0].replace('-', '_')}")
 
 
 COMMANDS: list[Command] = []
@@ -41,15 +44,13 @@ _BY_NAME: dict[str, Command] = {}
 def command(
     *names: str,
     usage: str = "",
-    en: str,
-    zh: str,
     completes: Completes | None = None,
     words: tuple[str, ...] = (),
 ) -> Callable[[Handler], Handler]:
     """Register the decorated handler as a command."""
 
     def register(handler: Handler) -> Handler:
-        entry = Command(names, usage, en, zh, handler, completes, words)
+        entry = Command(names, usage, handler, completes, words)
         COMMANDS.append(entry)
         _BY_NAME.update(dict.fromkeys(names, entry))
         return handler

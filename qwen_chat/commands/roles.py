@@ -19,8 +19,6 @@ _PREVIEW_LENGTH = 240
     "role",
     "persona",
     usage="[name [greeting number] | import card]",
-    en="List roles, begin a chat in one, or import one",
-    zh="列出角色、以某角色开始新对话，或导入角色卡",
     completes="role",
     words=("import",),
 )

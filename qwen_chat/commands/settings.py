@@ -17,8 +17,6 @@ from qwen_chat.session.session import ChatSession
     "conf",
     "set",
     usage="[key=value ...]",
-    en="Show or change sampling",
-    zh="显示或修改生成配置",
     completes="setting",
 )
 def conf(session: ChatSession, argument: str) -> CommandResult:
@@ -33,7 +31,7 @@ def conf(session: ChatSession, argument: str) -> CommandResult:
     return CommandResult("\n".join(f"{name} = {_format_param(session, name)}" for name in changes))
 
 
-@command("reset-conf", "reset", en="Reset sampling to the defaults", zh="重置生成配置")
+@command("reset-conf", "reset")
 def reset_conf(session: ChatSession, argument: str) -> CommandResult:  # noqa: ARG001 - every handler takes both
     """Undo all changes of sampling."""
     session.reset_params()
@@ -43,8 +41,6 @@ def reset_conf(session: ChatSession, argument: str) -> CommandResult:  # noqa: A
 @command(
     "seed",
     usage="[N|random]",
-    en="Show or set the random seed",
-    zh="显示或设置随机种子",
     words=("random",),
 )
 def seed(session: ChatSession, argument: str) -> CommandResult:
@@ -61,8 +57,6 @@ def seed(session: ChatSession, argument: str) -> CommandResult:
 @command(
     "think",
     usage="[on|off|auto]",
-    en="Let the model reason first, or not",
-    zh="设置是否先思考再回答",
     words=get_args(Think),
 )
 def think(session: ChatSession, argument: str) -> CommandResult:
@@ -77,7 +71,7 @@ def think(session: ChatSession, argument: str) -> CommandResult:
     return CommandResult(f"thinking: {session.think}{remark}")
 
 
-@command("system", usage="[text|@file]", en="Show or replace the system prompt", zh="显示或替换系统提示词")
+@command("system", usage="[text|@file]")
 def system(session: ChatSession, argument: str) -> CommandResult:
     """Show the system prompt, or replace it from the next answer on."""
     if not argument:

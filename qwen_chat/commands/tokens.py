@@ -21,8 +21,6 @@ _ALTERNATIVES = 8
 @command(
     "prompt",
     usage="[ids]",
-    en="Show the exact prompt as tokens",
-    zh="显示模型实际读到的提示词",
     words=("ids",),
 )
 def prompt(session: ChatSession, argument: str) -> CommandResult:
@@ -39,7 +37,7 @@ def prompt(session: ChatSession, argument: str) -> CommandResult:
     )
 
 
-@command("tokens", usage="TEXT", en="Show a text as the model's tokens", zh="显示文本如何分词")
+@command("tokens", usage="TEXT")
 def tokens(session: ChatSession, argument: str) -> CommandResult:
     """Show the tokens of a text."""
     if not argument:
@@ -53,7 +51,7 @@ def tokens(session: ChatSession, argument: str) -> CommandResult:
     return CommandResult(count, tokens=TokenListing((("", tuple(found)),), detailed=True))
 
 
-@command("alt", usage="[n [k]]", en="Show or take alternatives at token n", zh="查看第 n 个词元的其他可能")
+@command("alt", usage="[n [k]]")
 def alt(session: ChatSession, argument: str) -> CommandResult:
     """Show the tokens of the last answer, the alternatives to one of them, or continue from one."""
     answer = answer_tokens(session)

@@ -12,7 +12,7 @@ _MAX_RUN = 6
 """Of longer runs of messages without a fork, the middle is not drawn."""
 
 
-@command("fork", usage="n", en="Continue from message n in a new branch", zh="从第 n 条消息另起分支")
+@command("fork", usage="n")
 def fork(session: ChatSession, argument: str) -> CommandResult:
     """Show the branch up to a message; the next message begins a new branch."""
     if not argument:
@@ -22,13 +22,13 @@ def fork(session: ChatSession, argument: str) -> CommandResult:
     return CommandResult(f"message {argument} is now the last in view: your next message begins a new branch")
 
 
-@command("branches", "tree", en="Draw the conversation as a tree", zh="以树形显示所有分支")
+@command("branches", "tree")
 def branches(session: ChatSession, argument: str) -> CommandResult:  # noqa: ARG001 - every handler takes both
     """Draw all branches: the current one is marked, and the end of each is numbered for /switch."""
     return CommandResult("\n".join(_draw_tree(session.history)) or "nothing has been said yet")
 
 
-@command("switch", usage="n", en="Show branch n of /branches", zh="切换到第 n 个分支")
+@command("switch", usage="n")
 def switch(session: ChatSession, argument: str) -> CommandResult:
     """Show another branch."""
     ends = _branch_ends(session.history)

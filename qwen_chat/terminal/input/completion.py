@@ -112,7 +112,7 @@ def _complete_command(mark: str, prefix: str) -> Iterator[Completion]:
     for name, command in sorted(((name, command) for name, command in meant if name), key=itemgetter(0)):
         text = f"{mark}{name}{' ' if mark and command.usage else ''}"
         shown = f"{mark}{name}"
-        yield Completion(text, -len(mark + prefix), display=shown, display_meta=command.english)
+        yield Completion(text, -len(mark + prefix), display=shown, display_meta=command.summary)
 
 
 def _complete_word(words: Iterable[str], prefix: str) -> Iterator[Completion]:
