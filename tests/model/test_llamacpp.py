@@ -231,7 +231,7 @@ def test_four_requests_at_once_do_not_mix(model: LlamaCppModel) -> None:
         assert [other for other in nonces if other.lower() in text.lower()] == [nonce], answers
 
 
-def test_the_door_is_closed_to_others(model: LlamaCppModel) -> None:
+def test_only_requests_with_the_key_are_answered(model: LlamaCppModel) -> None:
     socket_path = Path(model._endpoint.host)
     assert socket_path.is_socket()
     assert socket_path.parent.stat().st_mode & 0o777 == 0o700
@@ -242,7 +242,7 @@ def test_the_door_is_closed_to_others(model: LlamaCppModel) -> None:
     stranger.close()
 
 
-def test_the_door_of_a_killed_process_is_removed(
+def test_the_socket_of_a_killed_process_is_removed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, model_path: Path
 ) -> None:
     monkeypatch.setenv("TMPDIR", str(tmp_path))
