@@ -242,22 +242,29 @@ def test_only_requests_with_the_key_are_answered(model: LlamaCppModel) -> None:
     stranger.close()
 
 
+@pytest.fixture
+def short_folder() -> Iterator[Path]:
+    """A folder whose path leaves room for a socket; those of workers are longer."""
+    with tempfile.TemporaryDirectory() as folder:
+        yield Path(folder)
+
+
 def test_the_socket_of_a_killed_process_is_removed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, model_path: Path
+    short_folder: Path, monkeypatch: pytest.MonkeyPatch, model_path: Path
 ) -> None:
-    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setenv("TMPDIR", str(short_folder))
     monkeypatch.setattr(tempfile, "tempdir", None)
     code = (
         "import os, sys, pathlib; from qwen_chat.model.llamacpp import LlamaCppModel\n"
         "LlamaCppModel(pathlib.Path(sys.argv[1]), 'x'); os.kill(os.getpid(), 9)"
     )
     subprocess.run([sys.executable, "-c", code, str(model_path)], check=False)
-    assert len(list(tmp_path.glob("qwen-chat-engine-*"))) == 1
+    assert len(list(short_folder.glob("qwen-chat-engine-*"))) == 1
     kept, opened = Endpoint(), socket.socket(socket.AF_UNIX)
     opened.bind(kept.host)
     opened.listen()
     Endpoint().close()
-    assert [str(path) for path in tmp_path.glob("qwen-chat-engine-*/*")] == [kept.host]
+    assert [str(path) for path in short_folder.glob("qwen-chat-engine-*/*")] == [kept.host]
     opened.close()
     kept.close()
 
