@@ -55,16 +55,6 @@ class ChatSession(TurnRunner):
         """Whether the conversation has messages and the store has all of them."""
         return self._journal.saved
 
-    @property
-    def effective_params(self) -> SamplingParams:
-        """The sampling parameters of the next answer."""
-        return self.params.over(self.model.default_params)
-
-    @property
-    def system_prompt(self) -> str:
-        """The system prompt of the next answer: the conversation's, or else the checkpoint's default."""
-        return self.history.system.message.content if self.history.system else self.model.default_system
-
     # Turns
 
     def send(self, text: str, attachments: Sequence[Attachment] = ()) -> Turn:

@@ -54,6 +54,16 @@ class TurnRunner:
         return self._window.left_out
 
     @property
+    def effective_params(self) -> SamplingParams:
+        """The sampling parameters of the next answer."""
+        return self.params.over(self.model.default_params)
+
+    @property
+    def system_prompt(self) -> str:
+        """The system prompt of the next answer: the conversation's, or else the checkpoint's default."""
+        return self.history.system.message.content if self.history.system else self.model.default_system
+
+    @property
     def prompt_options(self) -> PromptOptions:
         """The options of the checkpoint's chat template."""
         return PromptOptions(think=self.think)

@@ -35,6 +35,12 @@ SELECT_COMPARED = """
 """
 """The columns that tell two messages apart, in the order of `compared_values`."""
 
+SELECT_DRAFTS = """
+    SELECT d.message, d.content, d.reasoning FROM drafts d JOIN messages m ON m.id = d.message
+    WHERE m.conversation = ? ORDER BY d.message, d.position
+"""
+"""The rows that `join_drafts` reads."""
+
 SEARCH_MESSAGES = """
     SELECT m.conversation, c.title, c.updated, m.id, m.role, m.content, w.excerpt
     FROM (

@@ -1,6 +1,7 @@
 """Rows of the database as values, and values as the columns of rows."""
 
 import json
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any, TypeVar
 
@@ -61,6 +62,15 @@ def node_from_row(row: tuple[Any, ...], drafts: dict[str, tuple[str, str]]) -> N
         _load_list(Attachment, files),
     )
     return Node(message, parent, answer, id, created)
+
+
+def join_drafts(rows: Iterable[tuple[str, str, str]]) -> dict[str, tuple[str, str]]:
+    """Return the text and reasoning of drafts by their message; `rows` are in the order of the pieces."""
+    drafts: dict[str, tuple[str, str]] = {}
+    for message, content, reasoning in rows:
+        before = drafts.get(message, ("", ""))
+        drafts[message] = (before[0] + content, before[1] + reasoning)
+    return drafts
 
 
 def _load_list(kind: type[T], column: str | None) -> tuple[T, ...]:

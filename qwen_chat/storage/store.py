@@ -22,6 +22,7 @@ from qwen_chat.storage.queries import (
     INSERT_MESSAGE,
     SEARCH_MESSAGES,
     SELECT_COMPARED,
+    SELECT_DRAFTS,
     SELECT_MESSAGES,
     SELECT_SUMMARY,
 )
@@ -30,6 +31,7 @@ from qwen_chat.storage.records import (
     Summary,
     compared_values,
     first_message_key,
+    join_drafts,
     message_row,
     node_from_row,
     summary_from_row,
@@ -244,13 +246,4 @@ class Store:
         return (node_from_row(row, drafts) for row in rows)
 
     def _drafts(self, db: sqlite3.Connection, conversation: str) -> dict[str, tuple[str, str]]:
-        rows = db.execute(
-            "SELECT d.message, d.content, d.reasoning FROM drafts d JOIN messages m ON m.id = d.message "
-            "WHERE m.conversation = ? ORDER BY d.message, d.position",
-            (conversation,),
-        )
-        drafts: dict[str, tuple[str, str]] = {}
-        for message, content, reasoning in rows:
-            before = drafts.get(message, ("", ""))
-            drafts[message] = (before[0] + content, before[1] + reasoning)
-        return drafts
+        return join_drafts(db.execute(SELECT_DRAFTS, (conversation,)))

@@ -1,4 +1,7 @@
-"""The routes of the page's script: lists, uploads, the event stream of a conversation and its changes."""
+"""The addresses that the page's own script asks: a stream to follow a conversation, and what one does to it.
+
+Every fault that a person can cause comes back as JSON with one line, `error`, which the page shows.
+"""
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
@@ -8,13 +11,14 @@ from urllib.parse import quote
 from anyio import to_thread
 from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import PlainTextResponse, StreamingResponse
+from fastapi.responses import JSONResponse, PlainTextResponse, StreamingResponse
 
 from qwen_chat import i18n
-from qwen_chat.errors import QwenChatError, UsageError
+from qwen_chat.errors import QwenChatError, SessionBusyError, StoreError, UsageError
 from qwen_chat.export import WRITERS
 from qwen_chat.export.output_file import file_name
 from qwen_chat.files.fenced import full_text
+from qwen_chat.http.error_body import error_body
 from qwen_chat.importers import parse_chats
 from qwen_chat.message import Message
 from qwen_chat.model.base import ChatModel
@@ -24,10 +28,11 @@ from qwen_chat.session.session import ChatSession
 from qwen_chat.session.users import People, Person
 from qwen_chat.storage.search import SearchResult
 from qwen_chat.storage.search import search as search_chats
-from qwen_chat.web import actions, input_line, uploads
-from qwen_chat.web.error_responses import answer_error, answer_invalid_request
+from qwen_chat.web import actions
+from qwen_chat.web import input_line as typed
+from qwen_chat.web import uploads as files
 from qwen_chat.web.feed import RECENT
-from qwen_chat.web.schemas import EditedMessage, MessageId, NewChat, NewMessage, PinState, Text, ThinkChoice
+from qwen_chat.web.schemas import NewChat, NewText, OnMessage, Pinned, Said, Text, Thinking
 from qwen_chat.web.stream import frames
 from qwen_chat.web.views import message_view
 
@@ -38,7 +43,7 @@ _TYPES = {"json": "application/json", "qwen": "application/json", "html": "text/
 
 
 class Routes:
-    """The routes under /chat; `name_of` names the person of a request, who reaches their own chats only."""
+    """The addresses under /chat; `name_of` tells who asks, and nobody reaches another's conversations."""
 
     def __init__(self, people: People, name_of: Callable[[Request], str]) -> None:
         self._people = people
@@ -51,8 +56,8 @@ class Routes:
             method, _, address = path.partition(" ")
             router.add_api_route(address, handler, methods=[method])
         app.include_router(router)
-        app.add_exception_handler(QwenChatError, answer_error)
-        app.add_exception_handler(RequestValidationError, answer_invalid_request)
+        app.add_exception_handler(QwenChatError, _told)
+        app.add_exception_handler(RequestValidationError, _refused)
 
     def _table(self) -> Mapping[str, Callable[..., Any]]:
         return {
@@ -125,7 +130,7 @@ class Routes:
     # One conversation
 
     async def events(self, request: Request, id: str) -> StreamingResponse:
-        """Stream the changes of a conversation as server-sent events."""
+        """Follow a conversation."""
         person, session = self._person(request), self._session(request, id)
         headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
         return StreamingResponse(
@@ -141,7 +146,7 @@ class Routes:
         return {"messages": [message_view(history, node, writing=False).as_json() for node in shown]}
 
     def text(self, request: Request, id: str, message: str) -> PlainTextResponse:
-        """Return the exact text of a message."""
+        """Return a message byte by byte as it was typed or written."""
         history = self._session(request, id).history
         if message not in history:
             raise UsageError(i18n.Text("message.gone"))
@@ -156,40 +161,40 @@ class Routes:
         headers = {"Content-Disposition": f"attachment; filename*=UTF-8''{name}"}
         return Response(WRITERS[kind](history), media_type=_TYPES.get(kind), headers=headers)
 
-    def send(self, request: Request, id: str, body: NewMessage) -> input_line.InputResult:
+    def send(self, request: Request, id: str, body: Said) -> typed.Answer:
         """Send a message, with the texts of files before it, or run a command and return what it says."""
         session = self._session(request, id)
         files = tuple(attach_bytes(each.name, each.text.encode()) for each in body.files)
-        answer = input_line.InputResult(begun=True)
+        answer = typed.Answer(begun=True)
         if files:
             check_size(Message("user", body.text, attachments=files), None, session.model)
             session.send(body.text, files)
         else:
-            answer = input_line.run_line(session, body.text)
+            answer = typed.take(session, body.text)
         self._person(request).changes.notify()
         return answer
 
     def stop(self, request: Request, id: str) -> None:
-        """Stop the answer that is being written, and keep its text."""
+        """End the answer that is being written; what there is of it stays."""
         self._session(request, id).stop()
 
-    def retry(self, request: Request, id: str, body: MessageId) -> None:
-        """Answer a question again."""
+    def retry(self, request: Request, id: str, body: OnMessage) -> None:
+        """Answer a question once more."""
         actions.retry(self._session(request, id), body.message)
 
     def go_on(self, request: Request, id: str) -> None:
-        """Continue an answer that was cut off."""
+        """Go on within an answer that was cut off."""
         self._session(request, id).continue_answer()
 
-    def edit(self, request: Request, id: str, body: EditedMessage) -> None:
-        """Replace the text of a message."""
+    def edit(self, request: Request, id: str, body: NewText) -> None:
+        """Say a message differently."""
         actions.edit(self._session(request, id), body.message, body.text)
 
-    def take_out(self, request: Request, id: str, body: MessageId) -> None:
-        """Remove a message and what follows it from view."""
+    def take_out(self, request: Request, id: str, body: OnMessage) -> None:
+        """Take a message and what follows it out of view."""
         actions.take_out(self._session(request, id), body.message)
 
-    def show(self, request: Request, id: str, body: MessageId) -> None:
+    def show(self, request: Request, id: str, body: OnMessage) -> None:
         """Bring the branch of a message into view."""
         actions.show(self._session(request, id), body.message)
 
@@ -197,7 +202,7 @@ class Routes:
         """Replace the system prompt from the next answer on."""
         self._session(request, id).set_system(body.text)
 
-    def think(self, request: Request, id: str, body: ThinkChoice) -> None:
+    def think(self, request: Request, id: str, body: Thinking) -> None:
         """Choose whether the model reasons first, from the next answer on."""
         self._session(request, id).set_think(body.think)
 
@@ -206,7 +211,7 @@ class Routes:
         self._session(request, id).rename(body.text)
         self._person(request).changes.notify()
 
-    def pin(self, request: Request, id: str, body: PinState) -> None:
+    def pin(self, request: Request, id: str, body: Pinned) -> None:
         """Keep a conversation at the top of the list, or no longer."""
         store = self._person(request).store
         if store is None:
@@ -215,7 +220,7 @@ class Routes:
         self._person(request).changes.notify()
 
     def delete(self, request: Request, id: str) -> None:
-        """Delete a conversation."""
+        """Forget a conversation."""
         person = self._person(request)
         person.delete(id)
         person.changes.notify()
@@ -228,7 +233,7 @@ class Routes:
 
 
 def _read(name: str, data: bytes, model: ChatModel) -> dict[str, Any]:
-    found = uploads.read(name, data)
+    found = files.read(name, data)
     size = describe_sizes([found], model)[0]
     return {"name": found.name, "text": found.text, "size": i18n.as_json(size)}
 
@@ -243,3 +248,20 @@ def _found(chat: SearchResult) -> dict[str, Any]:
         "excerpt": excerpt,
         "message": message,
     }
+
+
+async def _told(request: Request, error: Exception) -> JSONResponse:  # noqa: ARG001 - FastAPI gives both
+    status = 409 if isinstance(error, SessionBusyError) else 503 if isinstance(error, StoreError) else 400
+    text = error.text if isinstance(error, QwenChatError) else str(error)
+    return JSONResponse(error_body(text), status)
+
+
+async def _refused(request: Request, error: Exception) -> JSONResponse:  # noqa: ARG001
+    """Say what of a request is wrong, without repeating it: a body may be anything."""
+    unknown = {"type": "", "loc": ()}
+    first: dict[str, Any] = error.errors()[0] if isinstance(error, RequestValidationError) else unknown
+    if first["type"] == "string_too_long":
+        most = first["ctx"]["max_length"]
+        return JSONResponse(error_body(i18n.Text("message.too_long", longest=most)), 413)
+    place = ".".join(str(part) for part in first["loc"][1:] if not isinstance(part, int))
+    return JSONResponse(error_body(f"the request cannot be understood: {place[:100]}: {first['type']}"), 400)

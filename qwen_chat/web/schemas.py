@@ -1,4 +1,4 @@
-"""The request bodies of the page's script, with their limits."""
+"""What the page's script may send, and how much of it."""
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -28,38 +28,38 @@ class FileText(_Body):
     text: str = Field(max_length=MAX_MESSAGE)
 
 
-class NewMessage(_Body):
+class Said(_Body):
     """A message to send."""
 
     text: str = Field(max_length=MAX_MESSAGE)
     files: list[FileText] = Field(default=[], max_length=MAX_FILES)
 
 
-class MessageId(_Body):
-    """The id of the message that a request is about."""
+class OnMessage(_Body):
+    """A message that something is done to."""
 
     message: str = Field(max_length=64)
 
 
-class EditedMessage(MessageId):
-    """The new text of a message."""
+class NewText(OnMessage):
+    """What a message is to say instead."""
 
     text: str = Field(max_length=MAX_MESSAGE)
 
 
 class Text(_Body):
-    """A system prompt or a title."""
+    """A system prompt, or a title."""
 
     text: str = Field(max_length=MAX_MESSAGE)
 
 
-class PinState(_Body):
+class Pinned(_Body):
     """Whether a conversation stands at the top of the list."""
 
     pinned: bool
 
 
-class ThinkChoice(_Body):
+class Thinking(_Body):
     """Whether the model is to reason first."""
 
     think: Think
