@@ -379,7 +379,7 @@ def test_a_new_system_prompt_says_from_which_answer_on_it_counts(here: Window, s
     expect(page.locator(".system .hint")).to_contain_text("the answer so far keeps the old prompt")
     page.fill(".system textarea", "You are terse.")
     page.click(".system button[type=submit]")
-    expect(page.locator(".toast.info")).to_contain_text("from answer 2 on")
+    expect(page.locator(".toast.info")).to_contain_text("takes effect with answer 2")
     here.says("Say hi.")
     history = store.load(here.chat)
     before, after = (node.answer.system for node in history.path() if node.answer)
