@@ -73,6 +73,9 @@ _MAX_TEXT = 300
 _SELF_EXPLAINING = (QwenChatError, OSError, RuntimeError, ImportError)
 """Exceptions whose text is a sentence; of others, such as a KeyError, the type must be named, too."""
 
+_RUST_PANIC = "PanicException"
+"""The name of the class that pyo3 raises for a panic; it cannot be imported."""
+
 _MEMORY_TEXTS = ("out of memory", "allocate memory", "failed to allocate", "unable to allocate")
 
 
@@ -108,13 +111,16 @@ def as_load_error(
 def model_errors(convert: Callable[[BaseException], ModelError] = as_model_error) -> Iterator[None]:
     """Raise every exception of the block, or of the decorated function, as `convert` returns it.
 
-    A UsageError stays what it is. A panic in Rust, as of a broken tokenizer, is a BaseException alone.
+    A UsageError stays what it is. A panic in Rust, as of a broken tokenizer, is converted too, though it is a
+    BaseException alone; KeyboardInterrupt and the like are not.
     """
     try:
         yield
-    except (KeyboardInterrupt, SystemExit, GeneratorExit, UsageError):
+    except UsageError:
         raise
     except BaseException as error:
+        if not isinstance(error, Exception) and type(error).__name__ != _RUST_PANIC:
+            raise
         ours = convert(error)
         if ours is error:
             raise

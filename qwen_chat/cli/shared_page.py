@@ -1,4 +1,4 @@
-"""The page of a chat that goes on in a terminal: the same session, the same model in memory."""
+"""The page for a chat in a terminal: both show the same session and use the same model in memory."""
 
 import os
 import sys
@@ -15,7 +15,7 @@ _WINDOWS = ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER")
 
 
 class SharedPage:
-    """Shows the conversation of a terminal in a browser; nothing is served before it is asked for."""
+    """Serves the conversation of a terminal as a page, from the first /web on."""
 
     def __init__(self, session: ChatSession, model: ChatModel) -> None:
         self._session = session
@@ -28,17 +28,17 @@ class SharedPage:
         Raises: UsageError when the page cannot be served.
         """
         if self._page is None:
-            self._page = self._served()
+            self._page = self._start_page()
         url = f"{self._page.url}?chat={self._session.history.id}"
-        show(url)
+        open_browser(url)
         return url
 
     def close(self) -> None:
-        """Serve it no longer."""
+        """Stop serving the page."""
         if self._page is not None:
             self._page.stop()
 
-    def _served(self) -> "Page":
+    def _start_page(self) -> "Page":
         from qwen_chat.session.users import People, Person
         from qwen_chat.web.serving import Page
 
@@ -52,8 +52,8 @@ class SharedPage:
         return page
 
 
-def show(url: str) -> None:
-    """Open a browser, unless it would be one that takes over this terminal."""
+def open_browser(url: str) -> None:
+    """Open a browser at an address, unless it would be a browser that takes over this terminal."""
     windows = sys.platform in ("darwin", "win32") or any(map(os.environ.get, _WINDOWS))
     if not windows:
         return

@@ -14,7 +14,7 @@ from typing import Any
 import click
 
 from qwen_chat.cli.flags import read_settings, setting_flags
-from qwen_chat.cli.shared_page import show
+from qwen_chat.cli.shared_page import open_browser
 from qwen_chat.cli.web_flags import WebFlags, split, web_flags
 from qwen_chat.files.paths import data_dir
 from qwen_chat.http import accounts
@@ -27,11 +27,11 @@ from qwen_chat.settings import Settings
 from qwen_chat.storage.store import Store, default_path
 from qwen_chat.text import strip_controls
 from qwen_chat.web.serving import Page
-from qwen_chat.web.tunnel import shared
+from qwen_chat.web.tunnel import open_tunnel
 
 _STOPPING = [number for name in ("SIGINT", "SIGTERM", "SIGHUP") if (number := getattr(signal, name, None))]
 _LOOK_SECONDS = 0.5
-_READABLE = 24
+_READABLE_LENGTH = 24
 _NOBODY_SECONDS, _DRAWING_SECONDS = 2.0, 1.0
 """The engine holds everything up while it opens a model: that waits for a browser, and until it has drawn."""
 
@@ -41,63 +41,63 @@ _NOBODY_SECONDS, _DRAWING_SECONDS = 2.0, 1.0
 @setting_flags
 def web(**flags: Any) -> int:  # noqa: ANN401
     """Open the page: the same conversations in a browser, for one person or a team."""
-    asked, given = split(flags)
-    if asked.hashed is not None:
-        return _print_hash(asked.hashed)
-    asked.check()
+    options, given = split(flags)
+    if options.hashed is not None:
+        return _print_hash(options.hashed)
+    options.check()
     chosen = read_settings(given, system_file=None)
     if chosen.role:
         load_role(chosen.role)
-    who, certificate = asked.accounts(), asked.certificate()
+    accounts_given, certificate = options.accounts(), options.certificate()
     with ExitStack() as stack:
         _, model = open_model(chosen, sys.stderr)
-        people = _people(model, chosen, stack.enter_context(ExitStack()))
-        if who is None:
+        people = _make_people(model, chosen, stack.enter_context(ExitStack()))
+        if accounts_given is None:
             _ = people[""]  # that the conversations cannot be opened is said now, not on the page
         page = Page(
             people,
-            asked.server_name,
-            asked.server_port,
-            accounts=who,
-            root_path=asked.root_path,
+            options.server_name,
+            options.server_port,
+            accounts=accounts_given,
+            root_path=options.root_path,
             certificate=certificate,
         )
         stack.callback(model.close)
         stack.callback(_close, people)
         stack.callback(page.stop)
-        _serve(page, model, asked)
+        _serve(page, model, options)
     return 0
 
 
-def _serve(page: Page, model: ChatModel, asked: WebFlags) -> None:
+def _serve(page: Page, model: ChatModel, options: WebFlags) -> None:
     page.start()
     with ExitStack() as stack:
-        stopped = stack.enter_context(_signalled())
-        _say(page.url)
-        if asked.share:
-            url = stack.enter_context(shared(page.port))
+        stopped = stack.enter_context(_stop_signals())
+        _print_line(page.url)
+        if options.share:
+            url = stack.enter_context(open_tunnel(page.port))
             page.allow(url)
-            _say(url)
-        if asked.inbrowser:
-            Thread(target=show, args=(page.url,), daemon=True).start()
+            _print_line(url)
+        if options.inbrowser:
+            Thread(target=open_browser, args=(page.url,), daemon=True).start()
         Thread(target=_load, args=(page, model), daemon=True).start()
         while not stopped.wait(_LOOK_SECONDS):
             pass
 
 
-def _people(model: ChatModel, chosen: Settings, stores: ExitStack) -> People:
+def _make_people(model: ChatModel, chosen: Settings, stores: ExitStack) -> People:
     def make(name: str) -> Person:
-        store = stores.enter_context(closing(Store(_place(name)))) if chosen.history else None
+        store = stores.enter_context(closing(Store(_database_path(name)))) if chosen.history else None
         return Person(name, model, chosen, store)
 
     return People(make)
 
 
-def _place(name: str) -> Path:
+def _database_path(name: str) -> Path:
     """Return where a person's conversations are kept; no two names share a place, on any disk."""
     if not name:
         return default_path()
-    readable = re.sub(r"[^a-z0-9]+", "-", name.lower())[:_READABLE].strip("-")
+    readable = re.sub(r"[^a-z0-9]+", "-", name.lower())[:_READABLE_LENGTH].strip("-")
     return data_dir() / "people" / f"{readable}-{sha256(name.encode()).hexdigest()[:16]}" / "chats.db"
 
 
@@ -107,18 +107,18 @@ def _load(page: Page, model: ChatModel) -> None:
         sleep(_DRAWING_SECONDS)
     state = wait_until_loaded(model)
     if isinstance(state, Failed):
-        _complain(str(state.error))
+        _print_fault(str(state.error))
 
 
 def _close(people: People) -> None:
     for path in people.close():
-        _complain(f"a conversation could not be saved; it is in {path}, /load reads it")
+        _print_fault(f"a conversation could not be saved; it is in {path}, /load reads it")
     for person in people:
         person.model.close()
 
 
 @contextmanager
-def _signalled() -> Generator[Event, None, None]:
+def _stop_signals() -> Generator[Event, None, None]:
     """Yield an event that is set when the process is told to stop; told again later, it stops at once."""
     stopped = Event()
     before = {number: signal.signal(number, lambda *_: stopped.set()) for number in _STOPPING}
@@ -131,15 +131,15 @@ def _signalled() -> Generator[Event, None, None]:
 
 def _print_hash(name: str) -> int:
     password = click.prompt("password", hide_input=True, confirmation_prompt=True, err=True)
-    _say(accounts.account_line(name, password))
+    _print_line(accounts.account_line(name, password))
     return 0
 
 
-def _say(line: str) -> None:
+def _print_line(line: str) -> None:
     sys.stdout.write(f"{line}\n")
     sys.stdout.flush()
 
 
-def _complain(text: str) -> None:
+def _print_fault(text: str) -> None:
     with suppress(OSError):
         sys.stderr.write(f"qwen-chat: {strip_controls(' '.join(text.split()))}\n")

@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from io import StringIO
 from itertools import product
 from multiprocessing import get_context
@@ -29,7 +29,7 @@ from qwen_chat.model.base import (
 )
 from qwen_chat.model.factory import open_model
 from qwen_chat.sampling import SamplingParams
-from qwen_chat.settings import Settings
+from qwen_chat.settings import SPECS, Settings
 
 TEXT = (
     "The river rises in the hills to the north and winds through meadows and small towns before it reaches "
@@ -95,8 +95,8 @@ def measure_points(settings: Settings, points: Sequence[Point], generate: int) -
 
 def measure_in_process(settings: Settings, point: Point, generate: int) -> Measurement:
     """Measure a point in this process."""
-    names = ("dtype", "quantize", "kv_cache")
-    chosen = {name: value for name in names if (value := getattr(point, name)) is not None}
+    given = {name: value for name, value in asdict(point).items() if name in SPECS}
+    chosen = {name: value for name, value in given.items() if value is not None}
     settings = replace(settings, raw=True, parallel=point.batch, **chosen)
     try:
         _, loading = open_model(settings, StringIO(), ignore_end=True)

@@ -1,4 +1,4 @@
-"""What a person does to a conversation on the page, by the ids of messages that the page knows."""
+"""Changes of a conversation by the ids of its messages, as the page asks for them."""
 
 from qwen_chat import i18n
 from qwen_chat.errors import UsageError
@@ -10,29 +10,29 @@ from qwen_chat.session.session import ChatSession
 def retry(session: ChatSession, message: str) -> None:
     """Answer the question before a message once more, in a new branch."""
     history = session.history
-    place = _place(history, message)
-    question = next((node for node in history.path()[:place][::-1] if node.message.role == "user"), None)
+    position = _position(history, message)
+    question = next((node for node in history.path()[:position][::-1] if node.message.role == "user"), None)
     if question is None:
         raise UsageError(i18n.Text("answer.nothing_to_retry"))
     session.regenerate(question.id)
 
 
 def edit(session: ChatSession, message: str, text: str) -> None:
-    """Say a message differently; a question is answered anew."""
-    _place(session.history, message)
+    """Replace the text of a message; a question is answered anew."""
+    _position(session.history, message)
     is_question = session.history[message].message.role == "user"
     files, typed = split_files(text) if is_question else ((), text)
     session.edit(message, typed, files)
 
 
 def take_out(session: ChatSession, message: str) -> None:
-    """Take a message, and what followed it, out of view; the tree keeps them."""
-    node = session.history.path()[_place(session.history, message) - 1]
+    """Remove a message and what follows it from the branch in view; the tree keeps them."""
+    node = session.history.path()[_position(session.history, message) - 1]
     session.switch(node.parent)
 
 
 def show(session: ChatSession, message: str) -> None:
-    """Bring the branch into view that a message stands in, to its newest end."""
+    """Switch to the newest branch that contains a message."""
     history = session.history
     if message not in history:
         raise UsageError(i18n.Text("message.gone"))
@@ -41,8 +41,8 @@ def show(session: ChatSession, message: str) -> None:
     session.switch(message)
 
 
-def _place(history: History, message: str) -> int:
-    """Return the number of a message in the branch in view, counted from 1."""
+def _position(history: History, message: str) -> int:
+    """Return the number of a message in the branch in view, counted from 1; raise UsageError without one."""
     for number, node in enumerate(history.path(), 1):
         if node.id == message:
             return number

@@ -1,6 +1,7 @@
-"""An answer as HTML while it is written: a finished block is sent once, and of the open one what changed.
+"""Renders an answer as HTML while it is written.
 
-So bytes and work grow with the answer, not with its square.
+A finished block is sent once, and of the open block what changed: bytes and work grow with the length of the
+answer, not with its square.
 """
 
 from dataclasses import dataclass
@@ -10,15 +11,15 @@ from weakref import WeakKeyDictionary
 from qwen_chat.session.turn import Turn
 from qwen_chat.text import strip_controls
 
-_LONGEST_OPEN = 20_000
-"""Characters of an open block that are drawn again at each change; a longer one is drawn in steps."""
+_MAX_REDRAWN = 20_000
+"""Characters of an open block that are rendered again at each change; a longer block is rendered in steps."""
 
 
 @dataclass(frozen=True, slots=True)
 class Patch:
-    """What to do to a text on a page: add the finished blocks, then keep so much of the open one and add.
+    """A change of a text on a page: add the finished blocks, keep a part of the open block, add the rest.
 
-    `keep` counts as JavaScript does, in UTF-16 units.
+    `keep` is the length of that part in UTF-16 units, as JavaScript counts.
     """
 
     closed: str
@@ -26,8 +27,8 @@ class Patch:
     add: str
 
 
-class Sent:
-    """What of a growing text a page has."""
+class SentState:
+    """How much of a growing text a page has received."""
 
     def __init__(self) -> None:
         self.blocks = 0
@@ -35,7 +36,7 @@ class Sent:
 
 
 class GrowingText:
-    """Markdown that grows, as HTML."""
+    """Markdown that grows, rendered as HTML."""
 
     def __init__(self) -> None:
         self._blocks: list[str] = []
@@ -44,15 +45,15 @@ class GrowingText:
         self._drawn = 0
 
     def feed(self, text: str) -> None:
-        """Take more of the text."""
+        """Add to the text."""
         self._source += strip_controls(text)
 
     def draw(self) -> None:
-        """Bring the HTML up to the text; a very long block waits until it has grown by a part of itself."""
+        """Render what was added; a very long open block waits until it has grown by a twentieth."""
         from qwen_chat.export.markdown_html import to_split_body
 
         grown = len(self._source) - self._drawn
-        if not grown or (self._drawn > _LONGEST_OPEN and grown < self._drawn // 20):
+        if not grown or (self._drawn > _MAX_REDRAWN and grown < self._drawn // 20):
             return
         split = to_split_body(self._source)
         if split.closed:
@@ -61,34 +62,34 @@ class GrowingText:
         self._source = self._source[split.start :]
         self._drawn = len(self._source)
 
-    def patch(self, sent: Sent) -> Patch | None:
-        """Return what brings a page up to date, or None when it is; `sent` is brought up to date, too."""
+    def patch(self, sent: SentState) -> Patch | None:
+        """Return what a page lacks, or None when it lacks nothing, and note in `sent` that it was sent."""
         closed = "".join(self._blocks[sent.blocks :])
         if not closed and sent.open == self._open:
             return None
-        same = "" if closed else _common(sent.open, self._open)
+        same = "" if closed else _common_prefix(sent.open, self._open)
         sent.blocks, sent.open = len(self._blocks), self._open
         return Patch(closed, len(same.encode("utf-16-le")) // 2, self._open[len(same) :])
 
 
-class Writing:
-    """An answer that is being written, drawn once for all who watch it."""
+class LiveAnswer:
+    """An answer that is being written, rendered once for all pages that show it."""
 
     def __init__(self, turn: Turn) -> None:
         self.answer, self.thought = GrowingText(), GrowingText()
         self.answer.feed(turn.message_before.content)
         self.thought.feed(turn.message_before.reasoning)
         self.pieces = 0
-        """How many pieces of the answer have come: about its tokens."""
+        """The number of deltas of the answer: about its tokens."""
         self.status = "loading"
         self.read = (0, 0)
-        """Tokens of the prompt that are read, and all of them."""
+        """The tokens of the prompt that are read, and all tokens of the prompt."""
         self._turn = turn
         self._at = 0
         self.lock = Lock()
 
     def draw(self) -> None:
-        """Take what has come since, and draw it."""
+        """Add the deltas that came since the last call, and render them."""
         fresh = self._turn.deltas_from(self._at)
         self._at += len(fresh)
         for delta in fresh:
@@ -107,21 +108,21 @@ class Writing:
         self.answer.draw()
 
 
-def _common(before: str, now: str) -> str:
-    """Return what two texts begin with alike."""
+def _common_prefix(before: str, now: str) -> str:
+    """Return the longest text that both begin with."""
     shorter = min(len(before), len(now))
     if before[:shorter] == now[:shorter]:
         return now[:shorter]
     return now[: next(at for at in range(shorter) if before[at] != now[at])]
 
 
-_WRITINGS: WeakKeyDictionary[Turn, Writing] = WeakKeyDictionary()
+_LIVE_ANSWERS: WeakKeyDictionary[Turn, LiveAnswer] = WeakKeyDictionary()
 _LOCK = Lock()
 
 
-def writing_of(turn: Turn) -> Writing:
-    """Return what is drawn of a turn, the same for all who watch it."""
+def live_answer_of(turn: Turn) -> LiveAnswer:
+    """Return the live answer of a turn, the same for all pages that show it."""
     with _LOCK:
-        if turn not in _WRITINGS:
-            _WRITINGS[turn] = Writing(turn)
-        return _WRITINGS[turn]
+        if turn not in _LIVE_ANSWERS:
+            _LIVE_ANSWERS[turn] = LiveAnswer(turn)
+        return _LIVE_ANSWERS[turn]

@@ -1,7 +1,7 @@
-"""What is typed on the page: a message, or one of the commands that every front end has.
+"""Runs a line that was typed on the page: a message, or a command.
 
-Commands that read or write files of this machine are not for the page, where anyone may sit: it has its own
-ways to bring files and to take them.
+The page refuses commands that read or write files of this machine, as anyone may sit at the page; it has its
+own uploads and downloads.
 """
 
 from dataclasses import dataclass
@@ -12,16 +12,16 @@ from qwen_chat.commands.result import TokenListing
 from qwen_chat.errors import UsageError
 from qwen_chat.session.session import ChatSession
 
-_FILES = ("path", "paths")
-_FILE_WORDS = {"role": "import"}
+_FILE_COMPLETIONS = ("path", "paths")
+_FILE_SUBCOMMANDS = {"role": "import"}
 _OTHER_WAYS = "the page has its own: drop a file into the message, or see the menu of the chat"
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """What to show of a command; `compose` is a text to go on with, in place of message `message` if any.
+class InputResult:
+    """The result of a line: `begun` tells whether an answer was begun, and `said` is the output of a command.
 
-    `begun` tells whether an answer is being written now.
+    `compose` is a text to edit, in place of the message with the id `message` if there is one.
     """
 
     begun: bool = False
@@ -30,36 +30,36 @@ class Answer:
     message: str = ""
 
 
-def take(session: ChatSession, line: str) -> Answer:
-    """Send a message, or run a command; an unknown command is a fault and never sent.
+def run_line(session: ChatSession, line: str) -> InputResult:
+    """Send a message, or run a command; an unknown command is an error and is never sent.
 
     Raises: QwenChatError.
     """
     command = commands.parse(line)
     if command is None:
         session.send(commands.unescape_message(line))
-        return Answer(begun=True)
+        return InputResult(begun=True)
     name, argument = command
-    _check(name, argument)
+    _refuse_files(name, argument)
     outcome = commands.run(session, name, argument)
     if outcome.action == "compose":
         message = session.history.message_at(outcome.number).id if outcome.number else ""
-        return Answer(compose=outcome.text, message=message)
-    said = "\n".join(filter(None, (_drawn(outcome.tokens), outcome.text)))
-    return Answer(begun=outcome.turn is not None, said=said)
+        return InputResult(compose=outcome.text, message=message)
+    said = "\n".join(filter(None, (_format_tokens(outcome.tokens), outcome.text)))
+    return InputResult(begun=outcome.turn is not None, said=said)
 
 
-def _check(name: str, argument: str) -> None:
+def _refuse_files(name: str, argument: str) -> None:
     entry = find_command(name)
     head = argument.split(maxsplit=1)[0] if argument.strip() else ""
     mentions = "@" in argument if entry.names[0] == "edit" else head.startswith("@")
-    reads = entry.completes in _FILES or _FILE_WORDS.get(entry.names[0]) == head or mentions
+    reads = entry.completes in _FILE_COMPLETIONS or _FILE_SUBCOMMANDS.get(entry.names[0]) == head or mentions
     if reads:
         raise UsageError(f"/{name} with files is for the terminal: {_OTHER_WAYS}")
 
 
-def _drawn(view: TokenListing | None) -> str:
-    """Return tokens as a text, each between bars; with ids where they are asked for."""
+def _format_tokens(view: TokenListing | None) -> str:
+    """Return tokens as a text with bars between them, with their ids in a detailed listing."""
     if view is None:
         return ""
     lines = []

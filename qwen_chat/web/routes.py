@@ -1,7 +1,4 @@
-"""The addresses that the page's own script asks: a stream to follow a conversation, and what one does to it.
-
-Every fault that a person can cause comes back as JSON with one line, `error`, which the page shows.
-"""
+"""The routes of the page's script: lists, uploads, the event stream of a conversation and its changes."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
@@ -11,14 +8,13 @@ from urllib.parse import quote
 from anyio import to_thread
 from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse, PlainTextResponse, StreamingResponse
+from fastapi.responses import PlainTextResponse, StreamingResponse
 
 from qwen_chat import i18n
-from qwen_chat.errors import QwenChatError, SessionBusyError, StoreError, UsageError
+from qwen_chat.errors import QwenChatError, UsageError
 from qwen_chat.export import WRITERS
 from qwen_chat.export.output_file import file_name
 from qwen_chat.files.fenced import full_text
-from qwen_chat.http.error_body import error_body
 from qwen_chat.importers import parse_chats
 from qwen_chat.message import Message
 from qwen_chat.model.base import ChatModel
@@ -28,11 +24,10 @@ from qwen_chat.session.session import ChatSession
 from qwen_chat.session.users import People, Person
 from qwen_chat.storage.search import SearchResult
 from qwen_chat.storage.search import search as search_chats
-from qwen_chat.web import actions
-from qwen_chat.web import input_line as typed
-from qwen_chat.web import uploads as files
+from qwen_chat.web import actions, input_line, uploads
+from qwen_chat.web.error_responses import answer_error, answer_invalid_request
 from qwen_chat.web.feed import RECENT
-from qwen_chat.web.schemas import NewChat, NewText, OnMessage, Pinned, Said, Text, Thinking
+from qwen_chat.web.schemas import EditedMessage, MessageId, NewChat, NewMessage, PinState, Text, ThinkChoice
 from qwen_chat.web.stream import frames
 from qwen_chat.web.views import message_view
 
@@ -43,7 +38,7 @@ _TYPES = {"json": "application/json", "qwen": "application/json", "html": "text/
 
 
 class Routes:
-    """The addresses under /chat; `name_of` tells who asks, and nobody reaches another's conversations."""
+    """The routes under /chat; `name_of` names the person of a request, who reaches their own chats only."""
 
     def __init__(self, people: People, name_of: Callable[[Request], str]) -> None:
         self._people = people
@@ -56,8 +51,8 @@ class Routes:
             method, _, address = path.partition(" ")
             router.add_api_route(address, handler, methods=[method])
         app.include_router(router)
-        app.add_exception_handler(QwenChatError, _told)
-        app.add_exception_handler(RequestValidationError, _refused)
+        app.add_exception_handler(QwenChatError, answer_error)
+        app.add_exception_handler(RequestValidationError, answer_invalid_request)
 
     def _table(self) -> Mapping[str, Callable[..., Any]]:
         return {
@@ -130,7 +125,7 @@ class Routes:
     # One conversation
 
     async def events(self, request: Request, id: str) -> StreamingResponse:
-        """Follow a conversation."""
+        """Stream the changes of a conversation as server-sent events."""
         person, session = self._person(request), self._session(request, id)
         headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
         return StreamingResponse(
@@ -146,7 +141,7 @@ class Routes:
         return {"messages": [message_view(history, node, writing=False).as_json() for node in shown]}
 
     def text(self, request: Request, id: str, message: str) -> PlainTextResponse:
-        """Return a message byte by byte as it was typed or written."""
+        """Return the exact text of a message."""
         history = self._session(request, id).history
         if message not in history:
             raise UsageError(i18n.Text("message.gone"))
@@ -161,40 +156,40 @@ class Routes:
         headers = {"Content-Disposition": f"attachment; filename*=UTF-8''{name}"}
         return Response(WRITERS[kind](history), media_type=_TYPES.get(kind), headers=headers)
 
-    def send(self, request: Request, id: str, body: Said) -> typed.Answer:
+    def send(self, request: Request, id: str, body: NewMessage) -> input_line.InputResult:
         """Send a message, with the texts of files before it, or run a command and return what it says."""
         session = self._session(request, id)
         files = tuple(attach_bytes(each.name, each.text.encode()) for each in body.files)
-        answer = typed.Answer(begun=True)
+        answer = input_line.InputResult(begun=True)
         if files:
             check_size(Message("user", body.text, attachments=files), None, session.model)
             session.send(body.text, files)
         else:
-            answer = typed.take(session, body.text)
+            answer = input_line.run_line(session, body.text)
         self._person(request).changes.notify()
         return answer
 
     def stop(self, request: Request, id: str) -> None:
-        """End the answer that is being written; what there is of it stays."""
+        """Stop the answer that is being written, and keep its text."""
         self._session(request, id).stop()
 
-    def retry(self, request: Request, id: str, body: OnMessage) -> None:
-        """Answer a question once more."""
+    def retry(self, request: Request, id: str, body: MessageId) -> None:
+        """Answer a question again."""
         actions.retry(self._session(request, id), body.message)
 
     def go_on(self, request: Request, id: str) -> None:
-        """Go on within an answer that was cut off."""
+        """Continue an answer that was cut off."""
         self._session(request, id).continue_answer()
 
-    def edit(self, request: Request, id: str, body: NewText) -> None:
-        """Say a message differently."""
+    def edit(self, request: Request, id: str, body: EditedMessage) -> None:
+        """Replace the text of a message."""
         actions.edit(self._session(request, id), body.message, body.text)
 
-    def take_out(self, request: Request, id: str, body: OnMessage) -> None:
-        """Take a message and what follows it out of view."""
+    def take_out(self, request: Request, id: str, body: MessageId) -> None:
+        """Remove a message and what follows it from view."""
         actions.take_out(self._session(request, id), body.message)
 
-    def show(self, request: Request, id: str, body: OnMessage) -> None:
+    def show(self, request: Request, id: str, body: MessageId) -> None:
         """Bring the branch of a message into view."""
         actions.show(self._session(request, id), body.message)
 
@@ -202,7 +197,7 @@ class Routes:
         """Replace the system prompt from the next answer on."""
         self._session(request, id).set_system(body.text)
 
-    def think(self, request: Request, id: str, body: Thinking) -> None:
+    def think(self, request: Request, id: str, body: ThinkChoice) -> None:
         """Choose whether the model reasons first, from the next answer on."""
         self._session(request, id).set_think(body.think)
 
@@ -211,7 +206,7 @@ class Routes:
         self._session(request, id).rename(body.text)
         self._person(request).changes.notify()
 
-    def pin(self, request: Request, id: str, body: Pinned) -> None:
+    def pin(self, request: Request, id: str, body: PinState) -> None:
         """Keep a conversation at the top of the list, or no longer."""
         store = self._person(request).store
         if store is None:
@@ -220,7 +215,7 @@ class Routes:
         self._person(request).changes.notify()
 
     def delete(self, request: Request, id: str) -> None:
-        """Forget a conversation."""
+        """Delete a conversation."""
         person = self._person(request)
         person.delete(id)
         person.changes.notify()
@@ -233,7 +228,7 @@ class Routes:
 
 
 def _read(name: str, data: bytes, model: ChatModel) -> dict[str, Any]:
-    found = files.read(name, data)
+    found = uploads.read(name, data)
     size = describe_sizes([found], model)[0]
     return {"name": found.name, "text": found.text, "size": i18n.as_json(size)}
 
@@ -248,20 +243,3 @@ def _found(chat: SearchResult) -> dict[str, Any]:
         "excerpt": excerpt,
         "message": message,
     }
-
-
-async def _told(request: Request, error: Exception) -> JSONResponse:  # noqa: ARG001 - FastAPI gives both
-    status = 409 if isinstance(error, SessionBusyError) else 503 if isinstance(error, StoreError) else 400
-    text = error.text if isinstance(error, QwenChatError) else str(error)
-    return JSONResponse(error_body(text), status)
-
-
-async def _refused(request: Request, error: Exception) -> JSONResponse:  # noqa: ARG001
-    """Say what of a request is wrong, without repeating it: a body may be anything."""
-    unknown = {"type": "", "loc": ()}
-    first: dict[str, Any] = error.errors()[0] if isinstance(error, RequestValidationError) else unknown
-    if first["type"] == "string_too_long":
-        most = first["ctx"]["max_length"]
-        return JSONResponse(error_body(i18n.Text("message.too_long", longest=most)), 413)
-    place = ".".join(str(part) for part in first["loc"][1:] if not isinstance(part, int))
-    return JSONResponse(error_body(f"the request cannot be understood: {place[:100]}: {first['type']}"), 400)

@@ -1,4 +1,4 @@
-"""What the page's script may send, and how much of it."""
+"""The request bodies of the page's script, with their limits."""
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -28,38 +28,38 @@ class FileText(_Body):
     text: str = Field(max_length=MAX_MESSAGE)
 
 
-class Said(_Body):
+class NewMessage(_Body):
     """A message to send."""
 
     text: str = Field(max_length=MAX_MESSAGE)
     files: list[FileText] = Field(default=[], max_length=MAX_FILES)
 
 
-class OnMessage(_Body):
-    """A message that something is done to."""
+class MessageId(_Body):
+    """The id of the message that a request is about."""
 
     message: str = Field(max_length=64)
 
 
-class NewText(OnMessage):
-    """What a message is to say instead."""
+class EditedMessage(MessageId):
+    """The new text of a message."""
 
     text: str = Field(max_length=MAX_MESSAGE)
 
 
 class Text(_Body):
-    """A system prompt, or a title."""
+    """A system prompt or a title."""
 
     text: str = Field(max_length=MAX_MESSAGE)
 
 
-class Pinned(_Body):
+class PinState(_Body):
     """Whether a conversation stands at the top of the list."""
 
     pinned: bool
 
 
-class Thinking(_Body):
+class ThinkChoice(_Body):
     """Whether the model is to reason first."""
 
     think: Think

@@ -1,4 +1,8 @@
-"""An address for everyone: a tunnel through a server of Gradio's, which sees what goes through it."""
+"""A public address through a tunnel of Gradio's server, which sees all traffic.
+
+Gradio offers a tunnel publicly only for an application that it serves itself. These two functions of it are
+not public; nothing else here uses any of its private parts.
+"""
 
 import secrets
 from collections.abc import Generator
@@ -8,8 +12,8 @@ from qwen_chat.errors import UsageError
 
 
 @contextmanager
-def shared(port: int) -> Generator[str, None, None]:
-    """Yield the address that leads to a port of this machine, inside the block.
+def open_tunnel(port: int) -> Generator[str, None, None]:
+    """Yield the public address of a port of this machine; the tunnel is closed after the block.
 
     Raises: UsageError when there is no network, or the server does not answer.
     """

@@ -24,7 +24,7 @@ def read(name: str, data: bytes) -> Attachment:
 
     Raises: RefusedError in one line, naming the file, the reason and the mend.
     """
-    found = _read(_shown(name), data)
+    found = _read(_display_name(name), data)
     if len(found.text) > MAX_MESSAGE:
         raise RefusedError(
             i18n.Text("file.too_many_characters", name=found.name, count=len(found.text), longest=MAX_MESSAGE)
@@ -62,7 +62,7 @@ def _is_pdf(name: str, data: bytes) -> bool:
     return data.startswith(b"%PDF-") or (named and b"%PDF-" in data[:1024])
 
 
-def _shown(name: str) -> str:
+def _display_name(name: str) -> str:
     """Return a name on one line, short enough to be shown; its end, which tells the kind, is kept."""
     last = name.replace("\\", "/").rpartition("/")[2]
     plain = " ".join(blank_unprintable(last).split()) or "file"

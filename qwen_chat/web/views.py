@@ -1,4 +1,4 @@
-"""What a page shows of a conversation, as JSON: derived from the history, never kept beside it."""
+"""Views of a conversation for the page, as JSON; they are derived from the history and never stored."""
 
 from dataclasses import asdict, dataclass
 from functools import lru_cache
@@ -17,7 +17,7 @@ JSON = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class FileView:
-    """A file that came with a question; its text is text, whatever it looks like."""
+    """A file that was attached to a question; the page shows its text as plain text."""
 
     name: str
     text: str
@@ -26,10 +26,7 @@ class FileView:
 
 @dataclass(frozen=True, slots=True)
 class MessageView:
-    """A message; `html` is drawn from Markdown for an answer, from the typed text for a question.
-
-    The files that came with a question are not in its `html`.
-    """
+    """A message; `html` is rendered Markdown for an answer, and escaped text for a question."""
 
     id: str
     role: str
@@ -48,20 +45,20 @@ class MessageView:
     writing: bool
 
     def as_json(self) -> JSON:
-        """Return it as a page reads it."""
+        """Return the view as the page reads it."""
         return asdict(self)
 
 
 def message_view(history: History, node: Node, *, writing: bool) -> MessageView:
-    """Return what a page shows of a message; one that is being written comes without its text."""
+    """Return the view of a message; a message that is being written has no text in it."""
     message, answer = node.message, node.answer
     usage = answer.usage if answer else None
     return MessageView(
         id=node.id,
         role=message.role,
-        html="" if writing else _drawn(message.role, message.content),
+        html="" if writing else _render_html(message.role, message.content),
         files=tuple(map(_file_view, message.attachments)),
-        thought="" if writing or not message.reasoning else _drawn("assistant", message.reasoning),
+        thought="" if writing or not message.reasoning else _render_html("assistant", message.reasoning),
         thought_seconds=usage.reasoning_seconds if usage else 0.0,
         siblings=tuple(each.id for each in history.siblings(node.id)),
         finish=(answer.finish_reason or "") if answer else "",
@@ -80,7 +77,7 @@ def _file_view(file: Attachment) -> FileView:
 
 
 def chat_view(session: ChatSession) -> JSON:
-    """Return what a page shows around the messages; what only a loaded model knows is left out until then."""
+    """Return what the page shows around the messages; facts of the model are missing until it is loaded."""
     history, running, role = session.history, session.running, session.role
     return {
         "id": history.id,
@@ -97,7 +94,7 @@ def chat_view(session: ChatSession) -> JSON:
     }
 
 
-def ready(session: ChatSession) -> bool:
+def is_ready(session: ChatSession) -> bool:
     """Return whether the model can be asked about itself without waiting for it."""
     return isinstance(session.model.state, Ready)
 
@@ -105,13 +102,13 @@ def ready(session: ChatSession) -> bool:
 def _model_view(session: ChatSession) -> JSON:
     model = session.model
     fault = i18n.as_json(model.state.error.text) if isinstance(model.state, Failed) else None
-    notice = model.notice if ready(session) else ""
-    return {"name": model.name, "ready": ready(session), "fault": fault, "notice": notice}
+    notice = model.notice if is_ready(session) else ""
+    return {"name": model.name, "ready": is_ready(session), "fault": fault, "notice": notice}
 
 
 def _loaded_view(session: ChatSession) -> JSON:
     system = session.history.system
-    if not ready(session):
+    if not is_ready(session):
         return {"system": system.message.content if system else "", "thinks": False, "context": [0, 0]}
     usages = [node.answer.usage for node in session.history.path() if node.answer and node.answer.usage]
     used = usages[-1].context_tokens if usages else 0
@@ -123,7 +120,7 @@ def _loaded_view(session: ChatSession) -> JSON:
 
 
 @lru_cache(maxsize=2000)
-def _drawn(role: str, text: str) -> str:
+def _render_html(role: str, text: str) -> str:
     if role != "assistant":
         return escape(strip_controls(text))
     from qwen_chat.export.markdown_html import to_body

@@ -303,7 +303,7 @@ def test_a_terminal_shows_how_far_it_is(tmp_path: Path, folder: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "fault"),
     [
-        (["p.jsonl", "-o", "/dev/null"], "cannot write /dev/null: not a plain file"),
+        (["p.jsonl", "-o", "/dev/null"], "cannot write /dev/null: not a regular file"),
         (["nowhere.jsonl", "-o", "a.jsonl"], "cannot read nowhere.jsonl: No such file"),
         (["p.jsonl", "-o", "no/such/folder/a.jsonl"], "cannot write no/such/folder/a.jsonl"),
         (["p.jsonl"], "Missing option '-o'"),

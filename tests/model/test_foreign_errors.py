@@ -8,7 +8,14 @@ import pytest
 import tiny_hf
 import torch
 
-from qwen_chat.errors import ContextLengthError, ModelError, ModelLoadError, UsageError, as_model_error
+from qwen_chat.errors import (
+    ContextLengthError,
+    ModelError,
+    ModelLoadError,
+    UsageError,
+    as_model_error,
+    model_errors,
+)
 from qwen_chat.message import Message
 from qwen_chat.model.base import BatchRequest, TokenizingModel
 from qwen_chat.model.formats.checkpoint import read_checkpoint
@@ -22,8 +29,8 @@ CHAT = [Message("user", "Tell me about the sea.")]
 GREEDY = SamplingParams(temperature=0, max_new_tokens=12)
 
 
-class PanicError(BaseException):
-    """Like a panic in Rust, no Exception."""
+class PanicException(BaseException):
+    """A panic in Rust, which is no Exception."""
 
 
 FOREIGN = [
@@ -35,7 +42,7 @@ FOREIGN = [
     KeyError("rope_scaling"),
     ValueError("\x1b[31mred\r\n"),
     UnicodeDecodeError("utf-8", b"\xff", 0, 1, "invalid start byte"),
-    PanicError("index out of bounds"),
+    PanicException("index out of bounds"),
 ]
 
 Patch = pytest.MonkeyPatch
@@ -176,7 +183,7 @@ def test_torch_while_it_counts(tiny: TransformersModel, monkeypatch: Patch, fore
 def test_torch_in_a_batch(tiny: TransformersModel, monkeypatch: Patch, foreign: BaseException) -> None:
     monkeypatch.setattr(batching, "_generate_together", raising(foreign))
     requests = [BatchRequest(CHAT, GREEDY)] * 2
-    if isinstance(foreign, PanicError):
+    if isinstance(foreign, PanicException):
         check(lambda: tiny.answer(requests), foreign)
     else:
         found = tiny.answer(requests)
@@ -203,3 +210,10 @@ def test_errors_of_ours_stay_themselves() -> None:
 def test_torch_is_not_needed_to_know_its_exceptions() -> None:
     ours = as_model_error(torch.OutOfMemoryError("CUDA"), out_of_memory="try less")
     assert str(ours) == "try less"
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), SystemExit(2), GeneratorExit(), UsageError("no")])
+def test_what_is_no_fault_of_an_engine_passes(error: BaseException) -> None:
+    with pytest.raises(type(error)) as raised, model_errors():
+        raise error
+    assert raised.value is error

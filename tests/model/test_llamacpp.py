@@ -231,7 +231,7 @@ def test_four_requests_at_once_do_not_mix(model: LlamaCppModel) -> None:
         assert [other for other in nonces if other.lower() in text.lower()] == [nonce], answers
 
 
-def test_the_door_is_closed_to_others(model: LlamaCppModel) -> None:
+def test_only_requests_with_the_key_are_answered(model: LlamaCppModel) -> None:
     socket_path = Path(model._endpoint.host)
     assert socket_path.is_socket()
     assert socket_path.parent.stat().st_mode & 0o777 == 0o700
@@ -242,22 +242,29 @@ def test_the_door_is_closed_to_others(model: LlamaCppModel) -> None:
     stranger.close()
 
 
-def test_the_door_of_a_killed_process_is_removed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, model_path: Path
+@pytest.fixture
+def short_folder() -> Iterator[Path]:
+    """A folder whose path leaves room for a socket; those of workers are longer."""
+    with tempfile.TemporaryDirectory() as folder:
+        yield Path(folder)
+
+
+def test_the_socket_of_a_killed_process_is_removed(
+    short_folder: Path, monkeypatch: pytest.MonkeyPatch, model_path: Path
 ) -> None:
-    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setenv("TMPDIR", str(short_folder))
     monkeypatch.setattr(tempfile, "tempdir", None)
     code = (
         "import os, sys, pathlib; from qwen_chat.model.llamacpp import LlamaCppModel\n"
         "LlamaCppModel(pathlib.Path(sys.argv[1]), 'x'); os.kill(os.getpid(), 9)"
     )
     subprocess.run([sys.executable, "-c", code, str(model_path)], check=False)
-    assert len(list(tmp_path.glob("qwen-chat-engine-*"))) == 1
+    assert len(list(short_folder.glob("qwen-chat-engine-*"))) == 1
     kept, opened = Endpoint(), socket.socket(socket.AF_UNIX)
     opened.bind(kept.host)
     opened.listen()
     Endpoint().close()
-    assert [str(path) for path in tmp_path.glob("qwen-chat-engine-*/*")] == [kept.host]
+    assert [str(path) for path in short_folder.glob("qwen-chat-engine-*/*")] == [kept.host]
     opened.close()
     kept.close()
 

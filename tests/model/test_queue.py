@@ -1,4 +1,4 @@
-"""Who waits for a model: in order, told how many are before, free to leave."""
+"""Requests wait for a model in order, learn how many are before them, and may be cancelled."""
 
 from contextlib import ExitStack
 from threading import Event, Thread
@@ -13,23 +13,23 @@ from qwen_chat.model.queue import SlotQueue
 from qwen_chat.sampling import SamplingParams
 
 
-def test_a_free_place_is_taken_at_once() -> None:
+def test_a_free_slot_is_taken_at_once() -> None:
     queue = SlotQueue(2)
     with queue.enter() as first, queue.enter() as second:
-        assert [list(queue.wait(place, None)) for place in (first, second)] == [[], []]
+        assert [list(queue.wait(ticket, None)) for ticket in (first, second)] == [[], []]
 
 
-def test_those_who_wait_begin_in_the_order_they_came() -> None:
+def test_requests_begin_in_the_order_in_which_they_came() -> None:
     queue, begun = SlotQueue(1), []
     with ExitStack() as stack:
         first = stack.enter_context(ExitStack())
         first.enter_context(queue.enter())
         mine = [stack.enter_context(ExitStack()) for _ in range(3)]
-        places = [own.enter_context(queue.enter()) for own in mine]
+        tickets = [own.enter_context(queue.enter()) for own in mine]
 
         def begin(number: int) -> None:
             with mine[number]:
-                begun.append((number, list(queue.wait(places[number], None))))
+                begun.append((number, list(queue.wait(tickets[number], None))))
 
         threads = [Thread(target=begin, args=(number,)) for number in (2, 1, 0)]
         for thread in threads:
@@ -42,7 +42,7 @@ def test_those_who_wait_begin_in_the_order_they_came() -> None:
     assert sorted(begun[2][1], reverse=True) == begun[2][1]
 
 
-def test_one_who_no_longer_waits_holds_up_nobody() -> None:
+def test_a_cancelled_request_holds_up_no_other() -> None:
     queue, cancel = SlotQueue(1), Event()
     first, second = ExitStack(), ExitStack()
     first.enter_context(queue.enter())
@@ -57,7 +57,7 @@ def test_one_who_no_longer_waits_holds_up_nobody() -> None:
         assert list(queue.wait(third, None)) == []
 
 
-def test_a_line_that_is_too_long_is_said() -> None:
+def test_a_full_queue_refuses_requests() -> None:
     queue = SlotQueue(1, max_waiting=1)
     with (
         queue.enter(),
@@ -65,11 +65,11 @@ def test_a_line_that_is_too_long_is_said() -> None:
         pytest.raises(ModelError, match="1 request is waiting already: try again"),
         queue.enter(),
     ):
-        """There is no place for a third."""
+        """The third request is refused."""
 
 
-def test_a_model_of_one_place_answers_one_after_the_other(model: LlamaCppModel) -> None:
-    loading = LoadingModel("one place", lambda: model, parallel=1)
+def test_a_model_of_one_slot_answers_one_request_after_the_other(model: LlamaCppModel) -> None:
+    loading = LoadingModel("one slot", lambda: model, parallel=1)
     params = SamplingParams(max_new_tokens=8, seed=1)
     first = loading.stream([Message("user", "Count to ten.")], params)
     assert next(delta for delta in first if delta.text).waiting is None

@@ -1,4 +1,4 @@
-"""Answers written at once share a context: what does not fit together is written one after the other."""
+"""Answers at the same time share a context: those that do not fit together are written in turn."""
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -68,7 +68,7 @@ def test_an_answer_that_gives_way_goes_on_from_its_very_tokens(
     whole = text(ask(narrow, PEOPLE[0]))
     begun = prompt_tokens(narrow, PEOPLE[0])
     full = {begun + tokens for tokens in (20, 50, ANSWER)}
-    monkeypatch.setattr(SharedContext, "should_preempt", lambda _self, place: place.tokens in full)
+    monkeypatch.setattr(SharedContext, "should_preempt", lambda _self, ticket: ticket.tokens in full)
     deltas = ask(narrow, PEOPLE[0])
     assert text(deltas) == whole
     assert deltas[-1].usage is not None
@@ -95,32 +95,32 @@ def test_one_who_waits_for_room_can_be_stopped(narrow: LlamaCppModel) -> None:
 
 
 @pytest.fixture
-def stand() -> Iterator[Callable[..., list[Ticket]]]:
-    """Stand in a line with these many tokens each."""
+def tickets() -> Iterator[Callable[..., list[Ticket]]]:
+    """Enter a queue with requests of these many tokens each."""
     with ExitStack() as stack:
         yield lambda context, *tokens: [stack.enter_context(context.enter(number)) for number in tokens]
 
 
-def begins(context: SharedContext, place: Ticket) -> bool:
-    return not next(context.wait(place, None), 0)
+def begins(context: SharedContext, ticket: Ticket) -> bool:
+    return not next(context.wait(ticket, None), 0)
 
 
-def test_who_fits_begins_and_who_does_not_waits_in_order(stand: Callable[..., list[Ticket]]) -> None:
+def test_who_fits_begins_and_who_does_not_waits_in_order(tickets: Callable[..., list[Ticket]]) -> None:
     context = SharedContext(1000)
-    places = stand(context, 400, 400, 300, 10)
-    assert [begins(context, place) for place in places] == [True, True, False, False]
+    entered = tickets(context, 400, 400, 300, 10)
+    assert [begins(context, ticket) for ticket in entered] == [True, True, False, False]
 
 
-def test_the_first_of_all_always_begins(stand: Callable[..., list[Ticket]]) -> None:
+def test_the_first_of_all_always_begins(tickets: Callable[..., list[Ticket]]) -> None:
     context = SharedContext(1000)
-    (whole,) = stand(context, 999)
+    (whole,) = tickets(context, 999)
     assert begins(context, whole)
     assert not context.should_preempt(whole)
 
 
-def test_the_youngest_gives_way_and_no_other(stand: Callable[..., list[Ticket]]) -> None:
+def test_the_youngest_gives_way_and_no_other(tickets: Callable[..., list[Ticket]]) -> None:
     context = SharedContext(1000)
-    places = stand(context, 300, 300, 300)
-    assert not any(context.should_preempt(place) for place in places)
-    places[0].tokens += 90
-    assert [context.should_preempt(place) for place in places] == [False, False, True]
+    entered = tickets(context, 300, 300, 300)
+    assert not any(context.should_preempt(ticket) for ticket in entered)
+    entered[0].tokens += 90
+    assert [context.should_preempt(ticket) for ticket in entered] == [False, False, True]

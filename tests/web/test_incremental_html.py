@@ -7,7 +7,7 @@ from thorough import examples
 
 from qwen_chat.export.markdown_html import to_body
 from qwen_chat.text import strip_controls
-from qwen_chat.web.incremental_html import GrowingText, Patch, Sent
+from qwen_chat.web.incremental_html import GrowingText, Patch, SentState
 
 ANSWER = """# Tides
 
@@ -59,7 +59,7 @@ class Page:
 
 
 def grown(text: str, size: int) -> Page:
-    growing, sent, page = GrowingText(), Sent(), Page()
+    growing, sent, page = GrowingText(), SentState(), Page()
     for at in range(0, len(text), size):
         growing.feed(text[at : at + size])
         growing.draw()
@@ -74,7 +74,7 @@ def test_the_pieces_make_the_whole(size: int) -> None:
 
 
 def test_a_page_that_comes_late_has_the_same() -> None:
-    growing, early, late = GrowingText(), Sent(), Sent()
+    growing, early, late = GrowingText(), SentState(), SentState()
     first, second = Page(), Page()
     for at in range(0, len(ANSWER), 5):
         growing.feed(ANSWER[at : at + 5])
@@ -86,7 +86,7 @@ def test_a_page_that_comes_late_has_the_same() -> None:
 
 
 def test_nothing_new_is_nothing_to_send() -> None:
-    growing, sent = GrowingText(), Sent()
+    growing, sent = GrowingText(), SentState()
     growing.feed("hello")
     growing.draw()
     assert growing.patch(sent) is not None

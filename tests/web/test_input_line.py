@@ -13,7 +13,7 @@ from qwen_chat.sampling import SamplingParams
 from qwen_chat.session.session import ChatSession
 from qwen_chat.settings import Settings
 from qwen_chat.storage.store import Store
-from qwen_chat.web.input_line import take
+from qwen_chat.web.input_line import run_line
 
 
 @pytest.fixture
@@ -23,7 +23,7 @@ def session(tmp_path: Path) -> Iterator[ChatSession]:
 
 
 def say(session: ChatSession, text: str) -> None:
-    assert take(session, text).begun
+    assert run_line(session, text).begun
     if (turn := session.running) is not None:
         turn.wait()
 
@@ -43,27 +43,27 @@ def test_a_message_is_sent(session: ChatSession, typed: str, sent: str) -> None:
 
 def test_commands_are_those_of_the_terminal(session: ChatSession) -> None:
     say(session, "one")
-    assert "temperature = 0.3" in take(session, "/conf temperature=0.3").said
+    assert "temperature = 0.3" in run_line(session, "/conf temperature=0.3").said
     assert session.params.temperature == 0.3
-    assert take(session, ":his").said == "[1] You: one\n[2] Assistant: one "
-    assert take(session, "/retry").begun
+    assert run_line(session, ":his").said == "[1] You: one\n[2] Assistant: one "
+    assert run_line(session, "/retry").begun
     if (turn := session.running) is not None:
         turn.wait()
     assert len(session.history.siblings(session.history.path()[-1].id)) == 2
-    assert take(session, "/undo").said
+    assert run_line(session, "/undo").said
     assert asked(session) == []
 
 
 def test_edit_gives_the_message_to_its_place(session: ChatSession) -> None:
     say(session, "one")
-    answer = take(session, "/edit 1")
+    answer = run_line(session, "/edit 1")
     assert (answer.compose, answer.message) == ("one", session.history.path()[0].id)
 
 
 @pytest.mark.parametrize("typed", ["/nowhere", ":temprature 2", "/edit 99", "/alt 0"])
 def test_a_fault_is_said_and_nothing_is_sent(session: ChatSession, typed: str) -> None:
     with pytest.raises(UsageError):
-        take(session, typed)
+        run_line(session, typed)
     assert asked(session) == []
 
 
@@ -80,7 +80,7 @@ def test_files_of_this_machine_are_out_of_reach(session: ChatSession, tmp_path: 
     secret.write_text("a secret")
     before = sorted(tmp_path.iterdir())
     with pytest.raises(UsageError, match="for the terminal"):
-        take(session, typed.format(secret))
+        run_line(session, typed.format(secret))
     assert sorted(tmp_path.iterdir()) == before
     assert "a secret" not in str(session.prompt())
 
@@ -88,10 +88,10 @@ def test_files_of_this_machine_are_out_of_reach(session: ChatSession, tmp_path: 
 def test_tokens_are_shown(model: LlamaCppModel) -> None:
     session = ChatSession(model, Settings(sampling=SamplingParams(max_new_tokens=4)))
     say(session, "Say hello.")
-    assert "Say| hello" in take(session, "/prompt").said
-    assert "<|im_start|>" in take(session, "/prompt").said
-    detailed = take(session, "/prompt ids").said
-    assert detailed != take(session, "/prompt").said
+    assert "Say| hello" in run_line(session, "/prompt").said
+    assert "<|im_start|>" in run_line(session, "/prompt").said
+    detailed = run_line(session, "/prompt ids").said
+    assert detailed != run_line(session, "/prompt").said
 
 
 @pytest.fixture

@@ -52,8 +52,8 @@ def choose_model(repo: str, names: Iterable[str], wanted: str) -> list[str]:
         )
     if len(found) == 1:
         return models[found[0]]
-    asked = f" for {wanted!r}" if wanted else ""
-    fault = f"{repo} has {'several models' if found else 'no model'}{asked}"
+    condition = f" for {wanted!r}" if wanted else ""
+    fault = f"{repo} has {'several models' if found else 'no model'}{condition}"
     raise ModelLoadError(f"{fault}: name one, -c {repo}:FILE, of {format_names(found or models)}")
 
 

@@ -1,4 +1,4 @@
-"""Token ids -> text as it comes: no half characters, and nothing from a stop text on."""
+"""Decodes a stream of token ids into text: no incomplete UTF-8 characters, and nothing after a stop text."""
 
 from collections.abc import Sequence
 
@@ -10,11 +10,11 @@ from qwen_chat.model.reasoning import partial_match_length
 _REPLACEMENT = "\ufffd"
 
 _CONTEXT_TOKENS = 8
-"""Tokens before the first one that are known to it: many tokenizers trim the first space of a text."""
+"""Preceding tokens that the decoder gets as context, since many tokenizers trim a text's first space."""
 
 
 class Detokenizer:
-    """Decodes the ids of one answer, one by one; `after` are those of what it goes on from."""
+    """Decodes the ids of one answer, one by one; `after` are the ids of the partial answer before them."""
 
     def __init__(self, tokenizer: Tokenizer, stop: Sequence[str] = (), after: Sequence[int] = ()) -> None:
         self._tokenizer = tokenizer
@@ -27,7 +27,7 @@ class Detokenizer:
         self.stopped = False
 
     def feed(self, ids: Sequence[int]) -> str:
-        """Return the text that is certain; `stopped` tells that a stop text was reached."""
+        """Return the text that is final; `stopped` becomes true when a stop text is reached."""
         text = ""
         for id in ids:
             self._pending.append(id)
@@ -39,11 +39,11 @@ class Detokenizer:
 
     @property
     def pending(self) -> int:
-        """How many of the last ids make no whole character yet."""
+        """The number of last ids that do not form a complete character yet."""
         return len(self._pending)
 
     def flush(self) -> str:
-        """Return what was held back, at the end of the answer; half a character is left out."""
+        """Return the text held back until the end of the answer, without an incomplete character."""
         rest = self._tokenizer.decode(self._pending) if self._pending else ""
         text = self._cut_at_stop(rest.rstrip(_REPLACEMENT))
         held, self._held = self._held, ""

@@ -17,7 +17,7 @@ from qwen_chat.model import chatml
 from qwen_chat.model.base import PLAIN, PromptOptions
 from qwen_chat.model.chatml import IM_START, Segment
 from qwen_chat.model.prompt import PromptFormat, thinking_variables
-from qwen_chat.model.qwen1 import prompt as qwen1
+from qwen_chat.model.qwen1.prompt import DEFAULT_SYSTEM, encode_segment
 from qwen_chat.model.qwen1.tokenization import QWenTokenizer
 from qwen_chat.model.reasoning import OPEN
 
@@ -50,7 +50,7 @@ class CheckpointPrompt:
                 "go on with your text, or name an instruct model"
             )
         self.thinks = OPEN in (template or "")
-        default = qwen1.DEFAULT_SYSTEM if first_generation else None
+        default = DEFAULT_SYSTEM if first_generation else None
         self._format = PromptFormat(
             self._render if template else None, self._split_controls, default, raw=raw
         )
@@ -65,7 +65,7 @@ class CheckpointPrompt:
             return self._format.segments(messages, options)
         # First-generation Qwen writes even an empty system prompt, and encodes every segment separately.
         given = messages and messages[0].role == "system"
-        return chatml.segments(messages if given else [Message("system", qwen1.DEFAULT_SYSTEM), *messages])
+        return chatml.segments(messages if given else [Message("system", DEFAULT_SYSTEM), *messages])
 
     def render_answer(self, answer: Message, *, reasoning_open: bool) -> list[Segment]:
         """Return what a model writes to give an answer; `reasoning_open` if the prompt opens the tag."""
@@ -87,7 +87,7 @@ class CheckpointPrompt:
         if segment.control:
             return (self._controls[segment.text],)
         if isinstance(self._tokenizer, QWenTokenizer):
-            return tuple(qwen1.ids(self._tokenizer, segment))
+            return tuple(encode_segment(self._tokenizer, segment))
         return tuple(id for piece in self._names.split(segment.text) for id in self._encode_text(piece))
 
     def _encode_text(self, text: str) -> list[int]:

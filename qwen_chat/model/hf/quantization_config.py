@@ -68,9 +68,9 @@ def choose_group_size(config: Mapping[str, Any], wanted: int | None = None) -> i
         return fitting[0]
     if wanted is not None and not any(width % wanted for width in widths):
         return wanted
-    said = f"groups of {wanted}" if wanted else f"groups of {_GROUP_SIZES[-1]} or more"
+    groups = f"groups of {wanted}" if wanted else f"groups of {_GROUP_SIZES[-1]} or more"
     mend = f"take {fitting[0]}" if fitting else "try 8 bits, or a larger model"
-    raise ModelLoadError(f"{said} do not fit layers of {' and '.join(map(str, widths))} inputs: {mend}")
+    raise ModelLoadError(f"{groups} do not fit layers of {' and '.join(map(str, widths))} inputs: {mend}")
 
 
 def _layer_widths(config: Mapping[str, Any]) -> list[int]:

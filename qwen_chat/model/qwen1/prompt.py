@@ -26,7 +26,7 @@ def encode(
     """
     if not messages or messages[0].role != "system":
         messages = [Message("system", DEFAULT_SYSTEM), *messages]
-    blocks = [[id for part in block for id in ids(tokenizer, part)] for block in _blocks(messages)]
+    blocks = [[id for part in block for id in encode_segment(tokenizer, part)] for block in _blocks(messages)]
     start = 1 if max_window_size is None else _first_kept(messages, blocks, max_window_size)
     return [id for block in [blocks[0], *blocks[start:]] for id in block]
 
@@ -46,7 +46,7 @@ def _blocks(messages: Sequence[Message]) -> list[list[Segment]]:
     return blocks
 
 
-def ids(tokenizer: QWenTokenizer, segment: Segment) -> list[int]:
+def encode_segment(tokenizer: QWenTokenizer, segment: Segment) -> list[int]:
     """Return the token ids of one segment."""
     if segment.control:
         return [_control_id(tokenizer, segment.text)]

@@ -16,8 +16,7 @@ from qwen_chat.errors import ContextLengthError, ModelError
 from qwen_chat.message import Message
 from qwen_chat.model.base import BatchRequest, CompletedAnswer
 from qwen_chat.model.formats.checkpoint import read_checkpoint
-from qwen_chat.model.hf import batching
-from qwen_chat.model.hf import cache_kinds as caches
+from qwen_chat.model.hf import batching, cache_kinds
 from qwen_chat.model.hf.engine import TransformersModel
 from qwen_chat.model.hf.options import TransformersOptions
 from qwen_chat.sampling import SamplingParams
@@ -96,7 +95,7 @@ def test_a_smaller_cache_counts_in_batches(
 
     def watched(config: PreTrainedConfig, kind: str | None, length: int | None) -> Cache:
         made.append(kind)
-        return caches.new_cache(config, kind, length)
+        return cache_kinds.new_cache(config, kind, length)
 
     monkeypatch.setattr(batching, "new_cache", watched)
     params = SamplingParams(temperature=0, max_new_tokens=12)

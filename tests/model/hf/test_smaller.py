@@ -14,7 +14,7 @@ from transformers import AutoConfig, DynamicCache
 from qwen_chat.errors import MissingExtraError, ModelLoadError
 from qwen_chat.message import Message, Usage
 from qwen_chat.model.formats.checkpoint import read_checkpoint
-from qwen_chat.model.hf import quantized_cache as small_cache
+from qwen_chat.model.hf import quantized_cache
 from qwen_chat.model.hf.cache_kinds import new_cache
 from qwen_chat.model.hf.engine import TransformersModel
 from qwen_chat.model.hf.loading import load_checkpoint
@@ -168,7 +168,7 @@ def test_equal_numbers_come_back_as_they_are() -> None:
 
 
 def test_a_small_cache_grows_and_is_cut() -> None:
-    layer = small_cache.QuantizedLayer(8)
+    layer = quantized_cache.QuantizedLayer(8)
     states = torch.randn(1, 2, 9, 32, generator=torch.Generator().manual_seed(2))
     first, _ = layer.update(states[:, :, :6], states[:, :, :6])
     assert torch.equal(first, states[:, :, :6])
