@@ -130,7 +130,7 @@ export class Page {
       frame: (frame, fromStart) => this.#applyFrame(frame, fromStart),
       lost: () => this.banners.lost(),
       joined: () => this.banners.joined(),
-      gone: (fault) => this.#gone(fault),
+      gone: (fault) => this.#showGone(fault),
     });
   }
 
@@ -176,7 +176,7 @@ export class Page {
   }
 
   /** @param {import("./lib/api.js").ApiError} fault */
-  #gone(fault) {
+  #showGone(fault) {
     const { id } = this;
     if (fault.status === LOGGED_OUT) {
       this.banners.loggedOut(id);
@@ -208,7 +208,7 @@ export class Page {
     this.output.show(said);
     if (message) this.conversation.edit(message);
     else if (compose) setTimeout(() => this.composer.fill(compose));
-    if (begun) this.conversation.scroll.toEnd();
+    if (begun) this.conversation.scroll.scrollToEnd();
     return begun;
   }
 

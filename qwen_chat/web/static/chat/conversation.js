@@ -48,19 +48,19 @@ export class Conversation {
 
   /** The number of answers in view, without the greeting. */
   get answers() {
-    const view = this.#inView();
+    const view = this.#messagesInView();
     const asked = view.findIndex((each) => each.view.role === "user");
     return view.filter((each, at) => each.isAnswer && at > asked && asked >= 0).length;
   }
 
   /** Whether there is no question yet. */
   get isNew() {
-    return this.order.length < 2 && !this.#inView().some((each) => each.view.role === "user");
+    return this.order.length < 2 && !this.#messagesInView().some((each) => each.view.role === "user");
   }
 
   /** Edit the last question. @returns {boolean} whether there is a question */
   editLast() {
-    const last = this.#inView().reverse().find((each) => each.view.role === "user");
+    const last = this.#messagesInView().reverse().find((each) => each.view.role === "user");
     void last?.edit();
     return last !== undefined;
   }
@@ -81,7 +81,7 @@ export class Conversation {
     this.scroll.reveal(found.node);
   }
 
-  #inView() {
+  #messagesInView() {
     return this.order.flatMap((id) => this.messages.get(id) ?? []);
   }
 
@@ -92,7 +92,7 @@ export class Conversation {
     this.order = [];
     this.list.replaceChildren();
     this.earlier.hidden = true;
-    this.scroll.toEnd();
+    this.scroll.scrollToEnd();
   }
 
   /** @param {MessageView} view */
@@ -106,7 +106,7 @@ export class Conversation {
   #arrange(order) {
     this.order = order;
     let at = this.list.firstChild;
-    for (const { node } of this.#inView()) {
+    for (const { node } of this.#messagesInView()) {
       if (node === at) at = at.nextSibling;
       else this.list.insertBefore(node, at);
     }
@@ -125,7 +125,7 @@ export class Conversation {
     // Screen readers read the answer when it is complete, not piece by piece.
     this.list.setAttribute("aria-busy", String(busy));
     this.list.classList.toggle("busy", busy);
-    if (was && !busy) announce(translate(this.#inView().at(-1)?.view.finish === "interrupted" ? "chat.stopped" : "chat.done"));
+    if (was && !busy) announce(translate(this.#messagesInView().at(-1)?.view.finish === "interrupted" ? "chat.stopped" : "chat.done"));
   }
 
   #loadEarlierIfVisible() {

@@ -62,7 +62,7 @@ export class Header {
   /** @param {ChatView} chat */
   #showFacts(chat) {
     const { model } = chat;
-    const state = stateOf(model);
+    const state = modelState(model);
     const remark = { fault: translate("header.model_failed"), loading: translate("header.loading_model"), ready: "" }[state];
     const name = element("span", { class: `model ${state}`, title: (model.fault && translateText(model.fault)) || model.notice || model.name }, model.name, remark && ` ${remark}`);
     this.facts.replaceChildren(name);
@@ -92,7 +92,7 @@ export class Header {
 }
 
 /** @param {import("../lib/types.js").ModelView} model @returns {"fault" | "ready" | "loading"} */
-function stateOf(model) {
+function modelState(model) {
   if (model.fault) return "fault";
   return model.ready ? "ready" : "loading";
 }

@@ -16,7 +16,7 @@ export class Scroll {
     /** Whether to show the end; an empty conversation shows its top. */
     this.ends = true;
     this.button = element("button", { type: "button", class: "to-end", title: translate("chat.to_end"), "aria-label": translate("chat.to_end"), hidden: true }, icon("down"));
-    this.button.addEventListener("click", () => this.toEnd());
+    this.button.addEventListener("click", () => this.scrollToEnd());
     // A reader who unfolds something wants to read that, not the end.
     inner.addEventListener("click", (event) => {
       if (event.target instanceof Element && event.target.closest("summary, [aria-expanded]")) this.stay();
@@ -39,7 +39,7 @@ export class Scroll {
     requestAnimationFrame(() => this.#scrolled());
   }
 
-  toEnd() {
+  scrollToEnd() {
     this.atEnd = true;
     if (!this.ends) this.box.scrollTop = 0;
     this.button.hidden = true;

@@ -13,39 +13,39 @@ export class SettingsPanel {
     /** @type {HTMLIFrameElement | null} */
     this.frame = null;
     this.isLoaded = false;
-    document.addEventListener("qwen-chat:appearance", () => this.#colour());
-    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.#colour());
+    document.addEventListener("qwen-chat:appearance", () => this.#applyAppearance());
+    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.#applyAppearance());
   }
 
   /** Load the panel, unless it is there already. */
   load() {
     if (this.frame) return;
     this.frame = element("iframe", { title: translate("page.settings"), src: this.#address().href });
-    this.frame.addEventListener("load", () => this.#loaded());
+    this.frame.addEventListener("load", () => this.#handleLoad());
     this.anchor.append(element("p", { class: "hint", role: "status" }, translate("page.loading_settings")), this.frame);
   }
 
   /** Let the panel show another conversation. @param {string} chat */
   show(chat) {
     this.chat = chat;
-    this.#tell();
+    this.#updateAddress();
   }
 
-  #loaded() {
+  #handleLoad() {
     this.isLoaded = true;
     this.frame?.classList.add("loaded");
     const inside = this.frame?.contentDocument;
     if (inside) this.listen(inside);
-    this.#colour();
-    this.#tell();
+    this.#applyAppearance();
+    this.#updateAddress();
   }
 
   /** Name the conversation in the panel's address: the panel sends it along with everything that it asks. */
-  #tell() {
+  #updateAddress() {
     if (this.isLoaded) this.frame?.contentWindow?.history.replaceState(null, "", this.#address());
   }
 
-  #colour() {
+  #applyAppearance() {
     this.frame?.contentDocument?.body?.classList.toggle("dark", isDark());
   }
 

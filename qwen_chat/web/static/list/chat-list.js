@@ -31,14 +31,14 @@ export class ChatList {
     this.search = element("input", { type: "search", class: "field", placeholder: translate("list.search"), "aria-label": translate("list.search_keys"), title: translate("list.search_keys"), maxlength: 200 });
     this.list = element("div", { class: "chats" });
     this.picker = element("input", { type: "file", multiple: true, accept: ".json,.jsonl,.md,.txt,.zip", hidden: true });
-    anchor.append(this.#top(), this.search, this.list);
+    anchor.append(this.#makeToolbar(), this.search, this.list);
     this.search.addEventListener("input", () => this.#searchLater());
     this.search.addEventListener("keydown", (event) => this.#handleSearchKey(event));
     this.picker.addEventListener("change", () => void this.#import());
     this.list.addEventListener("keydown", (event) => this.#handleKey(event));
   }
 
-  #top() {
+  #makeToolbar() {
     const { begin } = this.actions;
     return element(
       "div",
@@ -62,8 +62,8 @@ export class ChatList {
   /** Mark the conversations in which an answer is being written. @param {string[]} chats */
   markAnswering(chats) {
     this.answering = chats;
-    for (const link of this.#links()) markAnswering(link, chats.includes(link.dataset.chat ?? ""));
-    const listed = this.#links().map((link) => link.dataset.chat ?? "");
+    for (const link of this.#findLinks()) markAnswering(link, chats.includes(link.dataset.chat ?? ""));
+    const listed = this.#findLinks().map((link) => link.dataset.chat ?? "");
     // A new conversation is not in the list yet.
     if (!this.search.value && chats.some((chat) => !listed.includes(chat))) void this.refresh();
   }
@@ -90,7 +90,7 @@ export class ChatList {
     );
     if (!chats.length) this.list.append(element("p", { class: "hint" }, translate(found ? "list.nothing_found" : "list.no_chats")));
     this.markCurrent(this.current);
-    for (const link of this.#links()) markAnswering(link, this.answering.includes(link.dataset.chat ?? ""));
+    for (const link of this.#findLinks()) markAnswering(link, this.answering.includes(link.dataset.chat ?? ""));
     if (focused) this.list.querySelector(`a[data-chat="${CSS.escape(focused)}"]`)?.dispatchEvent(new Event("refocus"));
   }
 
@@ -109,8 +109,8 @@ export class ChatList {
 
   /** @param {KeyboardEvent} event */
   #handleSearchKey(event) {
-    if (event.key === "ArrowDown") this.#links()[0]?.focus();
-    else if (event.key === "Enter" && !event.isComposing) this.#links()[0]?.click();
+    if (event.key === "ArrowDown") this.#findLinks()[0]?.focus();
+    else if (event.key === "Enter" && !event.isComposing) this.#findLinks()[0]?.click();
     else if (event.key === "Escape" && this.search.value) {
       this.search.value = "";
       void this.refresh();
@@ -121,7 +121,7 @@ export class ChatList {
 
   /** @param {KeyboardEvent} event */
   #handleKey(event) {
-    const links = this.#links();
+    const links = this.#findLinks();
     const at = links.indexOf(/** @type {HTMLElement} */ (document.activeElement));
     const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
     if (at < 0 || !step) return;
@@ -129,7 +129,7 @@ export class ChatList {
     (links[at + step] ?? (step < 0 ? this.search : links[at]))?.focus();
   }
 
-  #links() {
+  #findLinks() {
     return /** @type {HTMLElement[]} */ ([...this.list.querySelectorAll("a.chat")]);
   }
 
