@@ -3,14 +3,8 @@
 from itertools import pairwise
 from typing import Any
 
-from qwen_chat.importers.parsed import (
-    ParsedConversation,
-    ParsedMessage,
-    list_of,
-    object_of,
-    placeholder,
-    text_of,
-)
+from qwen_chat.importers import parsed
+from qwen_chat.importers.parsed import ParsedConversation, ParsedMessage
 from qwen_chat.message import MessageRole
 
 _ROLES: dict[str, MessageRole] = {
@@ -42,11 +36,11 @@ def read(entry: dict[str, Any]) -> ParsedConversation:
 
     Raises: ValueError that names the message and its fault.
     """
-    turns = list_of(entry.get("conversations", entry.get("messages")), "conversations")
+    turns = parsed.list_of(entry.get("conversations", entry.get("messages")), "conversations")
     messages: list[ParsedMessage] = []
     for number, turn in enumerate(turns, 1):
         try:
-            messages.append(_parse_message(number, object_of(turn, "message")))
+            messages.append(_parse_message(number, parsed.object_of(turn, "message")))
         except ValueError as error:
             raise ValueError(f"message {number}: {error}") from None
     for before, after in pairwise(messages):
@@ -56,7 +50,7 @@ def read(entry: dict[str, Any]) -> ParsedConversation:
         title if isinstance(title, str) else "",
         messages,
         str(len(messages)),
-        text_of(entry.get("system"), "system"),
+        parsed.text_of(entry.get("system"), "system"),
     )
 
 
@@ -69,27 +63,31 @@ def _parse_message(number: int, turn: dict[str, Any]) -> ParsedMessage:
     message = ParsedMessage(str(number), parent, role, _read_content(turn))
     if role == "assistant":
         message.reasoning, message.content = _split_reasoning(message.content)
-        message.reasoning = message.reasoning or text_of(turn.get("reasoning_content"), "reasoning_content")
+        message.reasoning = message.reasoning or parsed.text_of(
+            turn.get("reasoning_content"), "reasoning_content"
+        )
         if (tool := _TOOLS.get(str(speaker).lower())) is not None:
-            message.continues_answer, message.content = True, f"{placeholder(tool)} {message.content}"
+            message.continues_answer, message.content = True, f"{parsed.placeholder(tool)} {message.content}"
     return message
 
 
 def _read_content(turn: dict[str, Any]) -> str:
     value = turn.get("value", turn.get("content"))
     if not isinstance(value, list):
-        return text_of(value, "value" if "from" in turn else "content")
+        return parsed.text_of(value, "value" if "from" in turn else "content")
     return "\n".join(filter(None, map(_read_part, value)))
 
 
 def _read_part(part: object) -> str:
     if isinstance(part, str):
-        return text_of(part, "content")
-    fields = object_of(part, "content")
+        return parsed.text_of(part, "content")
+    fields = parsed.object_of(part, "content")
     if isinstance(fields.get("text"), str):
-        return text_of(fields["text"], "text")
-    kind = text_of(fields.get("type"), "type") or next(iter(fields), "")
-    return placeholder(next((name for name in ("image", "audio", "video") if name in kind), kind or "file"))
+        return parsed.text_of(fields["text"], "text")
+    kind = parsed.text_of(fields.get("type"), "type") or next(iter(fields), "")
+    return parsed.placeholder(
+        next((name for name in ("image", "audio", "video") if name in kind), kind or "file")
+    )
 
 
 def _split_reasoning(text: str) -> tuple[str, str]:
