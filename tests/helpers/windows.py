@@ -110,7 +110,8 @@ def settings_of(page: Page) -> Frame:
     node = page.wait_for_selector("#settings > iframe.loaded")
     frame = node.content_frame() if node is not None else None
     assert frame is not None
-    frame.wait_for_selector("#model-name :is(textarea, input)")
+    # What is typed before the first values are there is overwritten by them.
+    frame.wait_for_function("() => document.querySelector('#model-name :is(textarea, input)')?.value")
     return frame
 
 
