@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 # A shell that runs the tests in the background lets them ignore Ctrl-C, and all that they start.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 # Workers share the cores; threads of one more would only wait for each other.
 if "PYTEST_XDIST_WORKER" in os.environ:

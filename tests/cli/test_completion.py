@@ -36,7 +36,7 @@ def shell(request: pytest.FixtureRequest, tmp_path: Path, model_path: Path) -> I
     opened.press(f"cd {tmp_path}; {_SETUP[request.param]}; echo re''ady\r")
     opened.wait_for("\nready", 20)
     yield opened
-    opened.process.close(force=True)
+    opened.kill()
 
 
 def test_tab(shell: Terminal) -> None:

@@ -1,6 +1,7 @@
 """A person at a real terminal: a pty with a screen that answers as terminals do."""
 
 import os
+import signal
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -21,6 +22,12 @@ class _Screen(pyte.HistoryScreen):
         self.answer(data)
 
 
+def _environment(changes: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment of a program on the terminal; the size is the terminal's, not the test runner's."""
+    inherited = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES")}
+    return {**inherited, "TERM": "xterm-256color", "QWEN_CHAT_THREADS": "1", **changes}
+
+
 class Terminal:
     """A process on a pty and what its screen shows, scrollback included."""
 
@@ -35,8 +42,9 @@ class Terminal:
         self.screen = _Screen(columns, rows, history=20_000, ratio=0.5)
         self._stream = pyte.ByteStream(self.screen)
         argv = command or [sys.executable, "-m", "qwen_chat"]
-        environment = {**os.environ, "TERM": "xterm-256color", "QWEN_CHAT_THREADS": "1", **(environ or {})}
-        self.process: Any = pexpect.spawn(argv[0], [*argv[1:], *arguments], env=environment, dimensions=size)
+        self.process: Any = pexpect.spawn(
+            argv[0], [*argv[1:], *arguments], env=_environment(environ or {}), dimensions=size
+        )
         self.screen.answer = self.process.send
         self.raw = b""
 
@@ -102,6 +110,13 @@ class Terminal:
         self.process.close(force=True)
         assert self.process.signalstatus is None, f"ended by signal {self.process.signalstatus}"
         return int(self.process.exitstatus or 0)
+
+    def kill(self) -> None:
+        """End the process, wait until it is gone, and close the terminal."""
+        if self.process.isalive():
+            self.process.kill(signal.SIGKILL)
+            self.read_to_end()
+        self.process.close()
 
     def read_to_end(self, seconds: float = 20) -> None:
         """Read until the process has ended: one whose terminal nobody reads waits for ever to write to it."""

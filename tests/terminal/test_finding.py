@@ -16,7 +16,7 @@ def chat(model_path: Path) -> Iterator[Terminal]:
     opened = Terminal(*CALM)
     opened.ready()
     yield opened
-    opened.process.close(force=True)
+    opened.kill()
 
 
 def test_chats_are_found_opened_renamed_and_deleted(chat: Terminal) -> None:

@@ -52,7 +52,7 @@ def run(tmp_path: Path) -> Iterator[Any]:
 
     yield start
     for terminal in opened:
-        terminal.process.close(force=True)
+        terminal.kill()
 
 
 def answer(terminal: Terminal) -> list[str]:

@@ -36,7 +36,7 @@ def terminal(model_path: Path) -> Iterator[Open]:
 
     yield open_terminal
     for chat in opened:
-        chat.process.close(force=True)
+        chat.kill()
 
 
 def kept() -> list[tuple[str, str]]:

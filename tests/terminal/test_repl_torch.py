@@ -29,7 +29,7 @@ def terminal(smol_path: Path) -> Iterator[Open]:
 
     yield open_terminal
     for chat in opened:
-        chat.process.close(force=True)
+        chat.kill()
 
 
 def avoided(shown: str) -> int:

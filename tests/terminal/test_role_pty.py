@@ -22,7 +22,7 @@ def chat(model_path: Path) -> Iterator[Terminal]:
     opened = Terminal(*CALM, size=(24, 100))
     opened.ready()
     yield opened
-    opened.process.close(force=True)
+    opened.kill()
 
 
 def picked(chat: Terminal) -> str:
@@ -91,7 +91,7 @@ def test_the_list_in_a_narrow_terminal(model_path: Path) -> None:
         chat.press("\r")
         chat.wait_for("new chat as 海盗船长铁鹦鹉")
     finally:
-        chat.process.close(force=True)
+        chat.kill()
 
 
 @pytest.mark.parametrize(("flags", "environ"), [(("--plain",), {}), ((), {"TERM": "dumb"})])
@@ -107,7 +107,7 @@ def test_a_plain_terminal_lists_roles(
         assert "  pirate-zh        海盗船长铁鹦鹉" in shown
         assert HELP not in shown
     finally:
-        chat.process.close(force=True)
+        chat.kill()
 
 
 def test_a_v2_card_is_imported_and_played(chat: Terminal, tmp_path: Path) -> None:

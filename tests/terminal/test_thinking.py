@@ -50,7 +50,7 @@ def terminal(reasoners: dict[Kind, Path]) -> Iterator[Open]:
 
     yield open_terminal
     for chat in opened:
-        chat.process.close(force=True)
+        chat.kill()
 
 
 def kept() -> list[Node]:

@@ -16,7 +16,7 @@ def chat(model_path: Path) -> Iterator[Terminal]:
     opened = Terminal(*CALM)
     opened.ready()
     yield opened
-    opened.process.close(force=True)
+    opened.kill()
 
 
 def answer(shown: str) -> str:

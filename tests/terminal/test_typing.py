@@ -31,7 +31,7 @@ def terminal(model_path: Path) -> Iterator[Open]:
 
     yield open_terminal
     for chat in opened:
-        chat.process.close(force=True)
+        chat.kill()
 
 
 def asked() -> list[str]:
@@ -300,4 +300,4 @@ def test_a_chat_is_suspended_and_goes_on(moment: str) -> None:
     shell.press("\x04")
     shell.wait_for(lambda text: text.splitlines()[-1].strip() == "sh:", 20)
     assert all(modes(shell))
-    shell.process.close(force=True)
+    shell.kill()

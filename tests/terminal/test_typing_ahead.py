@@ -19,7 +19,7 @@ def chat(model_path: Path) -> Iterator[Terminal]:
     opened = Terminal(*LONG)
     opened.ready()
     yield opened
-    opened.process.close(force=True)
+    opened.kill()
 
 
 def begin(chat: Terminal) -> None:

@@ -25,7 +25,7 @@ def chat(model_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> I
     opened.ready()
     opened.say("/stats")  # which waits for the model: otherwise it would be said that it is waited for
     yield opened
-    opened.process.close(force=True)
+    opened.kill()
 
 
 def asked() -> list[str]:

@@ -19,7 +19,7 @@ def terminal(home: Path, model_path: Path) -> Iterator[Terminal]:
     chat = Terminal(size=(40, 110))
     chat.ready()
     yield chat
-    chat.process.close(force=True)
+    chat.kill()
 
 
 @pytest.fixture
