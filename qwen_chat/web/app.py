@@ -1,5 +1,6 @@
 """The page as one application: its document, its files, its routes and the settings panel."""
 
+import warnings
 from functools import cache, partial
 from pathlib import Path
 from threading import Event
@@ -7,6 +8,7 @@ from threading import Event
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import FileResponse
 from fastapi.staticfiles import StaticFiles
+from pydantic.warnings import UnsupportedFieldAttributeWarning
 from starlette.types import ASGIApp
 
 from qwen_chat import i18n
@@ -38,6 +40,7 @@ class PageApp(GuardedApp):
         opened: Event,
         root_path: str = "",
     ) -> None:
+        _ignore_field_warnings()
         app = FastAPI(title="qwen-chat", docs_url=None, redoc_url=None, openapi_url=None)
         super().__init__(app, hosts, login, root_path)
         self._opened = opened
@@ -65,6 +68,15 @@ class PageApp(GuardedApp):
         self._language = preferred_language(request.headers)
         self._opened.set()
         return FileResponse(_FOLDER / "index.html", media_type="text/html")
+
+
+def _ignore_field_warnings() -> None:
+    """Ignore pydantic's warning about how FastAPI declares its fields, in every thread.
+
+    FastAPI ignores it while it declares them, but by `warnings.catch_warnings`, which holds for all threads at
+    once: of two applications that are built at the same time, the first to end shows the warnings of the other.
+    """
+    warnings.filterwarnings("ignore", category=UnsupportedFieldAttributeWarning)
 
 
 def _build_panel(people: People, switches: ModelSwitches, uploads: Path, language: i18n.Language) -> ASGIApp:
