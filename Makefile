@@ -25,7 +25,7 @@ web: $(VENV)/web.stamp
 	@$(BIN)/qwen-chat web --inbrowser $(ARGS)
 
 # Tests of seconds run by themselves, the others a file to a worker; with ARGS, what they name runs in order.
-WORKERS ?= 2
+WORKERS ?= 4
 PYTEST  := $(BIN)/python -m pytest
 
 test:

@@ -14,6 +14,8 @@ from safetensors.numpy import load_file, save_file
 
 OPEN = """
 from pathlib import Path
+from thorough import times
+
 from qwen_chat.message import Message
 from qwen_chat.model.formats.checkpoint import read_checkpoint
 from qwen_chat.model.hf.engine import TransformersModel
@@ -67,9 +69,10 @@ def run(folder: Path, code: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, timeout=150)
 
 
-@pytest.mark.parametrize(
-    "before", ["import distutils", PIP_SOUGHT, STANDARD_DISTUTILS, FAILED_IMPORT, "import setuptools"]
-)
+IMPORTED_BEFORE = [STANDARD_DISTUTILS, FAILED_IMPORT, PIP_SOUGHT, "import distutils", "import setuptools"]
+
+
+@pytest.mark.parametrize("before", IMPORTED_BEFORE[: times(2, 5)])
 def test_a_packed_checkpoint_opens_whatever_was_imported_before(packed_folder: Path, before: str) -> None:
     done = run(packed_folder, f"{before}\n{OPEN}\nprint(open_and_ask())")
     assert done.returncode == 0, done.stderr
