@@ -73,8 +73,8 @@ class PageApp(GuardedApp):
 def _ignore_field_warnings() -> None:
     """Ignore pydantic's warning about how FastAPI declares its fields, in every thread.
 
-    FastAPI ignores it while it declares them, but by `warnings.catch_warnings`, which holds for all threads at
-    once: of two applications that are built at the same time, the first to end shows the warnings of the other.
+    FastAPI ignores the warning itself, but with `warnings.catch_warnings`, which changes the filters of all
+    threads: when two applications are built at once, the first to end shows the warnings of the other.
     """
     warnings.filterwarnings("ignore", category=UnsupportedFieldAttributeWarning)
 

@@ -23,7 +23,7 @@ class _Screen(pyte.HistoryScreen):
 
 
 def _environment(changes: Mapping[str, str]) -> dict[str, str]:
-    """Return the environment of a program on the terminal; the size is the terminal's, not the test runner's."""
+    """Return the environment of a program on the terminal; its size is not the test runner's."""
     inherited = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES")}
     return {**inherited, "TERM": "xterm-256color", "QWEN_CHAT_THREADS": "1", **changes}
 

@@ -11,11 +11,10 @@ import tiny_hf
 import torch
 from packed import Tensors, quantized, scheme
 from safetensors.numpy import load_file, save_file
+from thorough import times
 
 OPEN = """
 from pathlib import Path
-from thorough import times
-
 from qwen_chat.message import Message
 from qwen_chat.model.formats.checkpoint import read_checkpoint
 from qwen_chat.model.hf.engine import TransformersModel
