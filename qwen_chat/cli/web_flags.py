@@ -1,4 +1,4 @@
-"""What `qwen-chat web` is told besides the settings: where it serves the page, and to whom."""
+"""The flags of `qwen-chat web` besides the settings: its address, its certificate and its accounts."""
 
 import re
 from collections.abc import Callable, Mapping

@@ -1,6 +1,7 @@
 """The request for one turn: the messages that fit the context window, and the stream of the answer."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from threading import Event
 
@@ -65,9 +66,10 @@ def stream_answer(
     while True:
         notices = _notices(request, model, window.left_out if window.left_out > left_out_before else 0)
         try:
-            for delta in model.stream(messages, params, request.options, cancel=cancel):
-                yield replace(delta, notices=(*notices, *delta.notices)) if notices else delta
-                notices = ()
+            with closing(model.stream(messages, params, request.options, cancel=cancel)) as deltas:
+                for delta in deltas:
+                    yield replace(delta, notices=(*notices, *delta.notices)) if notices else delta
+                    notices = ()
             return
         except ContextLengthError as error:
             fewer = window.shrink(error, request.system_message, request.path)

@@ -27,7 +27,15 @@ from qwen_chat.storage.search import search as search_chats
 from qwen_chat.web import actions, input_line, uploads
 from qwen_chat.web.error_responses import answer_error, answer_invalid_request
 from qwen_chat.web.feed import RECENT
-from qwen_chat.web.schemas import EditedMessage, MessageId, NewChat, NewMessage, PinState, Text, ThinkChoice
+from qwen_chat.web.schemas import (
+    EditedMessage,
+    MessageId,
+    NewChat,
+    NewMessage,
+    PinState,
+    TextBody,
+    ThinkChoice,
+)
 from qwen_chat.web.stream import frames
 from qwen_chat.web.views import message_view
 
@@ -88,7 +96,7 @@ class Routes:
             return {"chats": []}
         if words.strip():
             found = search_chats(store, words)
-            return {"chats": [_found(each) for each in found]}
+            return {"chats": [_result_view(each) for each in found]}
         return {"chats": [asdict(each) for each in store.recent(_LISTED, pinned_first=True)]}
 
     def roles(self) -> dict[str, Any]:
@@ -193,7 +201,7 @@ class Routes:
         """Bring the branch of a message into view."""
         actions.show(self._session(request, id), body.message)
 
-    def system(self, request: Request, id: str, body: Text) -> None:
+    def system(self, request: Request, id: str, body: TextBody) -> None:
         """Replace the system prompt from the next answer on."""
         self._session(request, id).set_system(body.text)
 
@@ -201,7 +209,7 @@ class Routes:
         """Choose whether the model reasons first, from the next answer on."""
         self._session(request, id).set_think(body.think)
 
-    def rename(self, request: Request, id: str, body: Text) -> None:
+    def rename(self, request: Request, id: str, body: TextBody) -> None:
         """Give a conversation another title."""
         self._session(request, id).rename(body.text)
         self._person(request).changes.notify()
@@ -233,7 +241,7 @@ def _read(name: str, data: bytes, model: ChatModel) -> dict[str, Any]:
     return {"name": found.name, "text": found.text, "size": i18n.as_json(size)}
 
 
-def _found(chat: SearchResult) -> dict[str, Any]:
+def _result_view(chat: SearchResult) -> dict[str, Any]:
     excerpt = chat.hits[0].excerpt if chat.hits else ""
     message = chat.hits[0].message if chat.hits else ""
     return {

@@ -47,7 +47,7 @@ class EditedMessage(MessageId):
     text: str = Field(max_length=MAX_MESSAGE)
 
 
-class Text(_Body):
+class TextBody(_Body):
     """A system prompt or a title."""
 
     text: str = Field(max_length=MAX_MESSAGE)

@@ -39,15 +39,15 @@ async def frames(person: Person, session: ChatSession, answering: Callable[[], i
     changed = asyncio.Event()
     loop = asyncio.get_running_loop()
 
-    def tell() -> None:
+    def wake() -> None:
         if not changed.is_set():
             loop.call_soon_threadsafe(changed.set)
 
     feed = Feed(session, lambda: person.answering)
     with ExitStack() as stack:
-        stack.enter_context(session.changes.subscribe(tell))
-        stack.enter_context(person.changes.subscribe(tell))
-        stack.enter_context(session.model.state_changes.subscribe(tell))
+        stack.enter_context(session.changes.subscribe(wake))
+        stack.enter_context(person.changes.subscribe(wake))
+        stack.enter_context(session.model.state_changes.subscribe(wake))
         person.count_watchers(session, +1)
         stack.callback(person.count_watchers, session, -1)
         yield "retry: 1000\n\n"

@@ -1,4 +1,4 @@
-"""What every event of the panel needs: who asks, which conversation is in view, and the panel's language."""
+"""The context of the events of the panel: the person, the conversation in view, and the language."""
 
 import re
 from collections import OrderedDict

@@ -1,4 +1,4 @@
-"""What happens with roles on a page: one is chosen, copied, made, changed, deleted, imported or played."""
+"""Handles the events of the panel's roles: choose, copy, create, edit, delete, import and play one."""
 
 from dataclasses import astuple
 from pathlib import Path
@@ -33,19 +33,19 @@ class RoleEvents:
         """Return the list, whether there is a form at all, and the line."""
         alone = self._context.is_alone(request)
         line = "" if alone else self._text(i18n.Text("panel.roles_shared"))
-        return _listed(), gr.update(visible=alone), line
+        return _list_roles(), gr.update(visible=alone), line
 
     def fill(self, name: str | None, request: gr.Request) -> tuple[Update, ...]:
         """Fill the form from a role."""
         line = StatusLine(self._text)
         if not name or not self._context.is_alone(request):
-            return *_nothing(), gr.skip(), ""
+            return *_skip_form(), gr.skip(), ""
         with line:
             form = read_form(name)
             if not is_own_role(name):
                 line.text = self._text(i18n.Text("panel.role_built_in"))
             return *astuple(form), gr.update(interactive=is_own_role(name)), line.text
-        return *_nothing(), gr.skip(), line.text
+        return *_skip_form(), gr.skip(), line.text
 
     def new(self) -> tuple[Update, ...]:
         """Empty the form, for a role that is none yet."""
@@ -67,7 +67,7 @@ class RoleEvents:
             self._check_alone(request)
             role = save_role(RoleForm(name, title, system, greeting, examples, sampling), was or "")
             said = self._text(i18n.Text("panel.role_saved", title=escape_markdown(role.title)))
-            return _listed(role.name), gr.update(interactive=True), said
+            return _list_roles(role.name), gr.update(interactive=True), said
         return gr.skip(), gr.skip(), line.text
 
     def delete(self, name: str | None, request: gr.Request) -> tuple[Update, ...]:
@@ -76,8 +76,8 @@ class RoleEvents:
             self._check_alone(request)
             delete_role(name or "")
             said = self._text(i18n.Text("panel.role_deleted", name=escape_markdown(name or "")))
-            return _listed(None), *astuple(RoleForm()), gr.update(interactive=False), said
-        return gr.skip(), *_nothing(), gr.skip(), line.text
+            return _list_roles(None), *astuple(RoleForm()), gr.update(interactive=False), said
+        return gr.skip(), *_skip_form(), gr.skip(), line.text
 
     def import_card(self, path: str | None, request: gr.Request) -> tuple[Update, ...]:
         """Make a role of a character card, and show it with what a person should know of it."""
@@ -93,8 +93,8 @@ class RoleEvents:
                 self._text(i18n.Text("panel.role_imported", title=escape_markdown(imported.role.title)))
                 + notes
             )
-            return _listed(name), *astuple(read_form(name)), gr.update(interactive=True), said
-        return gr.skip(), *_nothing(), gr.skip(), line.text
+            return _list_roles(name), *astuple(read_form(name)), gr.update(interactive=True), said
+        return gr.skip(), *_skip_form(), gr.skip(), line.text
 
     def play(self, name: str | None, request: gr.Request) -> str:
         """Begin a conversation in a role, in the place of the one in view."""
@@ -111,7 +111,7 @@ class RoleEvents:
             raise UsageError(i18n.Text("panel.roles_shared"))
 
 
-def _listed(*chosen: str | None) -> Update:
+def _list_roles(*chosen: str | None) -> Update:
     """Return the list, with another role chosen where one is given; what cannot be read is left out."""
     found, _ = all_roles()
     own = [(f"★ {role.title}", role.name) for role in found if is_own_role(role.name)]
@@ -120,5 +120,5 @@ def _listed(*chosen: str | None) -> Update:
     return gr.update(choices=choices, value=chosen[0]) if chosen else gr.update(choices=choices)
 
 
-def _nothing() -> tuple[Update, ...]:
+def _skip_form() -> tuple[Update, ...]:
     return (gr.skip(),) * _FIELDS

@@ -52,7 +52,7 @@ class Parameter:
         """Return the control and its button as the conversation has them."""
         if session is None or not is_ready(session.model):
             return gr.update(interactive=False), gr.update(interactive=False)
-        value = self._shown(session.effective_params)
+        value = self._field_value(session.effective_params)
         return gr.update(value=value, interactive=True), self._button(session)
 
     def change(self, value: object, request: gr.Request) -> tuple[Update, Update, str]:
@@ -77,7 +77,7 @@ class Parameter:
         return *self.show(session), line.text
 
     def _change(self, session: ChatSession, value: object) -> None:
-        if value == self._shown(session.effective_params):
+        if value == self._field_value(session.effective_params):
             return  # a field that is only passed through stays at its default
         given = (split_texts(str(value or "")) or None) if self.name == "stop" else value
         if given is None:
@@ -93,7 +93,7 @@ class Parameter:
             text = self._text(i18n.Text("panel.default_value", value=_format_default(default)))
         return gr.update(value=text, interactive=getattr(session.params, self.name) is not None)
 
-    def _shown(self, params: SamplingParams) -> object:
+    def _field_value(self, params: SamplingParams) -> object:
         value = getattr(params, self.name)
         if self.name == "stop":
             return join_texts(value or ())
