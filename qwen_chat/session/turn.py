@@ -9,7 +9,7 @@ from qwen_chat.errors import ModelError, as_model_error
 from qwen_chat.history import AnswerDetails, Node
 from qwen_chat.message import Delta, FinishReason, Usage
 from qwen_chat.observer import Observable
-from qwen_chat.session.accumulate import (
+from qwen_chat.session.delta_accumulator import (
     extend_message,
     join_reasoning,
     join_text,

@@ -18,7 +18,7 @@ from qwen_chat.http.hosts import Hosts
 from qwen_chat.http.root_path import RootPath, below, route_path
 from qwen_chat.http.security_headers import SecurityHeaders
 from qwen_chat.observer import Observable
-from qwen_chat.web.body_limits import limit_for
+from qwen_chat.web.request_limits import limit_for
 
 _CACHED = {
     "/panel/en/assets/": "private, max-age=31536000, immutable",

@@ -13,7 +13,7 @@ from qwen_chat.history import AnswerDetails
 from qwen_chat.message import Delta, Message, ToolCall, ToolCallPiece
 from qwen_chat.model.base import PLAIN, PromptOptions
 from qwen_chat.sampling import SamplingParams
-from qwen_chat.session.accumulate import join_tool_calls
+from qwen_chat.session.delta_accumulator import join_tool_calls
 from qwen_chat.session.session import ChatSession
 from qwen_chat.storage.store import Store
 
