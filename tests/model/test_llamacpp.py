@@ -14,6 +14,7 @@ from typing import get_args
 import pytest
 import tiny
 from engine import idle_within
+from thorough import times
 
 from qwen_chat.errors import ContextLengthError, ModelError, ModelLoadError
 from qwen_chat.message import Delta, Message, Think
@@ -364,3 +365,17 @@ def test_raw_text_goes_in_as_it_is(model_path: Path) -> None:
     assert b"".join(token.bytes for token in tokens) == b"Once <|im_end|> upon"
     assert not any(token.control for token in tokens)
     opened.close()
+
+
+def test_a_model_that_is_closed_as_soon_as_it_is_open_closes(model_path: Path, tmp_path: Path) -> None:
+    code = """
+import os, sys
+from pathlib import Path
+from qwen_chat.model.llamacpp import LlamaCppModel, LlamaCppOptions
+if hasattr(os, "sched_setaffinity"):  # on one core the loop that answers requests begins late
+    os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+for _ in range(int(sys.argv[2])):
+    LlamaCppModel(Path(sys.argv[1]), "tiny", LlamaCppOptions(threads=1, ctx_size=512)).close()
+"""
+    command = [sys.executable, "-c", code, str(tiny.write_model(tmp_path / "base.gguf", model_path, None))]
+    subprocess.run([*command, str(times(25, 150))], check=True, timeout=150)

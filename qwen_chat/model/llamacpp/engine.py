@@ -55,6 +55,7 @@ class LlamaCppModel(LoadedModel):
         self._endpoint = Endpoint()
         self._server: Server | None = open_server(path, info, options, self._endpoint, report_progress)
         self._http = LlamaHttpClient(self._server.listening_address, self._endpoint.key)
+        self._http.wait_until_running()
         self._tokenizer = LlamaTokenizer(self._http)
         self._token_cache = TokenCache()
         generation = self._http.props()["default_generation_settings"]

@@ -56,6 +56,13 @@ class LlamaHttpClient:
         self._lock = Lock()
         self._connection: http.client.HTTPConnection | None = None
 
+    def wait_until_running(self) -> None:
+        """Wait until the loop runs that answers requests.
+
+        The server must not be freed before: it would tell a loop to end that has not begun, and wait for ever.
+        """
+        self._call("GET", "/lora-adapters")  # of all requests that the loop answers, the smallest
+
     def props(self) -> dict[str, Any]:
         """Return the properties of the server: template, context, default sampling."""
         return self._call("GET", "/props")
