@@ -59,7 +59,7 @@ class LlamaHttpClient:
     def wait_until_running(self) -> None:
         """Wait until the loop runs that answers requests.
 
-        The server must not be freed before: it would tell a loop to end that has not begun, and wait for ever.
+        A server that is freed earlier tells a loop to end that has not begun, and then waits for ever.
         """
         self._call("GET", "/lora-adapters")  # of all requests that the loop answers, the smallest
 
