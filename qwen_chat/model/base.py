@@ -25,6 +25,15 @@ class PromptOptions:
 
 PLAIN = PromptOptions()
 
+Chat = Sequence[Message]
+"""The messages of a conversation, oldest first."""
+
+Cancel = Event | None
+"""An event that another thread sets to stop the work."""
+
+Deltas = Generator[Delta, None, None]
+"""An answer as it is generated; `close` stops the work."""
+
 
 @dataclass(frozen=True, slots=True)
 class Capabilities:
@@ -95,13 +104,8 @@ class ChatModel(Protocol):
         """One line for people about how the model computes; may be empty."""
 
     def stream(
-        self,
-        messages: Sequence[Message],
-        params: SamplingParams,
-        options: PromptOptions = PLAIN,
-        *,
-        cancel: Event | None = None,
-    ) -> Generator[Delta, None, None]:
+        self, messages: Chat, params: SamplingParams, options: PromptOptions = PLAIN, *, cancel: Cancel = None
+    ) -> Deltas:
         """Yield the answer to the last message, new text only; continue it if it is an assistant's.
 
         An answer that this model wrote recently is continued from its exact tokens.
@@ -150,7 +154,7 @@ class BatchingModel(ChatModel, Protocol):
     """A model that answers many prompts together faster than one by one."""
 
     def answer(
-        self, requests: Sequence[BatchRequest], *, cancel: Event | None = None
+        self, requests: Sequence[BatchRequest], *, cancel: Cancel = None
     ) -> list[CompletedAnswer | ModelError]:
         """Return an answer or an error for each request; `cancel` ends the rest as "interrupted"."""
 

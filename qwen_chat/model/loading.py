@@ -1,7 +1,7 @@
 """A model that loads in the background, so that people can type meanwhile."""
 
 import time
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from threading import Event, Lock, Thread
@@ -13,9 +13,12 @@ from qwen_chat.model.base import (
     PLAIN,
     BatchingModel,
     BatchRequest,
+    Cancel,
     Capabilities,
+    Chat,
     ChatModel,
     CompletedAnswer,
+    Deltas,
     PromptOptions,
     TokenizingModel,
     require_tokens,
@@ -99,13 +102,8 @@ class LoadingModel:
         return self.loaded().notice
 
     def stream(
-        self,
-        messages: Sequence[Message],
-        params: SamplingParams,
-        options: PromptOptions = PLAIN,
-        *,
-        cancel: Event | None = None,
-    ) -> Generator[Delta, None, None]:
+        self, messages: Chat, params: SamplingParams, options: PromptOptions = PLAIN, *, cancel: Cancel = None
+    ) -> Deltas:
         """Yield the answer to the last message; first, while the request waits, how many are before it."""
         model = self.loaded()
         with self._queue.enter() as ticket:
@@ -115,7 +113,7 @@ class LoadingModel:
                 yield from model.stream(messages, params, options, cancel=cancel)
 
     def answer(
-        self, requests: Sequence[BatchRequest], *, cancel: Event | None = None
+        self, requests: Sequence[BatchRequest], *, cancel: Cancel = None
     ) -> list[CompletedAnswer | ModelError]:
         """Return an answer or an error for each request."""
         model = self.loaded()

@@ -1,19 +1,22 @@
 """The ChatModel for safetensors checkpoints on torch."""
 
-from collections.abc import Generator, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from threading import Event
 
 import torch
 
 from qwen_chat.errors import ContextLengthError, ModelError, ModelLoadError, model_errors
-from qwen_chat.message import Alternative, Delta, Message, Token
+from qwen_chat.message import Alternative, Message, Token
 from qwen_chat.model.alternatives import build_alternatives, take_prefix
 from qwen_chat.model.base import (
     PLAIN,
     BatchingModel,
     BatchRequest,
+    Cancel,
+    Chat,
     CompletedAnswer,
+    Deltas,
     LoadedModel,
     PromptOptions,
     TokenizingModel,
@@ -71,13 +74,8 @@ class TransformersModel(LoadedModel):
 
     @model_errors(as_answer_error)
     def stream(
-        self,
-        messages: Sequence[Message],
-        params: SamplingParams,
-        options: PromptOptions = PLAIN,
-        *,
-        cancel: Event | None = None,
-    ) -> Generator[Delta, None, None]:
+        self, messages: Chat, params: SamplingParams, options: PromptOptions = PLAIN, *, cancel: Cancel = None
+    ) -> Deltas:
         """Yield the answer to the last message, new text only, or continue a final assistant message.
 
         Raises: ContextLengthError, ModelError.
@@ -95,7 +93,7 @@ class TransformersModel(LoadedModel):
 
     @model_errors(as_answer_error)
     def answer(
-        self, requests: Sequence[BatchRequest], *, cancel: Event | None = None
+        self, requests: Sequence[BatchRequest], *, cancel: Cancel = None
     ) -> list[CompletedAnswer | ModelError]:
         """Return an answer or an error for each request; all answers are generated in one batch."""
         cancel, found = cancel or Event(), dict[int, CompletedAnswer | ModelError]()

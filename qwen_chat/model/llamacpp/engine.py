@@ -4,16 +4,16 @@ The engine gets token ids only. Control tokens are placed by id, and text is tok
 switched off, so nothing that a person, a role or a model wrote can become one.
 """
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Sequence
 from math import exp
 from pathlib import Path
 from threading import Event
 from typing import Any
 
 from qwen_chat.errors import ContextLengthError, ModelError, model_errors
-from qwen_chat.message import Alternative, Delta, Message, Token
+from qwen_chat.message import Alternative, Message, Token
 from qwen_chat.model.alternatives import build_alternatives, take_prefix
-from qwen_chat.model.base import PLAIN, LoadedModel, PromptOptions, TokenizingModel
+from qwen_chat.model.base import PLAIN, Cancel, Chat, Deltas, LoadedModel, PromptOptions, TokenizingModel
 from qwen_chat.model.formats.gguf import GgufInfo, read_info
 from qwen_chat.model.llamacpp.completion import Completion
 from qwen_chat.model.llamacpp.engine_call import as_llamacpp_error, likeliest_tokens
@@ -71,13 +71,8 @@ class LlamaCppModel(LoadedModel):
 
     @model_errors(as_llamacpp_error)
     def stream(
-        self,
-        messages: Sequence[Message],
-        params: SamplingParams,
-        options: PromptOptions = PLAIN,
-        *,
-        cancel: Event | None = None,
-    ) -> Generator[Delta, None, None]:
+        self, messages: Chat, params: SamplingParams, options: PromptOptions = PLAIN, *, cancel: Cancel = None
+    ) -> Deltas:
         """Yield the answer to the last message, new text only; continue it if it is an assistant's.
 
         Raises: ContextLengthError, ModelError.
