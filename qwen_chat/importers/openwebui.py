@@ -9,16 +9,8 @@ from html import unescape
 from typing import Any, Literal
 
 from qwen_chat.files.validation import convert
-from qwen_chat.importers.parsed import (
-    ParsedConversation,
-    ParsedMessage,
-    count_of,
-    list_of,
-    object_of,
-    placeholder,
-    text_of,
-    time_of,
-)
+from qwen_chat.importers import parsed
+from qwen_chat.importers.parsed import ParsedConversation, ParsedMessage
 from qwen_chat.message import MessageRole, Usage
 
 _ROLE: Any = Literal["system", "user", "assistant"]
@@ -44,54 +36,58 @@ def read(entry: dict[str, Any]) -> ParsedConversation:
     chat: dict[str, Any] = entry.get("chat", entry)
     tree = chat["history"]
     messages = []
-    for number, (id, message) in enumerate(object_of(tree.get("messages"), "messages").items(), 1):
+    for number, (id, message) in enumerate(parsed.object_of(tree.get("messages"), "messages").items(), 1):
         try:
-            messages.append(_parse_message(id, object_of(message, "message")))
+            messages.append(_parse_message(id, parsed.object_of(message, "message")))
         except ValueError as error:
             raise ValueError(f"message {number}: {error}") from None
     return ParsedConversation(
-        text_of(chat.get("title") or entry.get("title"), "title"),
+        parsed.text_of(chat.get("title") or entry.get("title"), "title"),
         messages,
-        text_of(tree.get("currentId"), "currentId"),
-        text_of(object_of(chat.get("params"), "params").get("system"), "system"),
+        parsed.text_of(tree.get("currentId"), "currentId"),
+        parsed.text_of(parsed.object_of(chat.get("params"), "params").get("system"), "system"),
     )
 
 
 def _parse_message(id: str, message: dict[str, Any]) -> ParsedMessage:
     role: MessageRole = convert(message.get("role"), _ROLE, "role")
-    parsed = ParsedMessage(id, text_of(message.get("parentId"), "parentId") or None, role)
-    parsed.created = time_of(message.get("timestamp"), "timestamp")
+    result = ParsedMessage(id, parsed.text_of(message.get("parentId"), "parentId") or None, role)
+    result.created = parsed.time_of(message.get("timestamp"), "timestamp")
     text = _read_content(message.get("content"))
     if role == "assistant":
-        text = _read_answer(message, text, parsed)
-    parsed.content = "\n\n".join(filter(None, (text, *_file_names(message))))
-    return parsed
+        text = _read_answer(message, text, result)
+    result.content = "\n\n".join(filter(None, (text, *_file_names(message))))
+    return result
 
 
-def _read_answer(message: dict[str, Any], text: str, parsed: ParsedMessage) -> str:
+def _read_answer(message: dict[str, Any], text: str, result: ParsedMessage) -> str:
     """Set what only answers have, and return the text without its reasoning."""
-    parsed.reasoning, text = _split_reasoning(text)
-    parsed.model = text_of(message.get("model"), "model")
-    parsed.usage = _usage(message)
+    result.reasoning, text = _split_reasoning(text)
+    result.model = parsed.text_of(message.get("model"), "model")
+    result.usage = _usage(message)
     if message.get("error"):
-        parsed.finish = "error"
+        result.finish = "error"
         return text or _error_text(message["error"])
     if message.get("done") is False:
-        parsed.finish = "interrupted"
+        result.finish = "interrupted"
     return text
 
 
 def _read_content(content: object) -> str:
     """Return the text of a message, which may be a list of parts."""
     if not isinstance(content, list):
-        return text_of(content, "content")
+        return parsed.text_of(content, "content")
     return "\n".join(filter(None, map(_read_part, content)))
 
 
 def _read_part(part: object) -> str:
-    fields = object_of(part, "content")
-    kind = text_of(fields.get("type"), "type")
-    return text_of(fields.get("text"), "text") if kind == "text" else placeholder(_media_kind(kind))
+    fields = parsed.object_of(part, "content")
+    kind = parsed.text_of(fields.get("type"), "type")
+    return (
+        parsed.text_of(fields.get("text"), "text")
+        if kind == "text"
+        else parsed.placeholder(_media_kind(kind))
+    )
 
 
 def _media_kind(name: str) -> str:
@@ -108,7 +104,7 @@ def _split_reasoning(text: str) -> tuple[str, str]:
             return ""
         if found["type"] == "tool_calls":
             name = _NAME.search(found["attributes"])
-            return placeholder("tool call", unescape(name[1]) if name else "") + "\n"
+            return parsed.placeholder("tool call", unescape(name[1]) if name else "") + "\n"
         return found[0]
 
     rest = _DETAILS.sub(take_out, text) if "<details" in text else text
@@ -124,18 +120,18 @@ def _usage(message: dict[str, Any]) -> Usage | None:
     usage = message.get("usage")
     if not isinstance(usage, dict):
         return None
-    counts = [count_of(usage.get(name)) for name in ("prompt_tokens", "completion_tokens")]
+    counts = [parsed.count_of(usage.get(name)) for name in ("prompt_tokens", "completion_tokens")]
     return Usage(prompt_tokens=counts[0], completion_tokens=counts[1]) if any(counts) else None
 
 
 def _error_text(error: object) -> str:
     text = error.get("content") if isinstance(error, dict) else error
-    return f"{placeholder('error')} {text}" if isinstance(text, str) else placeholder("error")
+    return f"{parsed.placeholder('error')} {text}" if isinstance(text, str) else parsed.placeholder("error")
 
 
 def _file_names(message: dict[str, Any]) -> Iterable[str]:
-    for file in list_of(message.get("files"), "files"):
-        fields = object_of(file, "files")
+    for file in parsed.list_of(message.get("files"), "files"):
+        fields = parsed.object_of(file, "files")
         name = fields.get("name")
-        kind = _media_kind(text_of(fields.get("type"), "type"))
-        yield placeholder(kind, text_of(name, "name") if isinstance(name, str) else "")
+        kind = _media_kind(parsed.text_of(fields.get("type"), "type"))
+        yield parsed.placeholder(kind, parsed.text_of(name, "name") if isinstance(name, str) else "")

@@ -3,13 +3,11 @@
 import { element } from "./dom.js";
 import { icon } from "./icons.js";
 
+/** @typedef {(button: HTMLButtonElement) => void} Act */
+
 /**
  * Make a button with an icon; its label is a tooltip, and read out by screen readers.
- *
- * @param {string} sign
- * @param {string} label
- * @param {(button: HTMLButtonElement) => void} act
- * @param {string} [kind]
+ * @param {string} sign @param {string} label @param {Act} act @param {string} [kind]
  */
 export function iconButton(sign, label, act, kind = "") {
   const attributes = { type: "button", class: `tool ${kind}`.trim(), title: label, "aria-label": label };
@@ -20,11 +18,7 @@ export function iconButton(sign, label, act, kind = "") {
 
 /**
  * Make a button with an icon and a visible label.
- *
- * @param {string} sign
- * @param {string} label
- * @param {(button: HTMLButtonElement) => void} act
- * @param {string} [kind]
+ * @param {string} sign @param {string} label @param {Act} act @param {string} [kind]
  */
 export function labelledButton(sign, label, act, kind = "") {
   const button = element("button", { type: "button", class: `labelled ${kind}`.trim() }, icon(sign), element("span", {}, label));
