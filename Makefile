@@ -1,19 +1,19 @@
-# The venv is made once; a stamp says what is installed, so a second run installs nothing.
+# A stamp file records what is installed, so that a second run installs nothing.
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 ARGS   ?=
 
-# Packages are pinned wherever they are installed, and so is what builds them.
+# The lock pins every installed package, and the packages that build them.
 LOCK   := constraints.txt
 PIP    := PIP_CONSTRAINT=$(LOCK) PIP_BUILD_CONSTRAINT=$(LOCK) $(BIN)/python -m pip --disable-pip-version-check
-# uv installs in a third of the time. It does not read pip's configuration, so it is told.
+# uv installs in a third of pip's time. It does not read pip's configuration, so the Makefile passes it on.
 CONFIG  = $(BIN)/python -m pip config get global.$(1) 2>/dev/null
 UV      = UV_FIND_LINKS="$${UV_FIND_LINKS:-$${PIP_FIND_LINKS:-$$($(call CONFIG,find-links))}}" \
 	UV_DEFAULT_INDEX="$${UV_DEFAULT_INDEX:-$${PIP_INDEX_URL:-$$($(call CONFIG,index-url))}}" \
 	$(BIN)/uv pip
 
-# Node.js comes from a Python package, so that the script of the page is checked where there is none.
+# Node.js comes from a Python package, so that the page's script is checked on machines without Node.js.
 NODE   := PATH="$(CURDIR)/$(BIN):$$PATH"
 
 .PHONY: chat web test test-thorough lint tools bench lock clean
@@ -24,7 +24,7 @@ chat: $(VENV)/chat.stamp
 web: $(VENV)/web.stamp
 	@$(BIN)/qwen-chat web --inbrowser $(ARGS)
 
-# Tests of seconds run by themselves, the others a file to a worker; with ARGS, what they name runs in order.
+# The workers run one test file at a time; tests marked `timing` run alone afterwards. ARGS runs in one process.
 WORKERS ?= 4
 PYTEST  := $(BIN)/python -m pytest
 
@@ -37,7 +37,7 @@ else
 	$(PYTEST) $(ARGS)
 endif
 
-# Every property with as many examples as it was ever tried with, and every kill.
+# Runs every property test with all of its examples, and all of the kill tests.
 test-thorough: PROFILE = --hypothesis-profile=thorough
 test-thorough: test
 
@@ -51,7 +51,7 @@ lint: $(VENV)/dev.stamp $(VENV)/script.stamp
 bench: $(VENV)/dev.stamp
 	$(BIN)/python -m benchmarks
 
-# Tests use a real browser and tmux; where they cannot be installed, those tests say what is missing.
+# Tests use a real browser and tmux; where neither can be installed, those tests name what is missing.
 tools:
 	@{ command -v tmux && { command -v chromium || command -v google-chrome; }; } >/dev/null || \
 	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
@@ -59,8 +59,8 @@ tools:
 		{ apt-get update -qq && apt-get install -y -qq chromium tmux; } </dev/null >/dev/null 2>&1 || true; \
 	fi
 
-# Pins what pyproject.toml asks for and all that comes with it; what is pinned already stays as it is.
-# ARGS=-U takes the newest releases. Any build of the pinned torch will do, so the one at hand is left to be chosen.
+# Pins the packages of pyproject.toml and their dependencies; versions that are pinned already stay.
+# ARGS=-U takes the newest releases. The lock leaves the build of torch open: CPU and GPU builds share a version.
 lock: $(BIN)/uv
 	grep '^torch==' $(LOCK) >$(VENV)/torch.txt
 	grep -v '^torch==' $(LOCK) >$(VENV)/lock.txt
@@ -87,7 +87,7 @@ $(VENV)/web.stamp: $(VENV)/chat.stamp
 $(BIN)/uv: | $(BIN)/python
 	@$(PIP) install -q uv </dev/null >&2
 
-# Where uv cannot install, a newer pip than the one some Pythons bring does: it knows dependency groups.
+# Where uv fails, pip installs; the pip of some Pythons is too old for dependency groups, so it is upgraded first.
 $(VENV)/dev.stamp: $(BIN)/python pyproject.toml $(LOCK) | $(BIN)/uv
 	@echo "setting up tests (once) ..." >&2
 	@UV_CONSTRAINT=$(LOCK) UV_BUILD_CONSTRAINT=$(LOCK) $(UV) install -q --compile-bytecode --python $(BIN)/python -e . --group dev --group build </dev/null >&2 || \
