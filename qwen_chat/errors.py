@@ -7,7 +7,8 @@ QwenChatError
 ├── SessionBusyError        an answer is still being written
 └── ModelError              the model failed
     ├── ModelLoadError          before it could answer
-    │   └── MissingExtraError       an optional package is not installed
+    │   ├── MissingExtraError       an optional package is not installed
+    │   └── DownloadError           a file of the model cannot be fetched
     └── ContextLengthError      the prompt does not fit the context
 """
 
@@ -55,6 +56,16 @@ class MissingExtraError(ModelLoadError):
 
     def __init__(self, feature: str, extra: str) -> None:
         super().__init__(i18n.Text("extra.missing", feature=feature, extra=extra))
+
+
+class DownloadError(ModelLoadError):
+    """A file of the model cannot be fetched; what has arrived of it stays for the next start."""
+
+    def __init__(self, title: str, reason: str, mend: str) -> None:
+        super().__init__(f"{title} cannot be fetched ({reason}): {mend}, or name a model with -c FILE.gguf")
+        self.title = title
+        self.reason = reason
+        self.mend = mend
 
 
 class ContextLengthError(ModelError):
