@@ -3,18 +3,17 @@
 import shutil
 import tempfile
 import time
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from threading import Event
 from typing import Any
 
 from playwright.sync_api import Page as Tab
 from playwright.sync_api import sync_playwright
 
-from qwen_chat.message import Delta, Message
-from qwen_chat.model.base import PLAIN, Capabilities, ChatModel, LoadedModel, PromptOptions
+from qwen_chat.message import Delta
+from qwen_chat.model.base import PLAIN, Cancel, Capabilities, Chat, Deltas, LoadedModel, PromptOptions
 from qwen_chat.sampling import SamplingParams
 from qwen_chat.session.users import People, Person
 from qwen_chat.settings import Settings
@@ -65,12 +64,12 @@ class Teller(LoadedModel):
 
     def stream(
         self,
-        messages: Sequence[Message],  # noqa: ARG002 - a model's signature
+        messages: Chat,  # noqa: ARG002 - a model's signature
         params: SamplingParams,  # noqa: ARG002
         options: PromptOptions = PLAIN,  # noqa: ARG002
         *,
-        cancel: Event | None = None,
-    ) -> Generator[Delta, None, None]:
+        cancel: Cancel = None,
+    ) -> Deltas:
         """Yield the text, over and over."""
         whole = TEXT * (1 + self._tokens * TOKEN // len(TEXT))
         started = time.monotonic()
@@ -82,10 +81,6 @@ class Teller(LoadedModel):
 
     def close(self) -> None:
         """Do nothing."""
-
-
-def _conforms(model: Teller) -> ChatModel:
-    return model
 
 
 def long_answer(tokens: int) -> LongAnswer:
@@ -106,7 +101,7 @@ def long_answer(tokens: int) -> LongAnswer:
 
 
 @contextmanager
-def _served(model: ChatModel) -> Iterator[str]:
+def _served(model: Teller) -> Iterator[str]:
     with tempfile.TemporaryDirectory() as folder:
         store = Store(Path(folder, "chats.db"))
         person = Person("", model, Settings(), store)

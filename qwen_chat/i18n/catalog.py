@@ -52,13 +52,6 @@ def render(code: str, arguments: Mapping[str, Argument], language: Language) -> 
     return _ARGUMENT.sub(lambda found: _format(arguments[found[1]]), template)
 
 
-def argument_names(form: Form) -> set[str]:
-    """Return the names of the arguments that a text has; plural forms are chosen by `count`."""
-    if isinstance(form, str):
-        return set(_ARGUMENT.findall(form))
-    return {"count"}.union(*(_ARGUMENT.findall(each) for each in form.values()))
-
-
 def _plural_form(form: Form, arguments: Mapping[str, Argument]) -> str:
     if isinstance(form, str):
         return form

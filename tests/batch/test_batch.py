@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
 from threading import Event, Thread, Timer
@@ -21,8 +21,8 @@ from scripted import ScriptedModel
 
 from qwen_chat.batch import FinishedLines, Job, format_result, read_jobs, run_jobs, skip_finished
 from qwen_chat.errors import ModelError, UsageError
-from qwen_chat.message import Delta, Message
-from qwen_chat.model.base import PLAIN, CompletedAnswer, PromptOptions
+from qwen_chat.message import Delta
+from qwen_chat.model.base import PLAIN, Cancel, Chat, CompletedAnswer, Deltas, PromptOptions
 from qwen_chat.sampling import SamplingParams
 
 CALM = ("--temperature", "0", "--max-new-tokens", "6", "--quiet")
@@ -129,23 +129,24 @@ def test_a_fault_of_the_engine_is_its_lines_own(fault: Exception) -> None:
     assert all(str(fault) in str(answer) for _, answer in found)
 
 
+class Late(ScriptedModel):
+    """Answers the prompt 0 when `late` is set, and each other prompt at once."""
+
+    def __init__(self, late: Event) -> None:
+        super().__init__()
+        self.late = late
+
+    def stream(
+        self, messages: Chat, params: SamplingParams, options: PromptOptions = PLAIN, *, cancel: Cancel = None
+    ) -> Deltas:
+        """Yield the prompt again."""
+        if messages[0].content == "0":
+            self.late.wait(30)
+        yield Delta(messages[0].content, finish_reason="stop")
+
+
 def test_order_holds_and_few_lines_are_read_ahead() -> None:
     late, read, seen = Event(), list[int](), list[int]()
-
-    class Slow(ScriptedModel):
-        """Answers the first prompt last."""
-
-        def stream(
-            self,
-            messages: Sequence[Message],
-            params: SamplingParams,
-            options: PromptOptions = PLAIN,
-            *,
-            cancel: Event | None = None,
-        ) -> Generator[Delta, None, None]:
-            if messages[0].content == "0":
-                late.wait(30)
-            yield Delta(messages[0].content, finish_reason="stop")
 
     def lines() -> Iterator[str]:
         for number in range(50):
@@ -158,7 +159,7 @@ def test_order_holds_and_few_lines_are_read_ahead() -> None:
 
     jobs = read_jobs(lines(), SamplingParams(), None)
     Timer(0.3, release).start()
-    results = run_jobs(Slow(), jobs, batch_size=1, parallel=3, cancel=Event())
+    results = run_jobs(Late(late), jobs, batch_size=1, parallel=3, cancel=Event())
     texts = [answer.text for _, answer in results if isinstance(answer, CompletedAnswer)]
     assert texts == [str(number) for number in range(50)]
     assert seen == [6]

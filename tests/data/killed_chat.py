@@ -7,12 +7,19 @@ import json
 import os
 import sys
 import time
-from collections.abc import Generator, Sequence
 from pathlib import Path
-from threading import Event
 
-from qwen_chat.message import Delta, Message
-from qwen_chat.model.base import PLAIN, Capabilities, ChatModel, LoadedModel, PromptOptions
+from qwen_chat.message import Delta
+from qwen_chat.model.base import (
+    PLAIN,
+    Cancel,
+    Capabilities,
+    Chat,
+    ChatModel,
+    Deltas,
+    LoadedModel,
+    PromptOptions,
+)
 from qwen_chat.sampling import SamplingParams
 from qwen_chat.session.session import ChatSession
 from qwen_chat.storage.store import Store
@@ -29,13 +36,8 @@ class Script(LoadedModel):
     capabilities = Capabilities()
 
     def stream(
-        self,
-        messages: Sequence[Message],
-        params: SamplingParams,
-        options: PromptOptions = PLAIN,
-        *,
-        cancel: Event | None = None,
-    ) -> Generator[Delta, None, None]:
+        self, messages: Chat, params: SamplingParams, options: PromptOptions = PLAIN, *, cancel: Cancel = None
+    ) -> Deltas:
         for number in range(100_000):
             text = f"{number} 月\t\r\n" if number % 7 else f"«{len(messages)}» "
             yield Delta(reasoning=text) if number < 40 else Delta(text)
@@ -55,13 +57,8 @@ class Told(LoadedModel):
         self._model = model
 
     def stream(
-        self,
-        messages: Sequence[Message],
-        params: SamplingParams,
-        options: PromptOptions = PLAIN,
-        *,
-        cancel: Event | None = None,
-    ) -> Generator[Delta, None, None]:
+        self, messages: Chat, params: SamplingParams, options: PromptOptions = PLAIN, *, cancel: Cancel = None
+    ) -> Deltas:
         for delta in self._model.stream(messages, params, options, cancel=cancel):
             if delta.text or delta.reasoning:
                 tell(time=time.time(), text=delta.text, reasoning=delta.reasoning)

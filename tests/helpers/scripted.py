@@ -1,11 +1,11 @@
 """A model that says what it is told, for failures that a real one cannot be made to have."""
 
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Iterator
 from threading import Event
 
 from qwen_chat.errors import ContextLengthError
 from qwen_chat.message import Delta, Message
-from qwen_chat.model.base import PLAIN, Capabilities, ChatModel, LoadedModel, PromptOptions
+from qwen_chat.model.base import PLAIN, Cancel, Capabilities, Chat, Deltas, LoadedModel, PromptOptions
 from qwen_chat.sampling import SamplingParams
 
 
@@ -24,13 +24,8 @@ class ScriptedModel(LoadedModel):
         self.prompts: list[list[Message]] = []
 
     def stream(
-        self,
-        messages: Sequence[Message],
-        params: SamplingParams,
-        options: PromptOptions = PLAIN,
-        *,
-        cancel: Event | None = None,
-    ) -> Generator[Delta, None, None]:
+        self, messages: Chat, params: SamplingParams, options: PromptOptions = PLAIN, *, cancel: Cancel = None
+    ) -> Deltas:
         """Yield the script; a prompt of more characters than the context is refused."""
         size = sum(len(message.content) for message in messages)
         if self.context_length is not None and size >= self.context_length:
@@ -61,13 +56,8 @@ class AnsweringModel(ScriptedModel):
         raise NotImplementedError
 
     def stream(
-        self,
-        messages: Sequence[Message],
-        params: SamplingParams,
-        options: PromptOptions = PLAIN,
-        *,
-        cancel: Event | None = None,
-    ) -> Generator[Delta, None, None]:
+        self, messages: Chat, params: SamplingParams, options: PromptOptions = PLAIN, *, cancel: Cancel = None
+    ) -> Deltas:
         """Yield the answer to the last message."""
         self.prompts.append(list(messages))
         for delta in self.answer(messages[-1].content):
@@ -75,7 +65,3 @@ class AnsweringModel(ScriptedModel):
                 return
             yield delta
         yield Delta(finish_reason="stop")
-
-
-def _conforms(model: ScriptedModel) -> ChatModel:
-    return model

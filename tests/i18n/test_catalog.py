@@ -8,11 +8,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from catalog_arguments import argument_names
 from places import ROOT
 
 from qwen_chat import i18n
 from qwen_chat.commands.registry import COMMANDS
-from qwen_chat.i18n.catalog import argument_names, catalog
+from qwen_chat.i18n.catalog import catalog
 from qwen_chat.sampling import MEANINGS
 from qwen_chat.settings import SPECS
 

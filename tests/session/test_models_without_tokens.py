@@ -1,7 +1,7 @@
 """A model that cannot count tokens, and whose context is not known, works everywhere."""
 
 import time
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from threading import Event
 
@@ -13,8 +13,8 @@ from scripted import ScriptedModel
 from qwen_chat import batch, commands
 from qwen_chat.errors import ContextLengthError, UsageError
 from qwen_chat.evaluation.role_probes import run_probes
-from qwen_chat.message import Attachment, Delta, Message, Usage
-from qwen_chat.model.base import PLAIN, ChatModel, PromptOptions
+from qwen_chat.message import Attachment, Delta, Usage
+from qwen_chat.model.base import PLAIN, Cancel, Chat, ChatModel, Deltas, PromptOptions
 from qwen_chat.model.loading import LoadingModel
 from qwen_chat.roles import load_role
 from qwen_chat.sampling import SamplingParams
@@ -41,13 +41,8 @@ class RemoteModel(ScriptedModel):
         self.limit = limit
 
     def stream(
-        self,
-        messages: Sequence[Message],
-        params: SamplingParams,
-        options: PromptOptions = PLAIN,
-        *,
-        cancel: Event | None = None,
-    ) -> Generator[Delta, None, None]:
+        self, messages: Chat, params: SamplingParams, options: PromptOptions = PLAIN, *, cancel: Cancel = None
+    ) -> Deltas:
         """Yield the script and its cost."""
         size = sum(len(message.content) for message in messages)
         if size > self.limit:

@@ -1,9 +1,7 @@
 """Tool calls and notices that a model streams reach the history, the store and the next prompt."""
 
-from collections.abc import Generator, Sequence
 from contextlib import closing
 from pathlib import Path
-from threading import Event
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,7 +9,7 @@ from scripted import ScriptedModel
 
 from qwen_chat.history import AnswerDetails
 from qwen_chat.message import Delta, Message, ToolCall, ToolCallPiece
-from qwen_chat.model.base import PLAIN, PromptOptions
+from qwen_chat.model.base import PLAIN, Cancel, Chat, Deltas, PromptOptions
 from qwen_chat.sampling import SamplingParams
 from qwen_chat.session.delta_accumulator import join_tool_calls
 from qwen_chat.session.session import ChatSession
@@ -31,13 +29,8 @@ class Caller(ScriptedModel):
     """A model that calls two tools."""
 
     def stream(
-        self,
-        messages: Sequence[Message],
-        params: SamplingParams,
-        options: PromptOptions = PLAIN,
-        *,
-        cancel: Event | None = None,
-    ) -> Generator[Delta, None, None]:
+        self, messages: Chat, params: SamplingParams, options: PromptOptions = PLAIN, *, cancel: Cancel = None
+    ) -> Deltas:
         """Yield the pieces of the calls."""
         self.prompts.append(list(messages))
         yield from PIECES

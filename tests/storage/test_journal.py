@@ -7,10 +7,9 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from threading import Event
 from typing import NoReturn
 
 import pytest
@@ -18,8 +17,17 @@ import pytest
 from qwen_chat.errors import StoreError
 from qwen_chat.export import from_json
 from qwen_chat.history import History, Node
-from qwen_chat.message import Delta, Message
-from qwen_chat.model.base import PLAIN, Capabilities, ChatModel, LoadedModel, PromptOptions
+from qwen_chat.message import Message
+from qwen_chat.model.base import (
+    PLAIN,
+    Cancel,
+    Capabilities,
+    Chat,
+    ChatModel,
+    Deltas,
+    LoadedModel,
+    PromptOptions,
+)
 from qwen_chat.model.llamacpp import LlamaCppModel
 from qwen_chat.roles import Role
 from qwen_chat.sampling import SamplingParams
@@ -70,13 +78,8 @@ class Watched(LoadedModel):
         self._model = model
 
     def stream(
-        self,
-        messages: Sequence[Message],
-        params: SamplingParams,
-        options: PromptOptions = PLAIN,
-        *,
-        cancel: Event | None = None,
-    ) -> Generator[Delta, None, None]:
+        self, messages: Chat, params: SamplingParams, options: PromptOptions = PLAIN, *, cancel: Cancel = None
+    ) -> Deltas:
         for delta in self._model.stream(messages, params, options, cancel=cancel):
             given = time.monotonic()
             yield delta

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from catalog_arguments import argument_names
 from pages import Served, served
 from playwright.sync_api import Browser, expect
 from scripted import ScriptedModel
@@ -14,7 +15,7 @@ from windows import Window, window
 from qwen_chat import i18n
 from qwen_chat.commands.registry import find_command
 from qwen_chat.errors import QwenChatError
-from qwen_chat.i18n.catalog import argument_names, catalog
+from qwen_chat.i18n.catalog import catalog
 from qwen_chat.message import Attachment
 from qwen_chat.model.llamacpp import LlamaCppModel
 from qwen_chat.sampling import SamplingParams
