@@ -29,7 +29,7 @@ SETTINGS = Settings(sampling=SamplingParams(max_new_tokens=160, seed=7))
 
 def main() -> None:
     """Talk on the page, and take its picture in both themes."""
-    embedded.ensure(sys.stderr)
+    embedded.fetch(embedded.QWEN, sys.stderr)
     with sync_playwright() as playwright, _served() as url:
         browser = playwright.chromium.launch(
             executable_path=shutil.which("chromium"), args=["--no-sandbox", "--disable-gpu"]

@@ -24,7 +24,7 @@ TORCH_DTYPE = "float32"
 
 
 def model_path() -> Path:
-    return embedded.ensure(sys.stderr)
+    return embedded.fetch(embedded.SMALL, sys.stderr)
 
 
 class SessionChat:
@@ -70,9 +70,9 @@ class OurChat(SessionChat):
     def __init__(self, max_tokens: int) -> None:
         model = LlamaCppModel(
             model_path(),
-            embedded.NAME,
-            default_params=embedded.DEFAULT_PARAMS,
-            default_system=embedded.SYSTEM_PROMPT,
+            embedded.SMALL.name,
+            default_params=embedded.SMALL.params,
+            default_system=embedded.SMALL.system_prompt,
         )
         super().__init__(model, SamplingParams(max_new_tokens=max_tokens, seed=int(bare.SAMPLING["seed"])))
 

@@ -16,7 +16,7 @@ def checkpoint() -> Path:
     """Return the checkpoint's folder, and create it first if need be."""
     folder = cache_dir() / "models" / FOLDER
     if not folder.is_dir():
-        source = embedded.ensure(sys.stderr)
+        source = embedded.fetch(embedded.SMALL, sys.stderr)
         work = Path(mkdtemp(prefix="convert-", dir=source.parent))
         _convert(source, work)
         try:
@@ -41,5 +41,5 @@ def _convert(source: Path, target: Path) -> None:
     model.save_pretrained(target)
     AutoTokenizer.from_pretrained(source.parent, gguf_file=source.name).save_pretrained(target)
     generation = target / "generation_config.json"
-    sampling = {"do_sample": True, **embedded.DEFAULT_PARAMS.chosen()}
+    sampling = {"do_sample": True, **embedded.SMALL.params.chosen()}
     generation.write_text(json.dumps(json.loads(generation.read_text()) | sampling, indent=1))

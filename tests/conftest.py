@@ -57,13 +57,15 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         monkeypatch.setenv(f"XDG_{kind}_HOME", str(tmp_path / "home" / kind.lower()))
     for name in CLEAN:
         monkeypatch.delenv(name)
+    # What it answers matters to few tests, and it is small.
+    monkeypatch.setenv("QWEN_CHAT_EMBEDDED", embedded.SMALL.key)
     return tmp_path / "home"
 
 
 @pytest.fixture(scope="session")
 def model_path() -> Path:
     """The demo model's file, fetched once."""
-    return embedded.ensure(sys.stderr)
+    return embedded.fetch(embedded.SMALL, sys.stderr)
 
 
 @pytest.fixture(scope="session")
@@ -71,11 +73,11 @@ def model(model_path: Path) -> Iterator[LlamaCppModel]:
     """The demo model as it is opened without a checkpoint."""
     opened = LlamaCppModel(
         model_path,
-        embedded.NAME,
+        embedded.SMALL.name,
         # Two threads of llama.cpp wait for each other at every layer: on a busy machine, for ever.
         LlamaCppOptions(threads=1),
-        default_params=embedded.DEFAULT_PARAMS,
-        default_system=embedded.SYSTEM_PROMPT,
+        default_params=embedded.SMALL.params,
+        default_system=embedded.SMALL.system_prompt,
     )
     yield opened
     opened.close()

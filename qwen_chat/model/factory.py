@@ -6,7 +6,6 @@ from typing import Any, TextIO
 
 from qwen_chat.errors import MissingExtraError, ModelLoadError
 from qwen_chat.model.base import Capabilities, TokenizingModel
-from qwen_chat.model.catalog import embedded
 from qwen_chat.model.catalog.locate import ModelLocation, locate
 from qwen_chat.model.formats.checkpoint import CheckpointInfo, read_checkpoint
 from qwen_chat.model.formats.gguf import read_info
@@ -33,7 +32,13 @@ def open_model(
 
     Raises: ModelLoadError for a checkpoint that is missing, of the wrong kind or not whole.
     """
-    located = locate(settings.checkpoint_path, progress, hub=settings.hub, revision=settings.revision)
+    located = locate(
+        settings.checkpoint_path,
+        progress,
+        hub=settings.hub,
+        revision=settings.revision,
+        embedded=settings.embedded,
+    )
     if located.engine == "transformers":
         return located, _open_folder(located, settings, progress, ignore_end=ignore_end)
     return located, _open_file(located, settings, ignore_end=ignore_end)
@@ -50,8 +55,8 @@ def _open_file(located: ModelLocation, settings: Settings, *, ignore_end: bool) 
             located.name,
             options,
             info=info,
-            default_params=embedded.DEFAULT_PARAMS if located.embedded else None,
-            default_system=embedded.SYSTEM_PROMPT if located.embedded else None,
+            default_params=located.embedded.params if located.embedded else None,
+            default_system=located.embedded.system_prompt if located.embedded else None,
             report_progress=model.report_progress,
         )
 

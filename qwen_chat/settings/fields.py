@@ -11,6 +11,9 @@ from qwen_chat.settings.spec import Scope, Spec
 
 HUBS = ("huggingface", "modelscope")
 
+EMBEDDED_MODELS = ("qwen2.5-coder-0.5b", "smollm2-135m")
+"""The models that come with qwen-chat; the first is the default."""
+
 
 def _text(scope: Scope, help: str, default: str | None = None, **spec: Any) -> Any:  # noqa: ANN401 - a field
     return field(default=default, metadata={"spec": Spec("text", scope, help, **spec)})
@@ -38,6 +41,12 @@ class Settings:
         completes="model",
         short_flag="-c",
         empty_unsets=True,
+    )
+    embedded: str = _text(
+        "checkpoint",
+        "the model to talk with when none is named",
+        EMBEDDED_MODELS[0],
+        choices=EMBEDDED_MODELS,
     )
     hub: str = _text("checkpoint", "where to fetch models by their name", HUBS[0], choices=HUBS)
     revision: str | None = _text(

@@ -74,7 +74,7 @@ def test_the_cache_of_the_hub(hubs: Path, gguf: bytes, listed: List) -> None:
     tiny_hf.write_checkpoint(snapshot(cache, "Qwen/Plain", "abc"))
     (snapshot(cache, "Qwen/Begun", "abc") / "config.json").write_text("{}")
     found = listed()
-    assert next(iter(found)) == "embedded"
+    assert "smollm2-135m" in found
     good = found["Qwen/Tiny-GGUF:tiny-f16.gguf"]
     assert (good["kind"], good["context_length"], good["fault"]) == ("GGUF F16", 512, None)
     assert good["memory_bytes"] == {
@@ -136,8 +136,8 @@ def test_the_table(qwen_chat: RunCommand, hubs: Path, gguf: bytes) -> None:
     assert done.returncode == 0
     lines = done.stdout.splitlines()
     below = {line: after for line, after in pairwise(lines) if not line.startswith(" ")}
-    assert below["embedded"].startswith("  GGUF Q4_1  ")
-    assert re.search(r" 98 MB +134\.5 M +8,192  yes, 287 MB ", below["embedded"])
+    assert below["smollm2-135m"].startswith("  GGUF Q4_1  ")
+    assert re.search(r" 98 MB +134\.5 M +8,192  yes, 287 MB ", below["smollm2-135m"])
     assert below[str(hubs / "mine" / "tiny.gguf")].startswith("  GGUF F16 ")
     assert below[str(hubs / "mine" / "tiny.gguf")].endswith("  not run here yet")
     assert any(
@@ -154,7 +154,9 @@ def test_without_the_demo_model(
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     done = qwen_chat("models")
     assert done.returncode == 0
-    assert "The demo model is not here yet: qwen-chat without -c fetches it (93 MB, once)." in done.stdout
+    assert (
+        "SmolLM2-135M-Instruct is not here yet: qwen-chat without -c fetches it (98 MB, once)." in done.stdout
+    )
 
 
 @pytest.mark.parametrize(

@@ -34,6 +34,9 @@ def _one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("QWEN_CHAT_THREADS", "1")
 
 
+DEMO = Settings(embedded="smollm2-135m", threads=1)
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tiny_hf.write_checkpoint(tmp_path_factory.mktemp("tiny"))
@@ -81,7 +84,7 @@ def test_a_gguf_file_with_more_rows_than_the_chat_serves(qwen_chat: RunCommand, 
 def test_rows_together_are_not_counted_one_by_one(model_path: Path) -> None:
     """Rows that wait for others cost time: three times as many are not three times as fast."""
     started = time.monotonic()
-    row = speed.measure_in_process(Settings(threads=1), Point(1, 12), 32)
+    row = speed.measure_in_process(DEMO, Point(1, 12), 32)
     assert (row.error, row.tokens) == ("", 12 * 32)
     writing = (row.tokens - 12) / row.write_speed
     assert 0.5 < writing / (time.monotonic() - started) < 1
@@ -111,7 +114,7 @@ def test_end_tokens_end_nothing_on_llamacpp(model_path: Path) -> None:
     question = [Message("user", "Say only: yes")]
     tokens: list[int] = []
     for ignore_end in (False, True):
-        _, model = open_model(Settings(threads=1), StringIO(), ignore_end=ignore_end)
+        _, model = open_model(DEMO, StringIO(), ignore_end=ignore_end)
         *_, last = model.stream(question, SamplingParams(temperature=0, max_new_tokens=80))
         model.close()
         assert last.usage is not None
@@ -145,7 +148,7 @@ def test_ctrl_c_keeps_what_is_measured(model_path: Path, tmp_path: Path) -> None
 def test_a_process_that_is_killed_is_a_row(model_path: Path) -> None:
     rows: list[speed.Measurement] = []
     points = [Point(8000), Point(3)]
-    thread = Thread(target=lambda: rows.extend(speed.measure_points(Settings(threads=1), points, 2)))
+    thread = Thread(target=lambda: rows.extend(speed.measure_points(DEMO, points, 2)))
     thread.start()
     _wait(lambda: bool(multiprocessing.active_children()))
     multiprocessing.active_children()[0].kill()
@@ -156,7 +159,7 @@ def test_a_process_that_is_killed_is_a_row(model_path: Path) -> None:
 def test_ctrl_c_is_left_to_the_process_that_was_started_first(model_path: Path) -> None:
     """A terminal sends it to all, and each other process would show a traceback."""
     rows: list[speed.Measurement] = []
-    thread = Thread(target=lambda: rows.extend(speed.measure_points(Settings(threads=1), [Point(3)], 2)))
+    thread = Thread(target=lambda: rows.extend(speed.measure_points(DEMO, [Point(3)], 2)))
     thread.start()
     _wait(lambda: bool(multiprocessing.active_children()))
     (child,) = multiprocessing.active_children()

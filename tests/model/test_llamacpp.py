@@ -24,7 +24,7 @@ from qwen_chat.model.llamacpp import LlamaCppModel, LlamaCppOptions
 from qwen_chat.model.llamacpp.http_client import Endpoint, LlamaHttpClient
 from qwen_chat.sampling import SamplingParams
 
-SYSTEM = Message("system", embedded.SYSTEM_PROMPT)
+SYSTEM = Message("system", embedded.SMALL.system_prompt or "")
 FRANCE = [SYSTEM, Message("user", "What is the capital of France?")]
 STORY = [SYSTEM, Message("user", "Write a long story about a fox.")]
 
@@ -53,8 +53,8 @@ def words(count: int) -> list[Message]:
 def test_the_capital_of_france_is_right_20_times_of_20(model_path: Path) -> None:
     # What a model has read before changes its sums in the last place, and so what it draws.
     opened = LlamaCppModel(
-        model_path, "fresh", LlamaCppOptions(threads=1, parallel=1), default_params=embedded.DEFAULT_PARAMS,
-        default_system=embedded.SYSTEM_PROMPT,
+        model_path, "fresh", LlamaCppOptions(threads=1, parallel=1), default_params=embedded.SMALL.params,
+        default_system=embedded.SMALL.system_prompt,
     )  # fmt: skip
     assert sum("Paris" in answer(opened, seed=seed, max_new_tokens=60) for seed in range(20)) == 20
     opened.close()

@@ -114,7 +114,7 @@ def test_an_engine_says_what_it_can_do(model: LlamaCppModel) -> None:
 
 def test_progress_of_loading_is_part_of_the_state(model_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(server, "_LARGE_BYTES", 0)
-    _, model = open_model(Settings(threads=1, ctx_size=256), StringIO())
+    _, model = open_model(Settings(embedded="smollm2-135m", threads=1, ctx_size=256), StringIO())
     seen: list[float] = []
 
     def look() -> None:

@@ -22,6 +22,7 @@ threads = 8
 gpu_layers = 20
 kv_cache = "q8_0"
 cache_ram = 100
+embedded = "smollm2-135m"
 hub = "modelscope"
 revision = "v1"
 device_map = "balanced"
@@ -58,6 +59,7 @@ FROM_VALID = Settings(
     gpu_layers=20,
     kv_cache="q8_0",
     cache_ram=100,
+    embedded="smollm2-135m",
     hub="modelscope",
     revision="v1",
     device_map="balanced",
@@ -130,6 +132,7 @@ def test_every_setting_can_come_from_the_environment(path: Path) -> None:
         "QWEN_CHAT_GPU_LAYERS": "20",
         "QWEN_CHAT_KV_CACHE": "q8_0",
         "QWEN_CHAT_CACHE_RAM": "100",
+        "QWEN_CHAT_EMBEDDED": "smollm2-135m",
         "QWEN_CHAT_HUB": "modelscope",
         "QWEN_CHAT_REVISION": "v1",
         "QWEN_CHAT_DEVICE_MAP": "balanced",

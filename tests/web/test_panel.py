@@ -260,7 +260,7 @@ def test_what_a_person_sets_here_is_not_sent_back(panel: PanelContext, session: 
 
 def test_a_system_prompt_counts_from_the_next_answer_on(panel: PanelContext, session: ChatSession) -> None:
     events = System(panel)
-    assert events.show(viewing(session)) == (embedded.SYSTEM_PROMPT, "")
+    assert events.show(viewing(session)) == (embedded.SMALL.system_prompt, "")
     assert events.apply("Be brief.", viewing(session)).endswith("answer 1.")
     assert session.system_prompt == "Be brief."
     session.configure(SamplingParams(max_new_tokens=3))
@@ -279,7 +279,7 @@ def test_a_system_prompt_that_cannot_be_is_refused(panel: PanelContext, session:
     assert "an answer is still being written" in events.apply("Be brief.", viewing(session))
     turn.stop()
     turn.wait()
-    assert session.system_prompt == embedded.SYSTEM_PROMPT
+    assert session.system_prompt == embedded.SMALL.system_prompt
 
 
 def test_reasoning_is_chosen(panel: PanelContext, session: ChatSession) -> None:
@@ -499,13 +499,13 @@ def test_settings_do_not_wait_for_a_model(tmp_path: Path) -> None:
     assert Parameter("seed", panel).change(1, viewing(session))[-1] == ""
     assert session.params.seed is None
     assert System(panel).show(viewing(session)) == ("", "")
-    assert "slow is still loading" in _refused(people, "embedded")
+    assert "slow is still loading" in _refused(people, embedded.SMALL.key)
     never.set()
 
 
 def _refused(people: People, checkpoint: str) -> str:
     with pytest.raises(SessionBusyError) as refused:
-        ModelSwitch(people[""]).take(StoredModel(checkpoint, embedded.find() or Path()))
+        ModelSwitch(people[""]).take(StoredModel(checkpoint, embedded.find(embedded.SMALL) or Path()))
     return str(refused.value)
 
 
@@ -550,7 +550,7 @@ def _same_device(one: Path, other: Path) -> bool:
 @pytest.fixture
 def opened(tmp_path: Path) -> Iterator[People]:
     """One person, with a model of their own that may be closed."""
-    settings = Settings(threads=1, ctx_size=2048)
+    settings = Settings(embedded="smollm2-135m", threads=1, ctx_size=2048)
     _, model = open_model(settings, io.StringIO())
     assert isinstance(wait_until_loaded(model), Ready)
     found = People(lambda name: Person(name, model, settings, Store(tmp_path / "own.db")))

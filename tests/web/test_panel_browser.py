@@ -181,7 +181,7 @@ def test_another_model_is_taken_on_the_page(
     snapshot.mkdir(parents=True)
     shutil.copy(model_path, snapshot / "other.gguf")
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "hub"))
-    _, first = open_model(Settings(threads=1), io.StringIO())
+    _, first = open_model(Settings(embedded="smollm2-135m", threads=1), io.StringIO())
     with served(tmp_path, first) as page, window(browser, page.page.url) as seen:
         there = settings_of(seen.open()).panel
         expect(there.locator("#model-name")).to_contain_text("is loading")

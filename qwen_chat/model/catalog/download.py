@@ -89,9 +89,10 @@ class _Download:
         if self._link_cached() or self._salvage():
             return
         self._check_room()
-        for source in self._file.sources:
-            if self._fetch_from(source):
-                return
+        what = f"{_title(self._file)} ({format_size(self._file.size)}, once)"
+        self._progress.say(f"fetching {what} from {self._file.sources[0].name} to {self._folder}")
+        if any(map(self._fetch_from, self._file.sources)):
+            return
         raise DownloadError(_title(self._file), "; ".join(self._reasons), self._mend)
 
     def _learn_facts(self) -> None:
@@ -139,8 +140,6 @@ class _Download:
             raise DownloadError(_title(self._file), reason, "make room there")
 
     def _fetch_from(self, source: Source) -> bool:
-        what = f"{_title(self._file)} ({format_size(self._file.size)}, once)"
-        self._progress.say(f"fetching {what} from {source.name} to {self._folder}")
         try:
             # Bytes of several sources that do not fit together may be the fault of an earlier one.
             return self._attempt(source) or self._attempt(source)
@@ -175,7 +174,9 @@ class _Download:
     def _give_up(self, source: Source, error: SourceError) -> None:
         self._reasons.append(f"{source.name}: {error}")
         self._mend = source.mend(self._folder)
-        self._progress.say(f"{source.name} does not give {_title(self._file)}: {error}")
+        others = self._file.sources[self._file.sources.index(source) + 1 :]
+        if others:
+            self._progress.say(f"{source.name}: {error}; trying {others[0].name}")
 
 
 @contextmanager

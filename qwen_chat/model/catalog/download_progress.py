@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from rich.progress import TaskID
 
 _LONG_SECONDS = 120
-_MEASURED_SECONDS = 5.0
+_MEASURED_SECONDS = 8.0
 _LINE_SECONDS = 30.0
 
 
@@ -37,7 +37,7 @@ def progress_on(stream: TextIO, meanwhile: str = "") -> Progress:
 
 
 class _Speed:
-    """Measures the bytes per second of the last seconds."""
+    """Measures the bytes per second of the last seconds, from when the first bytes came."""
 
     def __init__(self, total: int, arrived: int) -> None:
         self._total = total
@@ -47,6 +47,10 @@ class _Speed:
     def seconds_left(self, arrived: int) -> float | None:
         """Return the time that is left, or None while the speed is not known."""
         now = time.monotonic()
+        if len(self._samples) == 1:
+            self._began = now
+            if arrived == self._samples[0][1]:
+                return None
         self._samples.append((now, arrived))
         while now - self._samples[0][0] > 2 * _MEASURED_SECONDS:
             self._samples.popleft()

@@ -50,7 +50,7 @@ class LocalModel:
 
 
 def list_models(folders: Sequence[Path] = ()) -> Iterator[LocalModel]:
-    """Yield the demo model, then the models in the caches and in `folders`, then those that ran here before.
+    """Yield the embedded models, then those in the caches and in `folders`, then those that ran here before.
 
     Raises: UsageError when one of the folders is missing.
     """
@@ -63,8 +63,9 @@ def list_models(folders: Sequence[Path] = ()) -> Iterator[LocalModel]:
 
 
 def _scan_everywhere(folders: Sequence[Path], used: Sequence[Path]) -> Iterator[StoredModel]:
-    if (demo := embedded.find()) is not None:
-        yield StoredModel("embedded", demo)
+    for model in embedded.MODELS.values():
+        if (path := embedded.find(model)) is not None:
+            yield StoredModel(model.key, path)
     yield from scan_huggingface_cache()
     yield from scan_modelscope_cache()
     for folder in folders:

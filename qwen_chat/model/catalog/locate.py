@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import Literal, TextIO
 
 from qwen_chat.errors import ModelLoadError
-from qwen_chat.model.catalog import embedded
+from qwen_chat.model.catalog import embedded as embedded_models
+from qwen_chat.model.catalog.embedded import EmbeddedModel
 from qwen_chat.model.catalog.gguf_names import format_names, group_parts, strip_part_number
 from qwen_chat.model.catalog.hubs import fetch_from_hub
 from qwen_chat.model.formats.gguf import part_paths
 from qwen_chat.model.formats.supported import looks_like_checkpoint
+from qwen_chat.settings import EMBEDDED_MODELS
 
 _HUB_ID = re.compile(r"\w[\w.-]*/[\w.-]+(?<!\.gguf)(:[\w./-]+)?", re.ASCII | re.IGNORECASE)
 _PICKLE_SUFFIXES = (".bin", ".pt", ".pth", ".pkl")
@@ -26,23 +28,32 @@ class ModelLocation:
     path: Path
     name: str
     engine: Literal["llamacpp", "transformers"] = "llamacpp"
-    embedded: bool = False
+    embedded: EmbeddedModel | None = None
 
 
 def locate(
-    checkpoint: str | None, progress: TextIO, *, hub: str = "huggingface", revision: str | None = None
+    checkpoint: str | None,
+    progress: TextIO,
+    *,
+    hub: str = "huggingface",
+    revision: str | None = None,
+    embedded: str = EMBEDDED_MODELS[0],
 ) -> ModelLocation:
     """Return the model that `checkpoint` names, and fetch it first if need be.
 
     In a folder or repository with a GGUF beside safetensors, the GGUF is taken: it needs less memory and no
     extra packages. To get the safetensors, name one of them, or OWNER/NAME:safetensors.
 
-    `hub` is "huggingface" or "modelscope"; `revision` is a branch, tag or commit there.
+    `hub` is "huggingface" or "modelscope"; `revision` is a branch, tag or commit there; `embedded` names the
+    model for no name, in whose place a small one may be taken.
 
     Raises: ModelLoadError, MissingExtraError.
     """
     if checkpoint is None or checkpoint == "embedded":
-        return ModelLocation(embedded.ensure(progress), embedded.NAME, embedded=True)
+        return _embedded_location(*embedded_models.ensure(embedded, progress))
+    if checkpoint in embedded_models.MODELS:
+        model = embedded_models.MODELS[checkpoint]
+        return _embedded_location(model, embedded_models.fetch(model, progress))
     path = _expand_path(checkpoint)
     try:
         if path.is_dir():
@@ -54,6 +65,10 @@ def locate(
     except OSError as error:
         raise ModelLoadError(f"cannot read {path}: {error.strerror or error}") from None
     raise _not_found(path)
+
+
+def _embedded_location(model: EmbeddedModel, path: Path) -> ModelLocation:
+    return ModelLocation(path, model.name, embedded=model)
 
 
 def _expand_path(checkpoint: str) -> Path:

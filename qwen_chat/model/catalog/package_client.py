@@ -5,24 +5,33 @@ import re
 import shlex
 import shutil
 import sys
+from collections.abc import Sequence
 from importlib.machinery import PathFinder
 from pathlib import Path
-from typing import TextIO
+from tempfile import TemporaryFile
+from threading import Event
+
+_POLL_SECONDS = 0.05
 
 
-def download_command(requirement: str, into: Path) -> list[str] | None:
-    """Return the command that downloads a package into a folder, or None without any client.
+def download_command(requirements: Sequence[str], into: Path) -> list[str] | None:
+    """Return the command that downloads packages into a folder, or None without any client.
 
     Error messages show the command, so it has few options; `run_client` sets the others by environment.
     """
-    download = ["download", "--no-deps", "-d", str(into), requirement]
+    download = ["download", "--no-deps", "-d", str(into), *requirements]
     if has_pip():
         return [sys.executable, "-m", "pip", *download]
     if uv := shutil.which("uv"):
         install = ["pip", "install", "--python", sys.executable, "--no-deps"]
-        return [uv, *install, "--target", str(into), requirement]
+        return [uv, *install, "--target", str(into), *requirements]
     pip = shutil.which("pip3")
     return [pip, *download] if pip else None
+
+
+def ensurepip_command() -> list[str]:
+    """Return the command that gives this Python its own pip."""
+    return [sys.executable, "-m", "ensurepip"]
 
 
 def has_pip() -> bool:
@@ -34,25 +43,29 @@ def has_pip() -> bool:
     return PathFinder.find_spec("pip") is not None
 
 
-def run_client(command: list[str], work: Path, progress: TextIO) -> str | None:
-    """Run a download command, and return the reason of its failure, or None; temporary files go to `work`."""
+def run_client(command: list[str], work: Path, stop: Event) -> str | None:
+    """Run a download command, and return the reason of its failure, or None.
+
+    Temporary files go to `work`. Once `stop` is set, the client is ended.
+    """
     import subprocess
 
-    try:
-        output = progress.fileno()
-    except OSError:
-        output = subprocess.DEVNULL
-    # pip shows its progress on stdout and its errors on stderr; uv shows both on stderr.
-    errors = subprocess.PIPE if "download" in command else output
-    done = subprocess.run(
-        command,
-        stdin=subprocess.DEVNULL,
-        stdout=output,
-        stderr=errors,
-        env=_environment(work),
-        check=False,
-    )
-    return _failure_reason((done.stderr or b"").decode(errors="replace")) if done.returncode else None
+    with TemporaryFile(dir=work) as errors:
+        client = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=errors,
+            env=_environment(work),
+        )
+        try:
+            while client.poll() is None and not stop.wait(_POLL_SECONDS):
+                pass
+        finally:
+            client.terminate()
+            client.wait()
+        errors.seek(0)
+        return _failure_reason(errors.read().decode(errors="replace")) if client.returncode else None
 
 
 def quote_command(command: list[str]) -> str:
@@ -67,6 +80,8 @@ def _environment(work: Path) -> dict[str, str]:
     # The client's temporary files go to our folder, which has room and is cleaned up after a dead run.
     # PYTHONSAFEPATH keeps a pip.py in the current folder from being run.
     wanted |= {"PYTHONSAFEPATH": "1", "UV_NO_BUILD": "1"}
+    # Another copy in the client's cache would take as much of the disk again.
+    wanted |= {"PIP_NO_CACHE_DIR": "1", "UV_NO_CACHE": "1"}
     wanted |= dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(work))
     return {"PIP_RETRIES": "2", **os.environ, **wanted}
 

@@ -21,7 +21,7 @@ def run_watched(
 ) -> None:
     """Run the tasks in threads until all are done; the first error, a stall and Ctrl-C stop all of them.
 
-    `received` returns the number of bytes that came so far; `poll` is called some times a second.
+    `received` returns a number of bytes that changes while bytes come; `poll` is called some times a second.
 
     Raises: SourceError after `stall` seconds with hardly a byte, or the error of a task.
     """
@@ -61,7 +61,7 @@ def _watch(
     while not stop.is_set() and (running := [thread for thread in threads if thread.is_alive()]):
         running[0].join(_POLL_SECONDS)
         poll()
-        if received() >= count + _LEAST_BYTES:
+        if abs(received() - count) >= _LEAST_BYTES:
             count, since = received(), time.monotonic()
         elif time.monotonic() - since > stall:
             raise SourceError(f"no bytes for {stall:g} seconds")

@@ -13,7 +13,7 @@ from qwen_chat.model.catalog.cache import StoredModel
 from qwen_chat.model.factory import open_model
 from qwen_chat.model.state import Failed, Loading
 from qwen_chat.session.users import Person
-from qwen_chat.settings import Settings
+from qwen_chat.settings import EMBEDDED_MODELS, Settings
 
 
 class ModelSwitches:
@@ -77,7 +77,7 @@ class ModelSwitch:
         if place is not None and place == _resolved(stored.path):
             return settings
         # By its path: a hub's name would ask the hub first.
-        checkpoint = "embedded" if stored.checkpoint == "embedded" else str(stored.path)
+        checkpoint = stored.checkpoint if stored.checkpoint in EMBEDDED_MODELS else str(stored.path)
         return replace(settings, checkpoint_path=checkpoint, revision=None, lora=(), draft=None)
 
     def _finish(self, model: ChatModel, settings: Settings) -> None:

@@ -32,10 +32,11 @@ def found(checkpoint: object) -> ModelLocation:
     return locate(str(checkpoint), StringIO())
 
 
-def test_nothing_named_is_the_demo_model() -> None:
-    path = embedded.ensure(sys.stderr)
-    assert locate(None, StringIO()) == ModelLocation(path, embedded.NAME, embedded=True)
-    assert found("embedded") == locate(None, StringIO())
+def test_nothing_named_is_the_chosen_embedded_model() -> None:
+    path, small = embedded.fetch(embedded.SMALL, sys.stderr), embedded.SMALL
+    assert locate(None, StringIO(), embedded=small.key) == ModelLocation(path, small.name, embedded=small)
+    for name in ("embedded", small.key):
+        assert locate(name, StringIO(), embedded=small.key) == locate(None, StringIO(), embedded=small.key)
 
 
 def test_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -72,7 +72,7 @@ def test_what_a_file_says(tiny: Path) -> None:
 
 
 def test_the_demo_model() -> None:
-    info = read_info(embedded.ensure(sys.stderr))
+    info = read_info(embedded.fetch(embedded.SMALL, sys.stderr))
     assert (info.architecture, info.context_length) == ("llama", 8192)
     assert "<|im_start|>" in (info.chat_template or "")
 
