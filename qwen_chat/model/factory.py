@@ -13,6 +13,7 @@ from qwen_chat.model.hf.library_logging import silence_libraries
 from qwen_chat.model.hf.options import TransformersOptions
 from qwen_chat.model.llamacpp import LlamaCppModel, LlamaCppOptions
 from qwen_chat.model.loading import LoadingModel
+from qwen_chat.model.processors import short_waits
 from qwen_chat.model.prompt import local_capabilities
 from qwen_chat.settings import SPECS, Engine, Settings, flag_of
 
@@ -77,7 +78,8 @@ def _open_folder(
 
     def load() -> TokenizingModel:
         silence_libraries()  # before transformers is imported, which imports what else is installed
-        from qwen_chat.model.hf.engine import TransformersModel
+        with short_waits():  # of torch's threads
+            from qwen_chat.model.hf.engine import TransformersModel
 
         return TransformersModel(info, located.name, options, draft=draft)
 

@@ -1,6 +1,7 @@
 """Loads a checkpoint's model and tokenizer; every failure is one line."""
 
 import importlib.util
+import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -28,6 +29,7 @@ from qwen_chat.model.hf.options import TransformersOptions
 from qwen_chat.model.hf.placement import describe_devices, placement_arguments, uses_gpu
 from qwen_chat.model.hf.quantization_config import fastest_dtype, quantization_config
 from qwen_chat.model.hf.torch_extensions import import_setuptools
+from qwen_chat.model.processors import usable_cores
 
 _NEEDS_OTHER_CODE = ("trust_remote_code", "does not recognize this architecture")
 
@@ -50,8 +52,8 @@ def load_checkpoint(info: CheckpointInfo, options: TransformersOptions, stack: E
     logging.disable_progress_bar()
     getLogger("accelerate").setLevel(ERROR)
     qwen1.register()
-    if options.threads:
-        torch.set_num_threads(options.threads)
+    if options.threads or "OMP_NUM_THREADS" not in os.environ:
+        torch.set_num_threads(options.threads or usable_cores())
     with _loading_errors(info), redirect_gptqmodel_output(info.quantization):
         config = AutoConfig.from_pretrained(info.folder, trust_remote_code=False, local_files_only=True)
         tokenizer = AutoTokenizer.from_pretrained(info.folder, trust_remote_code=False, local_files_only=True)

@@ -24,6 +24,7 @@ from qwen_chat.model.hf import dtype
 from qwen_chat.model.hf.engine import TransformersModel
 from qwen_chat.model.hf.options import TransformersOptions
 from qwen_chat.model.hf.placement import parse_max_memory
+from qwen_chat.model.processors import usable_cores
 from qwen_chat.sampling import SamplingParams
 
 CHAT = [Message("user", "Tell me a story.")]
@@ -55,6 +56,21 @@ def test_weights_may_lie_on_a_disk(folder: Path) -> None:
     text, notice = answer(folder, max_memory=("cpu=60kB",))
     assert "disk" in notice.split(", ")[0]
     assert text == answer(folder)[0]
+
+
+def test_as_many_threads_compute_as_there_are_cores_unless_someone_chose(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = torch.get_num_threads()
+    try:
+        for chosen, variable, expected in ((3, None, 3), (None, "1", 3), (None, None, usable_cores())):
+            monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+            if variable is not None:
+                monkeypatch.setenv("OMP_NUM_THREADS", variable)  # torch read it when it was imported
+            opened(folder, threads=chosen).close()
+            assert torch.get_num_threads() == expected
+    finally:
+        torch.set_num_threads(before)
 
 
 def test_a_file_may_say_where_modules_go(folder: Path, tmp_path: Path) -> None:
