@@ -11,7 +11,7 @@ from qwen_chat.model.base import ChatModel
 from qwen_chat.model.catalog import embedded
 from qwen_chat.model.formats.checkpoint import read_checkpoint
 from qwen_chat.model.hf.options import TransformersOptions
-from qwen_chat.model.llamacpp import LlamaCppModel
+from qwen_chat.model.llamacpp.engine import LlamaCppModel
 from qwen_chat.sampling import SamplingParams
 from qwen_chat.session.session import ChatSession
 from qwen_chat.settings import Settings

@@ -87,7 +87,7 @@ _SELF_EXPLAINING = (QwenChatError, OSError, RuntimeError, ImportError)
 _RUST_PANIC = "PanicException"
 """The name of the class that pyo3 raises for a panic; it cannot be imported."""
 
-_MEMORY_TEXTS = ("out of memory", "allocate memory", "failed to allocate", "unable to allocate")
+_MEMORY_TEXTS = ("out of memory", "allocate memory", "failed to allocate", "unable to allocate", "bad_alloc")
 
 
 def as_model_error(

@@ -17,7 +17,8 @@ from qwen_chat.files.paths import cache_dir, private_dir
 from qwen_chat.model.catalog import embedded
 from qwen_chat.model.formats.checkpoint import read_checkpoint
 from qwen_chat.model.hf.options import TransformersOptions
-from qwen_chat.model.llamacpp import LlamaCppModel, LlamaCppOptions
+from qwen_chat.model.llamacpp.engine import LlamaCppModel
+from qwen_chat.model.llamacpp.options import LlamaCppOptions
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Playwright

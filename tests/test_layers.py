@@ -39,7 +39,7 @@ MODEL_LAYERS = (
 """The same within model/; its other files come first."""
 
 HOMES = {
-    "xllamacpp": {"model/llamacpp/server.py"},
+    "xllamacpp": {"model/llamacpp/engine_process.py"},
     "huggingface_hub": {"model/catalog/huggingface.py"},
     "modelscope_hub": {"model/catalog/modelscope.py"},
     "rich": {"terminal/", "model/catalog/download_progress.py"},

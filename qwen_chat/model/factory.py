@@ -11,7 +11,8 @@ from qwen_chat.model.formats.checkpoint import CheckpointInfo, read_checkpoint
 from qwen_chat.model.formats.gguf import read_info
 from qwen_chat.model.hf.library_logging import silence_libraries
 from qwen_chat.model.hf.options import TransformersOptions
-from qwen_chat.model.llamacpp import LlamaCppModel, LlamaCppOptions
+from qwen_chat.model.llamacpp.engine import LlamaCppModel
+from qwen_chat.model.llamacpp.options import LlamaCppOptions
 from qwen_chat.model.loading import LoadingModel
 from qwen_chat.model.processors import short_waits
 from qwen_chat.model.prompt import local_capabilities

@@ -75,7 +75,8 @@ def tell(**event: object) -> None:
 def open_model(path: str | None) -> ChatModel:
     if path is None:
         return Script()
-    from qwen_chat.model.llamacpp import LlamaCppModel, LlamaCppOptions
+    from qwen_chat.model.llamacpp.engine import LlamaCppModel
+    from qwen_chat.model.llamacpp.options import LlamaCppOptions
 
     options = LlamaCppOptions(ctx_size=1024, threads=1, parallel=1)
     return LlamaCppModel(Path(path), "demo", options, default_params=SamplingParams(max_new_tokens=600))

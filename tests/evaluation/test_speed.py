@@ -23,7 +23,7 @@ from qwen_chat.evaluation import speed
 from qwen_chat.evaluation.speed import Point
 from qwen_chat.message import Message
 from qwen_chat.model.factory import open_model
-from qwen_chat.model.llamacpp import LlamaCppModel
+from qwen_chat.model.llamacpp.engine import LlamaCppModel
 from qwen_chat.sampling import SamplingParams
 from qwen_chat.settings import Settings
 from qwen_chat.terminal.output import speed_plot

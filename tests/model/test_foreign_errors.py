@@ -1,6 +1,8 @@
 """Exceptions of llama.cpp, torch and the tokenizers leave an engine only as errors of ours, in one line."""
 
 from collections.abc import Callable, Iterator
+from http.client import HTTPResponse
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +24,10 @@ from qwen_chat.model.formats.checkpoint import read_checkpoint
 from qwen_chat.model.hf import batching
 from qwen_chat.model.hf.engine import TransformersModel
 from qwen_chat.model.hf.options import TransformersOptions
-from qwen_chat.model.llamacpp import LlamaCppModel, LlamaCppOptions, server
+from qwen_chat.model.llamacpp import engine_call, server
+from qwen_chat.model.llamacpp.connection import EngineConnection, read_events
+from qwen_chat.model.llamacpp.engine import LlamaCppModel
+from qwen_chat.model.llamacpp.options import LlamaCppOptions
 from qwen_chat.sampling import SamplingParams
 
 CHAT = [Message("user", "Tell me about the sea.")]
@@ -87,42 +92,48 @@ def answer(model: TokenizingModel) -> str:
 # llama.cpp
 
 
-@pytest.mark.parametrize("seam", ["_read_ahead", "_start_server"])
+@pytest.mark.parametrize("seam", ["engine_request", "EngineProcess", "_read_ahead"])
 def test_llamacpp_while_it_loads(
     model_path: Path, monkeypatch: Patch, foreign: BaseException, seam: str
 ) -> None:
     monkeypatch.setattr(server, seam, raising(foreign))
     monkeypatch.setattr(server, "_LARGE_BYTES", 0)
-    check(lambda: LlamaCppModel(model_path, "x", LlamaCppOptions(threads=1)), foreign, ModelLoadError)
+    check(lambda: LlamaCppModel(model_path, "x"), foreign, ModelLoadError)
+
+
+def test_llamacpp_when_it_is_started_again(
+    model_path: Path, monkeypatch: Patch, foreign: BaseException
+) -> None:
+    opened = LlamaCppModel(model_path, "x", LlamaCppOptions(ctx_size=256))
+    opened._server._process.close()
+    with monkeypatch.context() as patch:
+        patch.setattr(server, "EngineProcess", raising(foreign))
+        check(lambda: answer(opened), foreign, ModelLoadError)
+    assert answer(opened)
+    opened.close()
 
 
 @pytest.mark.parametrize("events", [0, 3])
 def test_llamacpp_in_an_answer(
     model: LlamaCppModel, monkeypatch: Patch, foreign: BaseException, events: int
 ) -> None:
-    whole, engine = answer(model), model._open_server()
-
-    class Failing:
-        """The engine, whose callback raises after some events."""
-
-        listening_address = engine.listening_address
-
-        def handle_completions(self, request: dict[str, Any], callback: Callable[[Any], bool]) -> None:
-            received: list[Any] = []
-
-            def receive(event: Any) -> bool:
-                received.append(event)
-                return len(received) > events or callback(event)
-
-            engine.handle_completions(request, receive)
-            raise foreign
+    def failing(response: HTTPResponse) -> Iterator[dict[str, Any]]:
+        yield from islice(read_events(response), events)
+        raise foreign
 
     with monkeypatch.context() as patch:
-        patch.setattr(model, "_server", Failing())
+        patch.setattr(engine_call, "read_events", failing)
         check(lambda: answer(model), foreign)
-        answered = [*CHAT, Message("assistant", whole)]
-        check(lambda: model.alternatives(answered, 0, 3), foreign)
-    assert answer(model) == whole
+    assert answer(model)
+
+
+def test_llamacpp_while_it_is_asked(model: LlamaCppModel, monkeypatch: Patch, foreign: BaseException) -> None:
+    whole = answer(model)
+    with monkeypatch.context() as patch:
+        patch.setattr(EngineConnection, "request", raising(foreign))
+        check(lambda: answer(model), foreign)
+        check(lambda: model.alternatives([*CHAT, Message("assistant", whole)], 0, 3), foreign)
+        check(lambda: model.count([Message("user", f"never counted before, {foreign!r}")]), foreign)
 
 
 def test_llamacpp_while_it_counts(model: LlamaCppModel, monkeypatch: Patch, foreign: BaseException) -> None:
@@ -134,7 +145,7 @@ def test_llamacpp_while_it_counts(model: LlamaCppModel, monkeypatch: Patch, fore
 
 
 def test_llamacpp_while_it_closes(model: LlamaCppModel, monkeypatch: Patch, foreign: BaseException) -> None:
-    monkeypatch.setattr(model._http, "close", raising(foreign))
+    monkeypatch.setattr(model._server, "close", raising(foreign))
     check(model.close, foreign)
 
 

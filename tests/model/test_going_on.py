@@ -13,7 +13,7 @@ from qwen_chat.errors import ContextLengthError, UsageError
 from qwen_chat.message import Delta, Message
 from qwen_chat.model.base import TokenizingModel
 from qwen_chat.model.formats.checkpoint import read_checkpoint
-from qwen_chat.model.llamacpp import LlamaCppModel
+from qwen_chat.model.llamacpp.engine import LlamaCppModel
 from qwen_chat.sampling import SamplingParams
 
 QUESTION = [Message("user", "Name three colours of the sky, please.")]

@@ -14,14 +14,15 @@ from typing import get_args
 import pytest
 import tiny
 from engine import idle_within
-from thorough import times
 
 from qwen_chat.errors import ContextLengthError, ModelError, ModelLoadError
 from qwen_chat.message import Delta, Message, Think
 from qwen_chat.model.base import PromptOptions
 from qwen_chat.model.catalog import embedded
-from qwen_chat.model.llamacpp import LlamaCppModel, LlamaCppOptions
-from qwen_chat.model.llamacpp.http_client import Endpoint, LlamaHttpClient
+from qwen_chat.model.llamacpp.connection import EngineConnection
+from qwen_chat.model.llamacpp.endpoint import Endpoint
+from qwen_chat.model.llamacpp.engine import LlamaCppModel
+from qwen_chat.model.llamacpp.options import LlamaCppOptions
 from qwen_chat.sampling import SamplingParams
 
 SYSTEM = Message("system", embedded.SMALL.system_prompt or "")
@@ -233,14 +234,16 @@ def test_four_requests_at_once_do_not_mix(model: LlamaCppModel) -> None:
 
 
 def test_only_requests_with_the_key_are_answered(model: LlamaCppModel) -> None:
-    socket_path = Path(model._endpoint.host)
+    address = model._server._process.address
+    socket_path = Path(address.removeprefix("unix://"))
     assert socket_path.is_socket()
     assert socket_path.parent.stat().st_mode & 0o777 == 0o700
-    stranger = LlamaHttpClient(model._open_server().listening_address, "a guess")
-    for ask in (stranger.props, lambda: stranger.tokenize("x"), lambda: stranger.apply_template([], {}, [])):
-        with pytest.raises(ModelError, match="Invalid API Key"):
-            ask()
-    stranger.close()
+    for path in ("/props", "/tokenize", "/apply-template", "/completion"):
+        stranger = EngineConnection(address, "a guess", 30)
+        response = stranger.request("POST", path, {"content": "x", "prompt": [1], "messages": []})
+        assert response.status == 401
+        assert b"Invalid API Key" in response.read()
+        stranger.close()
 
 
 @pytest.fixture
@@ -251,28 +254,26 @@ def short_folder() -> Iterator[Path]:
 
 
 def test_the_socket_of_a_killed_process_is_removed(
-    short_folder: Path, monkeypatch: pytest.MonkeyPatch, model_path: Path
+    short_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("TMPDIR", str(short_folder))
-    monkeypatch.setattr(tempfile, "tempdir", None)
-    code = (
-        "import os, sys, pathlib; from qwen_chat.model.llamacpp import LlamaCppModel\n"
-        "LlamaCppModel(pathlib.Path(sys.argv[1]), 'x'); os.kill(os.getpid(), 9)"
-    )
-    subprocess.run([sys.executable, "-c", code, str(model_path)], check=False)
-    assert len(list(short_folder.glob("qwen-chat-engine-*"))) == 1
-    kept, opened = Endpoint(), socket.socket(socket.AF_UNIX)
-    opened.bind(kept.host)
-    opened.listen()
+    monkeypatch.setattr(tempfile, "tempdir", str(short_folder))
+    killed, running = Endpoint(), Endpoint()
+    for endpoint in (killed, running):
+        listening = socket.socket(socket.AF_UNIX)
+        listening.bind(endpoint.host)
+        listening.listen()
+        if endpoint is killed:
+            listening.close()
     Endpoint().close()
-    assert [str(path) for path in short_folder.glob("qwen-chat-engine-*/*")] == [kept.host]
-    opened.close()
-    kept.close()
+    assert [str(path) for path in short_folder.glob("qwen-chat-engine-*/*")] == [running.host]
+    listening.close()
+    killed.close()
+    running.close()
 
 
 def test_no_port_is_opened(model_path: Path) -> None:
     code = (
-        "import os, sys, pathlib; from qwen_chat.model.llamacpp import LlamaCppModel\n"
+        "import os, sys, pathlib; from qwen_chat.model.llamacpp.engine import LlamaCppModel\n"
         "model = LlamaCppModel(pathlib.Path(sys.argv[1]), 'x')\n"
         "links = [f'/proc/self/fd/{number}' for number in os.listdir('/proc/self/fd')]\n"
         "own = {os.readlink(link) for link in links if os.path.lexists(link)}\n"
@@ -365,17 +366,3 @@ def test_raw_text_goes_in_as_it_is(model_path: Path) -> None:
     assert b"".join(token.bytes for token in tokens) == b"Once <|im_end|> upon"
     assert not any(token.control for token in tokens)
     opened.close()
-
-
-def test_a_model_that_is_closed_as_soon_as_it_is_open_closes(model_path: Path, tmp_path: Path) -> None:
-    code = """
-import os, sys
-from pathlib import Path
-from qwen_chat.model.llamacpp import LlamaCppModel, LlamaCppOptions
-if hasattr(os, "sched_setaffinity"):  # on one core the loop that answers requests begins late
-    os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
-for _ in range(int(sys.argv[2])):
-    LlamaCppModel(Path(sys.argv[1]), "tiny", LlamaCppOptions(threads=1, ctx_size=512)).close()
-"""
-    command = [sys.executable, "-c", code, str(tiny.write_model(tmp_path / "base.gguf", model_path, None))]
-    subprocess.run([*command, str(times(25, 150))], check=True, timeout=150)

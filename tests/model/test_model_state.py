@@ -17,7 +17,8 @@ from qwen_chat.model.base import (
     wait_until_loaded,
 )
 from qwen_chat.model.factory import open_model
-from qwen_chat.model.llamacpp import LlamaCppModel, server
+from qwen_chat.model.llamacpp import server
+from qwen_chat.model.llamacpp.engine import LlamaCppModel
 from qwen_chat.model.loading import LoadingModel
 from qwen_chat.model.state import Failed, Loading, Ready
 from qwen_chat.settings import Settings

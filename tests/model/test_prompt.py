@@ -10,7 +10,7 @@ import tiny
 from qwen_chat.errors import ModelError
 from qwen_chat.message import Message, Token
 from qwen_chat.model import chatml
-from qwen_chat.model.llamacpp import LlamaCppModel
+from qwen_chat.model.llamacpp.engine import LlamaCppModel
 
 OTHER_TEMPLATE = (
     "{{ bos_token }}{% for m in messages %}<repo_name>{{ m['role'] }}:\n{{ m['content'] }}<reponame>"

@@ -7,7 +7,7 @@ import pytest
 
 from qwen_chat.errors import ModelError
 from qwen_chat.message import Delta, Message
-from qwen_chat.model.llamacpp import LlamaCppModel
+from qwen_chat.model.llamacpp.engine import LlamaCppModel
 from qwen_chat.model.loading import LoadingModel
 from qwen_chat.model.queue import SlotQueue
 from qwen_chat.sampling import SamplingParams

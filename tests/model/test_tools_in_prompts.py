@@ -13,7 +13,8 @@ from qwen_chat.message import Message, Tool, ToolCall
 from qwen_chat.model.base import PromptOptions, TokenizingModel
 from qwen_chat.model.chatml import Segment
 from qwen_chat.model.formats.checkpoint import read_checkpoint
-from qwen_chat.model.llamacpp import LlamaCppModel, LlamaCppOptions
+from qwen_chat.model.llamacpp.engine import LlamaCppModel
+from qwen_chat.model.llamacpp.options import LlamaCppOptions
 from qwen_chat.model.template_messages import TemplateMessages
 
 TEMPLATE = (

@@ -12,7 +12,7 @@ from qwen_chat.errors import RefusedError
 from qwen_chat.files.bounded_read import MAX_TEXT_BYTES
 from qwen_chat.files.fenced import fence_file, full_text, join_files, split_files
 from qwen_chat.message import Attachment
-from qwen_chat.model.llamacpp import LlamaCppModel
+from qwen_chat.model.llamacpp.engine import LlamaCppModel
 from qwen_chat.session.attachments import (
     attach_bytes,
     attach_mentions,

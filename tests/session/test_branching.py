@@ -14,7 +14,7 @@ from qwen_chat.errors import SessionBusyError, UsageError
 from qwen_chat.history import AnswerDetails, History
 from qwen_chat.message import Message
 from qwen_chat.model.base import Capabilities
-from qwen_chat.model.llamacpp import LlamaCppModel
+from qwen_chat.model.llamacpp.engine import LlamaCppModel
 from qwen_chat.sampling import SamplingParams
 from qwen_chat.session.answer_tokens import answer_tokens
 from qwen_chat.session.session import ChatSession

@@ -11,7 +11,8 @@ from scripted import ScriptedModel
 from qwen_chat.errors import ContextLengthError, ModelError, SessionBusyError, UsageError
 from qwen_chat.history import History
 from qwen_chat.message import Delta
-from qwen_chat.model.llamacpp import LlamaCppModel, LlamaCppOptions
+from qwen_chat.model.llamacpp.engine import LlamaCppModel
+from qwen_chat.model.llamacpp.options import LlamaCppOptions
 from qwen_chat.roles import load_role
 from qwen_chat.sampling import SamplingParams
 from qwen_chat.session.session import ChatSession

@@ -7,7 +7,7 @@ import pytest
 
 from qwen_chat import sampling
 from qwen_chat.model.hf.options import TransformersOptions
-from qwen_chat.model.llamacpp import LlamaCppOptions
+from qwen_chat.model.llamacpp.options import LlamaCppOptions
 from qwen_chat.roles import Role
 from qwen_chat.sampling import SamplingParams
 from qwen_chat.settings import ENGINES, SPECS, VARIABLES, Engine, Settings, load_settings

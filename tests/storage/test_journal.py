@@ -28,7 +28,7 @@ from qwen_chat.model.base import (
     LoadedModel,
     PromptOptions,
 )
-from qwen_chat.model.llamacpp import LlamaCppModel
+from qwen_chat.model.llamacpp.engine import LlamaCppModel
 from qwen_chat.roles import Role
 from qwen_chat.sampling import SamplingParams
 from qwen_chat.session.session import ChatSession

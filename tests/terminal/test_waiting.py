@@ -4,7 +4,7 @@ from io import StringIO
 from threading import Event, Thread
 
 from qwen_chat.message import Message
-from qwen_chat.model.llamacpp import LlamaCppModel
+from qwen_chat.model.llamacpp.engine import LlamaCppModel
 from qwen_chat.model.loading import LoadingModel
 from qwen_chat.sampling import SamplingParams
 from qwen_chat.session.session import ChatSession

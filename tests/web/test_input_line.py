@@ -8,7 +8,7 @@ import pytest
 from pages import Parrot, Served, served
 
 from qwen_chat.errors import UsageError
-from qwen_chat.model.llamacpp import LlamaCppModel
+from qwen_chat.model.llamacpp.engine import LlamaCppModel
 from qwen_chat.sampling import SamplingParams
 from qwen_chat.session.session import ChatSession
 from qwen_chat.settings import Settings

@@ -14,7 +14,7 @@ from windows import Window, window
 from qwen_chat.files.fenced import full_text
 from qwen_chat.history import AnswerDetails, History
 from qwen_chat.message import Message, Usage
-from qwen_chat.model.llamacpp import LlamaCppModel
+from qwen_chat.model.llamacpp.engine import LlamaCppModel
 from qwen_chat.sampling import SamplingParams
 from qwen_chat.session.users import People, Person
 from qwen_chat.settings import Settings

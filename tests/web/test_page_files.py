@@ -9,7 +9,7 @@ from playwright.sync_api import Browser, Page, expect
 from windows import Window, window
 
 from qwen_chat.files.fenced import full_text
-from qwen_chat.model.llamacpp import LlamaCppModel
+from qwen_chat.model.llamacpp.engine import LlamaCppModel
 from qwen_chat.sampling import SamplingParams
 from qwen_chat.settings import Settings
 from qwen_chat.storage.store import Store

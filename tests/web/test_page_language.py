@@ -17,7 +17,7 @@ from qwen_chat.commands.registry import find_command
 from qwen_chat.errors import QwenChatError
 from qwen_chat.i18n.catalog import catalog
 from qwen_chat.message import Attachment
-from qwen_chat.model.llamacpp import LlamaCppModel
+from qwen_chat.model.llamacpp.engine import LlamaCppModel
 from qwen_chat.sampling import SamplingParams
 from qwen_chat.session import attachments
 from qwen_chat.settings import Settings

@@ -11,7 +11,7 @@ from windows import Window, window
 
 from qwen_chat.history import AnswerDetails, History
 from qwen_chat.message import Message
-from qwen_chat.model.llamacpp import LlamaCppModel
+from qwen_chat.model.llamacpp.engine import LlamaCppModel
 from qwen_chat.sampling import SamplingParams
 from qwen_chat.settings import Settings
 from qwen_chat.storage.store import Store

@@ -14,7 +14,8 @@ from windows import window
 
 from qwen_chat.message import Delta, Usage
 from qwen_chat.model.base import Capabilities
-from qwen_chat.model.llamacpp import LlamaCppModel, LlamaCppOptions
+from qwen_chat.model.llamacpp.engine import LlamaCppModel
+from qwen_chat.model.llamacpp.options import LlamaCppOptions
 from qwen_chat.sampling import SamplingParams
 from qwen_chat.settings import Settings
 

@@ -26,7 +26,7 @@ from qwen_chat.model.catalog import embedded
 from qwen_chat.model.catalog.cache import StoredModel, scan_huggingface_cache
 from qwen_chat.model.catalog.locate import ModelLocation
 from qwen_chat.model.factory import open_model
-from qwen_chat.model.llamacpp import LlamaCppModel
+from qwen_chat.model.llamacpp.engine import LlamaCppModel
 from qwen_chat.model.loading import LoadingModel
 from qwen_chat.model.state import Ready
 from qwen_chat.roles import Role, load_role, own_roles_dir, role_names

@@ -15,7 +15,7 @@ from windows import LONGEST, Window, window
 
 from qwen_chat.files.fenced import full_text
 from qwen_chat.model.factory import open_model
-from qwen_chat.model.llamacpp import LlamaCppModel
+from qwen_chat.model.llamacpp.engine import LlamaCppModel
 from qwen_chat.roles import load_role
 from qwen_chat.session.session import ChatSession
 from qwen_chat.settings import Settings

@@ -1,6 +1,1 @@
-"""GGUF checkpoints on llama.cpp, in this process, through xllamacpp."""
-
-from qwen_chat.model.llamacpp.engine import LlamaCppModel
-from qwen_chat.model.llamacpp.options import LlamaCppOptions
-
-__all__ = ["LlamaCppModel", "LlamaCppOptions"]
+"""GGUF checkpoints on llama.cpp, in a process of its own, through xllamacpp."""

@@ -7,7 +7,7 @@ from typing import Any
 from qwen_chat.errors import ModelError
 from qwen_chat.message import Delta, FinishReason, Prefill, Usage
 from qwen_chat.model.llamacpp.engine_call import EngineCall
-from qwen_chat.model.llamacpp.server import Server
+from qwen_chat.model.llamacpp.server import LlamaServer
 from qwen_chat.model.llamacpp.shared_context import SharedContext
 from qwen_chat.model.queue import Ticket
 from qwen_chat.model.reasoning import ReasoningSplitter
@@ -28,7 +28,7 @@ class Completion:
 
     def __init__(
         self,
-        server: Server,
+        server: LlamaServer,
         request: dict[str, Any],
         context: SharedContext,
         exact_ids: Callable[[TextsWithIds], list[int]],
@@ -78,17 +78,16 @@ class Completion:
         for event in call.events(cancel):
             if (progress := event.get("prompt_progress")) is not None:
                 yield Delta(prefill=Prefill(progress["processed"], progress["total"]))
-            choice = event["choices"][0]
-            if text := choice["text"]:
-                self.texts.append((text, event["__verbose"]["tokens"]))
+            if text := event["content"]:
+                self.texts.append((text, event["tokens"]))
                 yield from splitter.feed_deltas(text)
-            if choice["finish_reason"] is not None:
+            if event["stop"]:
                 yield from splitter.flush_deltas()
                 usage = self._total_usage(_read_usage(event["timings"]))
-                yield Delta(finish_reason=self._finish_reason(choice["finish_reason"], usage), usage=usage)
+                yield Delta(finish_reason=self._finish_reason(event["stop_type"], usage), usage=usage)
 
     def _finish_reason(self, reason: str, usage: Usage) -> FinishReason:
-        if reason != "length":
+        if reason != "limit":
             return "stop"
         return "context" if usage.context_tokens >= self._context.size else "length"
 

@@ -10,17 +10,17 @@ from pathlib import Path
 from threading import Event
 from typing import Any
 
-from qwen_chat.errors import ContextLengthError, ModelError, model_errors
+from qwen_chat.errors import ContextLengthError, model_errors
 from qwen_chat.message import Alternative, Message, Token
 from qwen_chat.model.alternatives import build_alternatives, take_prefix
 from qwen_chat.model.base import PLAIN, Cancel, Chat, Deltas, LoadedModel, PromptOptions, TokenizingModel
 from qwen_chat.model.formats.gguf import GgufInfo, read_info
 from qwen_chat.model.llamacpp.completion import Completion
 from qwen_chat.model.llamacpp.engine_call import as_llamacpp_error, likeliest_tokens
-from qwen_chat.model.llamacpp.http_client import Endpoint, LlamaHttpClient
+from qwen_chat.model.llamacpp.http_client import LlamaHttpClient
 from qwen_chat.model.llamacpp.options import LlamaCppOptions
 from qwen_chat.model.llamacpp.sampling import checkpoint_params, sampling_request
-from qwen_chat.model.llamacpp.server import Server, open_server
+from qwen_chat.model.llamacpp.server import LlamaServer
 from qwen_chat.model.llamacpp.shared_context import SharedContext
 from qwen_chat.model.llamacpp.template import arguments_as_text, template_variables
 from qwen_chat.model.llamacpp.tokenizer import LlamaTokenizer
@@ -52,22 +52,22 @@ class LlamaCppModel(LoadedModel):
     ) -> None:
         self.name, self.checkpoint = name, path
         info, options = info or read_info(path), options or LlamaCppOptions()
-        self._endpoint = Endpoint()
-        self._server: Server | None = open_server(path, info, options, self._endpoint, report_progress)
-        self._http = LlamaHttpClient(self._server.listening_address, self._endpoint.key)
-        self._http.wait_until_running()
-        self._tokenizer = LlamaTokenizer(self._http)
+        self._server = LlamaServer(path, name, info, options, report_progress)
+        self._http = LlamaHttpClient(self._server)
         self._token_cache = TokenCache()
-        generation = self._http.props()["default_generation_settings"]
-        self.context_length: int = generation["n_ctx"]
-        self._context = SharedContext(self.context_length)
-        own_params = checkpoint_params(generation["params"])
-        self.default_params = (default_params or SamplingParams()).over(own_params)
-        template = self._render_template if info.chat_template else None
-        self._format = PromptFormat(template, self._tokenizer.split_control, default_system, raw=options.raw)
-        self.default_system = self._format.default_system
         self._ignore_end = options.ignore_end
         self.capabilities = local_capabilities(info.chat_template, raw=options.raw)
+        try:
+            self._read_properties(default_params or SamplingParams())
+            template = self._render_template if info.chat_template else None
+            self._tokenizer = LlamaTokenizer(self._http)
+            self._format = PromptFormat(
+                template, self._tokenizer.split_control, default_system, raw=options.raw
+            )
+        except BaseException:
+            self._server.close()
+            raise
+        self.default_system = self._format.default_system
 
     @model_errors(as_llamacpp_error)
     def stream(
@@ -83,7 +83,7 @@ class LlamaCppModel(LoadedModel):
         if len(ids) >= self.context_length:
             raise ContextLengthError(len(ids), self.context_length)
         request = self._request(ids, params.over(self.default_params))
-        completion = Completion(self._open_server(), request, self._context, self._tokenizer.exact_ids)
+        completion = Completion(self._server, request, self._context, self._tokenizer.exact_ids)
         return self._token_cache.record_stream(
             completion.stream(cancel or Event(), prompt.splitter),
             prompt.partial_answer,
@@ -122,25 +122,24 @@ class LlamaCppModel(LoadedModel):
 
     @model_errors(as_llamacpp_error)
     def close(self) -> None:
-        """Free memory and threads."""
-        self._http.close()
-        self._server = None
-        self._endpoint.close()
+        """End the engine's process, with the answers under way; a second call does nothing."""
+        self._server.close()
+
+    def _read_properties(self, default_params: SamplingParams) -> None:
+        generation = self._http.props()["default_generation_settings"]
+        self.context_length: int = generation["n_ctx"]
+        self._context = SharedContext(self.context_length)
+        self.default_params = default_params.over(checkpoint_params(generation["params"]))
 
     def _likeliest(self, ids: Sequence[int], number: int) -> list[tuple[Token, float]]:
         with self._context.enter(len(ids)) as ticket:
             for _ in self._context.wait(ticket, None):
                 """Requests that came earlier are answered first."""
-            found = likeliest_tokens(self._open_server(), ids, number)
+            found = likeliest_tokens(self._server, ids, number)
         tokens = (
             Token(each["id"], bytes(each["bytes"]), self._tokenizer.is_control(each["id"])) for each in found
         )
         return [(token, exp(each["logprob"])) for token, each in zip(tokens, found, strict=True)]
-
-    def _open_server(self) -> Server:
-        if self._server is None:
-            raise ModelError(f"{self.name} is closed")
-        return self._server
 
     def _request(self, ids: list[int], params: SamplingParams) -> dict[str, Any]:
         sampling = sampling_request(params, self.context_length)

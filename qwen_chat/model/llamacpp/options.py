@@ -16,7 +16,7 @@ class LlamaCppOptions:
     """The options to open a GGUF file with.
 
     `ctx_size` 0 is the model's full context, None a moderate one; `cache_ram` is in MiB; `ignore_end`
-    continues after end tokens.
+    continues after end tokens; `prefill_speed` is what was measured with this file, in tokens per second.
     """
 
     ctx_size: int | None = None
@@ -29,6 +29,7 @@ class LlamaCppOptions:
     ignore_end: bool = False
     lora: tuple[str, ...] = ()
     parallel: int = 4
+    prefill_speed: float | None = None
 
     def context(self, info: GgufInfo) -> int:
         """Return the tokens of context to open a file with.
