@@ -1,5 +1,6 @@
 """Downloads one file of known content from several sources, and goes on where an earlier start ended."""
 
+import errno
 import shutil
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -16,6 +17,7 @@ from qwen_chat.model.catalog.source import Source, SourceError
 from qwen_chat.text import format_size
 
 _SPARE_BYTES = 1 << 26
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _WRONG = "its bytes are not those of the file"
 
 
@@ -50,7 +52,9 @@ def download(file: RemoteFile, folder: Path, progress: Progress) -> Path:
             return target
     except OSError as error:
         reason = f"cannot write in {folder}: {error.strerror or error}"
-        raise DownloadError(_title(file), reason, f"make room for {format_size(file.size)} there") from None
+        room = f"make room for {format_size(file.size)} there"
+        mend = room if error.errno in _FULL else "make it a folder that you can write in"
+        raise DownloadError(_title(file), reason, mend) from None
 
 
 def discard(file: RemoteFile, folder: Path) -> None:
@@ -77,14 +81,15 @@ class _Download:
         self._target = target
         self._folder = target.parent
         self._progress = progress
-        self._reasons: list[str] = []
-        self._mend = ""
+        self._reasons: dict[str, str] = {}
+        self._mend = "start again when online"
 
     def run(self) -> None:
         """Try one source after the other.
 
         Raises: DownloadError, OSError.
         """
+        self._target.unlink(missing_ok=True)  # it is not whole, or a link to what has gone
         self._learn_facts()
         if self._link_cached() or self._salvage():
             return
@@ -93,7 +98,7 @@ class _Download:
         self._progress.say(f"fetching {what} from {self._file.sources[0].name} to {self._folder}")
         if any(map(self._fetch_from, self._file.sources)):
             return
-        raise DownloadError(_title(self._file), "; ".join(self._reasons), self._mend)
+        raise self._error()
 
     def _learn_facts(self) -> None:
         """Ask the sources for the size and the hash, where they are not known."""
@@ -108,8 +113,7 @@ class _Download:
             size, digest = self._file.size or facts.size, self._file.sha256 or facts.sha256
             self._file = replace(self._file, size=size, sha256=digest)
         if not (self._file.size and self._file.sha256):
-            reasons = self._reasons or ["no source tells its size and SHA-256"]
-            raise DownloadError(_title(self._file), "; ".join(reasons), self._mend)
+            raise self._error("" if self._reasons else "no source tells its size and SHA-256")
 
     def _link_cached(self) -> bool:
         """Use the same file in a hub's cache, by a link."""
@@ -119,7 +123,6 @@ class _Download:
                 with path.open("rb") as cached:
                     digest = file_digest(cached, "sha256").hexdigest()
                 if digest == self._file.sha256:
-                    self._target.unlink(missing_ok=True)
                     self._target.symlink_to(path)
                     return True
         return False
@@ -171,8 +174,12 @@ class _Download:
     def _open_part(self) -> PartialFile:
         return PartialFile(self._target, self._file.size, self._file.sha256)
 
+    def _error(self, reason: str = "") -> DownloadError:
+        reasons = "; ".join(f"{name}: {why}" for name, why in self._reasons.items())
+        return DownloadError(_title(self._file), reason or reasons, self._mend)
+
     def _give_up(self, source: Source, error: SourceError) -> None:
-        self._reasons.append(f"{source.name}: {error}")
+        self._reasons[source.name] = str(error)
         self._mend = source.mend(self._folder)
         others = self._file.sources[self._file.sources.index(source) + 1 :]
         if others:

