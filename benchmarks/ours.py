@@ -17,7 +17,10 @@ from qwen_chat.session.session import ChatSession
 from qwen_chat.settings import Settings
 from qwen_chat.storage.store import Store, default_path
 
-COMMAND = [sys.executable, "-m", "qwen_chat", "--seed", str(bare.SAMPLING["seed"])]
+PROGRAM = [sys.executable, "-m", "qwen_chat"]
+"""The command as a person starts it."""
+
+COMMAND = [*PROGRAM, "--seed", str(bare.SAMPLING["seed"])]
 """The command with the demo model's own sampling and system prompt."""
 
 TORCH_DTYPE = "float32"

@@ -71,7 +71,7 @@ def _served_seconds() -> float:
 @contextmanager
 def _page(*flags: str) -> Iterator[tuple[str, int]]:
     """Serve the page in a process of its own, and give its address and the process."""
-    command = [*ours.COMMAND[:3], "web", "--server-port", "0", "--no-history", *flags]
+    command = [*ours.PROGRAM, "web", "--server-port", "0", "--no-history", *flags]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     url = process.stdout.readline().strip()

@@ -10,7 +10,6 @@ from qwen_chat.errors import UsageError
 from qwen_chat.files.bounded_read import MAX_TEXT_BYTES, decode_text
 from qwen_chat.history import History
 from qwen_chat.model.base import ChatModel
-from qwen_chat.model.catalog import embedded
 from qwen_chat.model.factory import open_model
 from qwen_chat.roles import load_role
 from qwen_chat.session.session import ChatSession
@@ -42,7 +41,7 @@ def chat(
     with ExitStack() as stack:
         store = stack.enter_context(closing(Store(default_path()))) if chosen.history else None
         resumed = _load_resumed(store, resume, go_on=go_on) if store else None
-        located, model = open_model(chosen, sys.stderr)
+        _, model = open_model(chosen, sys.stderr)
         session = ChatSession(model, chosen, store=store, role=role)
         stack.callback(_close_session, session)
         if resumed is not None:
@@ -51,7 +50,7 @@ def chat(
             from qwen_chat.terminal import oneshot
 
             return oneshot.answer_question(session, question, as_json=as_json, quiet=chosen.quiet)
-        return _run_repl(session, model, small=located.embedded is embedded.SMALL)
+        return _run_repl(session, model)
 
 
 def _read_question(prompt: str | None) -> str | None:
@@ -104,16 +103,16 @@ def _resume(session: ChatSession, history: History) -> None:
         session.set_system(session.settings.system)
 
 
-def _run_repl(session: ChatSession, model: ChatModel, *, small: bool) -> int:
+def _run_repl(session: ChatSession, model: ChatModel) -> int:
     from qwen_chat.terminal.input.reader import PromptReader
-    from qwen_chat.terminal.repl import Repl, format_banner
+    from qwen_chat.terminal.repl import Repl
 
     chosen = session.settings
     reader = PromptReader(session, model)
     plain = chosen.plain or chosen.screen_reader
     with closing(SharedPage(session, model)) as page:
         repl = Repl(session, reader, page.open, plain=plain, quiet=chosen.quiet)
-        return repl.run(greeting=format_banner(session, embedded=small))
+        return repl.run()
 
 
 def _close_session(session: ChatSession) -> None:

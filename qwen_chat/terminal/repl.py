@@ -10,12 +10,13 @@ from collections.abc import Callable
 from rich.console import Console
 from rich.text import Text
 
-from qwen_chat import __version__, commands
+from qwen_chat import commands
 from qwen_chat.errors import ModelLoadError, QwenChatError, RefusedError
 from qwen_chat.files.fenced import full_text
 from qwen_chat.model.state import Loading
 from qwen_chat.session.session import ChatSession
 from qwen_chat.session.turn import Turn
+from qwen_chat.terminal.greeting import format_greeting
 from qwen_chat.terminal.input.reader import PromptCancelledError, PromptReader
 from qwen_chat.terminal.input.typeahead import suppress_echo
 from qwen_chat.terminal.output.stream import DisplayStyle, show_turn
@@ -53,13 +54,13 @@ class Repl:
         self._draft = ""
         self._edited_message: int | None = None
 
-    def run(self, *, greeting: str) -> int:
+    def run(self) -> int:
         """Run the chat until the person leaves, and return the exit code.
 
         Raises: ModelLoadError when the model cannot be loaded.
         """
         if not self._quiet:
-            self._print_notice(greeting)
+            self._print_notice(format_greeting(self._session, self._console.width))
         if summary := commands.summarize_conversation(self._session):
             self._console.print(Text(strip_controls(summary)))
         with suppress_echo(), self._session.changes.subscribe(self._cancel_prompt_for_page):
@@ -218,13 +219,3 @@ class Repl:
 
     def _print_error(self, error: QwenChatError) -> None:
         self._console.print(Text(strip_controls(str(error)), style="" if self._plain else "red"))
-
-
-def format_banner(session: ChatSession, *, embedded: bool) -> str:
-    """Return the greeting: version and model, and how to begin; `embedded` is the demo model."""
-    name = f"qwen-chat {__version__} · {session.model.name}"
-    lines = [f"{name}, a small demo model: expect mistakes" if embedded else name]
-    if embedded:
-        lines.append("A Qwen answers better: qwen-chat -c FILE.gguf, or -c Qwen/Qwen2.5-1.5B-Instruct-GGUF")
-    lines.append("/help lists commands · Ctrl-C stops an answer · Ctrl-D leaves")
-    return "\n".join(lines)

@@ -9,6 +9,7 @@ from qwen_chat import i18n
 from qwen_chat.history import History, Node
 from qwen_chat.message import Attachment
 from qwen_chat.model.state import Failed, Ready
+from qwen_chat.session.greeting import describe_model, suggest_questions
 from qwen_chat.session.session import ChatSession
 from qwen_chat.text import strip_controls
 
@@ -83,7 +84,7 @@ def chat_view(session: ChatSession) -> JSON:
         "id": history.id,
         "title": history.title,
         "role": role and {"name": role.name, "title": role.title},
-        "examples": list(role.examples) if role else [],
+        "examples": [i18n.as_json(text) for text in suggest_questions(session)],
         "running": running.message_id if running else None,
         "incognito": session.incognito,
         "saved": session.store is not None and not session.incognito,
@@ -103,7 +104,13 @@ def _model_view(session: ChatSession) -> JSON:
     model = session.model
     fault = i18n.as_json(model.state.error.text) if isinstance(model.state, Failed) else None
     notice = model.notice if is_ready(session) else ""
-    return {"name": model.name, "ready": is_ready(session), "fault": fault, "notice": notice}
+    return {
+        "name": model.name,
+        "about": i18n.as_json(describe_model(model)),
+        "ready": is_ready(session),
+        "fault": fault,
+        "notice": notice,
+    }
 
 
 def _loaded_view(session: ChatSession) -> JSON:

@@ -108,6 +108,14 @@ def test_one_fault_within_another_and_one_of_another_origin(here: Window) -> Non
 # On the page
 
 
+def test_an_empty_conversation_says_who_answers_and_what_to_try(here: Window) -> None:
+    expect(here.page.locator(".welcome .model-intro")).to_have_text(
+        "SmolLM2-135M-Instruct · 非常小的模型：难免出错模型在提供此页面的机器上运行，无需联网。"
+    )
+    here.page.get_by_role("button", name="Tell me a joke.").click()
+    expect(here.page.locator("#composer textarea")).to_have_value("Tell me a joke.")
+
+
 def bring(here: Window, name: str, data: bytes) -> None:
     here.page.set_input_files("#composer input[type=file]", {"name": name, "mimeType": "", "buffer": data})
 

@@ -6,7 +6,7 @@ import { icon } from "../lib/icons.js";
 import { language } from "../lib/locale.js";
 import { attempt, showError } from "../lib/toasts.js";
 import { labelledButton } from "../lib/buttons.js";
-import { translate } from "../lib/translate.js";
+import { translate, translateText } from "../lib/translate.js";
 
 /** @typedef {import("../lib/types.js").Role} Role */
 /** @typedef {import("../lib/types.js").ChatView} ChatView */
@@ -18,13 +18,6 @@ const USES = /** @type {const} */ ({
   "behaviour setting": "welcome.behaviour_setting",
   other: "welcome.other",
 });
-
-const STARTERS = /** @type {const} */ ([
-  "welcome.starter_explain",
-  "welcome.starter_write",
-  "welcome.starter_table",
-  "welcome.starter_learn",
-]);
 
 export class Welcome {
   /** @param {HTMLElement} anchor @param {{fill: (text: string) => void, begin: (role: string) => void}} actions */
@@ -38,7 +31,7 @@ export class Welcome {
   /** Show or hide the welcome; `unasked` when the conversation has no question yet. @param {ChatView} chat @param {boolean} unasked */
   show(chat, unasked) {
     this.node.hidden = !unasked;
-    const drawn = `${chat.id} ${chat.role?.name}`;
+    const drawn = `${chat.id} ${chat.role?.name} ${chat.model.name}`;
     if (!unasked || drawn === this.drawn) return;
     this.drawn = drawn;
     this.#draw(chat);
@@ -46,14 +39,21 @@ export class Welcome {
 
   /** @param {ChatView} chat */
   #draw(chat) {
-    const examples = chat.role ? chat.examples : STARTERS.map((code) => translate(code));
+    const examples = chat.examples.map((text) => translateText(text));
     const gallery = element("div", { class: "gallery" });
     this.node.replaceChildren();
-    if (!chat.role) this.node.append(element("h2", { class: "hello" }, translate("welcome.hello")));
+    if (!chat.role) this.node.append(element("h2", { class: "hello" }, translate("welcome.hello")), this.#introduce(chat.model));
     this.node.append(this.#examples(examples));
     if (chat.role) this.node.append(labelledButton("other", translate("welcome.another_role"), (button) => this.#unfold(button, gallery), "another"));
     this.node.append(gallery);
     if (!chat.role) void this.#fill(gallery);
+  }
+
+  /** Say who answers, and where it runs. @param {import("../lib/types.js").ModelView} model */
+  #introduce(model) {
+    const about = translateText(model.about);
+    const name = element("strong", { dir: "auto" }, model.name);
+    return element("p", { class: "model-intro" }, name, about && ` · ${about}`, element("br", {}), translate("welcome.runs_here"));
   }
 
   /** @param {string[]} examples */

@@ -27,6 +27,7 @@
  *
  * @typedef {object} ModelView
  * @property {string} name
+ * @property {CatalogText} about what an embedded model is, in a few words
  * @property {boolean} ready
  * @property {CatalogText | null} fault
  * @property {string} notice
@@ -35,7 +36,7 @@
  * @property {string} id
  * @property {string} title
  * @property {{name: string, title: string} | null} role
- * @property {string[]} examples
+ * @property {CatalogText[]} examples what to ask first
  * @property {string | null} running
  * @property {boolean} incognito
  * @property {boolean} saved
