@@ -9,9 +9,11 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from qwen_chat.model.base import wait_until_loaded
 from qwen_chat.model.catalog import embedded
 from qwen_chat.model.factory import open_model
 from qwen_chat.model.loading import LoadingModel
+from qwen_chat.model.state import Failed
 from qwen_chat.sampling import SamplingParams
 from qwen_chat.session.users import People, Person
 from qwen_chat.settings import Settings
@@ -56,8 +58,9 @@ def _served() -> Iterator[str]:
 
 
 def _load(model: LoadingModel) -> None:
-    if (fault := model.start().failure()) is not None:
-        raise fault
+    state = wait_until_loaded(model)
+    if isinstance(state, Failed):
+        raise state.error
 
 
 def _photograph(browser: Browser, url: str, theme: str) -> None:
