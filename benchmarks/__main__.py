@@ -5,6 +5,7 @@ import sys
 from types import ModuleType
 
 from benchmarks import (
+    busy,
     decoding,
     first_token,
     journal,
@@ -26,6 +27,7 @@ MEASURES: dict[str, ModuleType] = {
     for module in (
         oneshot,
         decoding,
+        busy,
         first_token,
         prompt,
         questions,

@@ -3,9 +3,10 @@
 import os
 import time
 from collections.abc import Callable
-from multiprocessing import active_children
 from pathlib import Path
 from typing import TypeVar
+
+from psutil import NoSuchProcess, Process
 
 PATIENCE_SECONDS = 120.0
 _LOOK_SECONDS = 0.5
@@ -41,15 +42,17 @@ def _settle() -> None:
 
 
 def _others_seconds() -> float:
-    """Return the processor time in seconds of all other programs than this process and its children."""
-    spent = _ticks(Path("/proc/stat"), slice(1, 9))
-    # user nice system idle iowait irq softirq steal; of a process: user system
-    busy = sum(spent) - spent[3] - spent[4]
-    for child in active_children():
-        busy -= sum(_ticks(Path(f"/proc/{child.pid}/stat"), slice(13, 15)))
-    return busy / os.sysconf("SC_CLK_TCK") - sum(os.times()[:4])
+    """Return the processor time in seconds of all other programs than this process and its descendants."""
+    with Path("/proc/stat").open(encoding="ascii") as file:
+        spent = [int(field) for field in file.readline().split()[1:9]]
+    # user nice system idle iowait irq softirq steal
+    busy = (sum(spent) - spent[3] - spent[4]) / os.sysconf("SC_CLK_TCK")
+    return busy - sum(os.times()[:4]) - sum(map(_used_seconds, Process().children(recursive=True)))
 
 
-def _ticks(path: Path, fields: slice) -> list[int]:
-    line = path.read_text(encoding="ascii").partition("\n")[0]
-    return [int(field) for field in line.split()[fields]]
+def _used_seconds(process: Process) -> float:
+    """Return the processor time of a process and of those that it has seen end."""
+    try:
+        return sum(process.cpu_times()[:4])
+    except NoSuchProcess:
+        return 0.0
