@@ -7,6 +7,7 @@ no event here uses.
 import os
 from collections.abc import Callable
 from pathlib import Path
+from threading import Lock
 
 # Read when Gradio is imported, which would report every start to its makers.
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
@@ -24,6 +25,9 @@ from qwen_chat.web.panel.model_switch import ModelSwitches
 from qwen_chat.web.panel.theme import theme
 from qwen_chat.web.uploads import MAX_BYTES
 
+_BUILDING = Lock()
+"""Held while components are made: Gradio adds them to the one panel that it knows of, in whatever thread."""
+
 
 def build_panel(
     people: People,
@@ -38,9 +42,11 @@ def build_panel(
     """
     os.environ["GRADIO_TEMP_DIR"] = str(uploads)  # read when the components are made
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+    with _BUILDING:
+        blocks = _build_blocks(PanelContext(people, language), switches)
     gradio.mount_gradio_app(
         app,
-        _build_blocks(PanelContext(people, language), switches),
+        blocks,
         "/",
         app_kwargs={"middleware": [Middleware(PanelDocument)]},
         auth_dependency=name_of,
