@@ -62,6 +62,11 @@ def format_size(size: int) -> str:
     return f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{size / 1e6:,.0f} MB"
 
 
+def format_rate(rate: float) -> str:
+    """Return tokens per second, with as many digits as a forecast is worth."""
+    return f"{rate:.0f}" if rate >= 10 else f"{rate:.1f}"
+
+
 def format_time(seconds: float) -> str:
     """Return a time, in seconds since the epoch, as the local clock shows it."""
     return time.strftime("%Y-%m-%d %H:%M", time.localtime(seconds))

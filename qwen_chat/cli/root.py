@@ -16,7 +16,7 @@ COMMANDS = {
     "quantize": "make a checkpoint smaller",
     "profile": "measure speed and memory",
     "roles": "list, show, import and test roles",
-    "models": "list the models on this machine, whether they fit and how fast they ran",
+    "models": "list, fetch and remove models, with how they fit and how fast they run",
     "config": "show the settings in force and where they come from",
     "completion": "print the script that makes bash, zsh or fish complete qwen-chat",
 }

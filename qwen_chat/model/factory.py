@@ -40,6 +40,7 @@ def open_model(
         hub=settings.hub,
         revision=settings.revision,
         embedded=settings.embedded,
+        context=settings.ctx_size,
     )
     if located.engine == "transformers":
         return located, _open_folder(located, settings, progress, ignore_end=ignore_end)

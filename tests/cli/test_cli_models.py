@@ -7,6 +7,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import one_model
 import pytest
 import tiny
 import tiny_hf
@@ -146,6 +147,56 @@ def test_the_table(qwen_chat: RunCommand, hubs: Path, gguf: bytes) -> None:
     )
     assert "8,192" in done.stdout
     assert "\x1b" not in done.stdout
+
+
+@pytest.fixture
+def roomy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the machine have 8 GB, 6 GB of it free."""
+    machine = MachineMemory(total=8 * 10**9, free=6 * 10**9)
+    monkeypatch.setattr("qwen_chat.cli.models.read_machine_memory", lambda: machine)
+
+
+def test_models_to_get(qwen_chat: RunCommand, roomy: None) -> None:
+    lines = qwen_chat("models").stdout.splitlines()
+    offered = {words[0]: line for line in lines if (words := line.split()) and words[0].startswith("qwen")}
+    assert re.search(r" 2\.5 GB  yes, 3\.7 GB +about [\d.]+  general chat and math", offered["qwen3-4b"])
+    assert " tight, 6.2 GB " in offered["qwen3-8b"]
+    assert "qwen3-14b" not in offered
+    assert "qwen3-4b:q8_0" not in offered
+    assert any(line.startswith("Fetch one: qwen-chat models get NAME") for line in lines)
+    assert any("a cautious estimate from the speed of the memory" in line for line in lines)
+    lines = qwen_chat("models", "--all").stdout.splitlines()
+    assert any(line.startswith("qwen3-14b ") and " no, 10.3 GB " in line for line in lines)
+    assert any(re.search(r"^qwen3-32b:q8_0 +about 34\.\d GB  no, ", line) for line in lines)
+    assert not any("more with --all" in line for line in lines)
+
+
+def test_models_to_get_as_json(qwen_chat: RunCommand, roomy: None) -> None:
+    records = [json.loads(line) for line in qwen_chat("models", "--json", "--all").stdout.splitlines()]
+    away = {record["checkpoint"]: record for record in records if not record["here"]}
+    assert {record["checkpoint"] for record in records if record["here"]} >= {"smollm2-135m"}
+    eight = away["qwen3-8b"]
+    assert (eight["repository"], eight["file_bytes"]) == ("Qwen/Qwen3-8B-GGUF", 5_027_783_488)
+    assert (eight["fits"], eight["file_bytes_exact"], eight["licence"]) == ("tight", True, "Apache-2.0")
+    assert eight["forecast"]["written_per_second"] > 0
+    assert not eight["forecast"]["measured"]
+    assert not away["qwen3-32b:q8_0"]["file_bytes_exact"]
+    assert all(json.loads(line)["here"] for line in qwen_chat("models", "--json").stdout.splitlines())
+
+
+def test_a_model_in_the_cache_of_a_hub_is_not_offered(
+    qwen_chat: RunCommand, hubs: Path, gguf: bytes, catalogue: Path
+) -> None:
+    place = snapshot(hubs / "hf" / "hub", "own/tiny", "abc")
+    assert "\ntiny  " in qwen_chat("models").stdout
+    (place / "tiny-q8_0.gguf").write_bytes(gguf)
+    assert "\ntiny  " not in qwen_chat("models").stdout
+
+
+@pytest.fixture
+def catalogue(tmp_path: Path, gguf: bytes, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Let the catalogue have one model only."""
+    return one_model.write_catalogue(tmp_path / "models.toml", gguf, monkeypatch)
 
 
 def test_without_the_demo_model(

@@ -75,6 +75,7 @@ def test_what_is_offered(monkeypatch: pytest.MonkeyPatch, qwen_chat: RunCommand)
     assert offered("qwen-chat completion ") == ["bash", "zsh", "fish"]
     assert offered("qwen-chat -p hi mod") == ["mod"], "a command is the first word, what follows is a file"
     assert offered("qwen-chat models --j") == ["--json"]
+    assert offered("qwen-chat -c qwen3-8") == ["qwen3-8b"]
 
 
 def test_a_fault_says_nothing_while_a_line_is_typed(

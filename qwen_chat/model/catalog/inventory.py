@@ -4,7 +4,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from qwen_chat.errors import ModelError, StoreError, UsageError
 from qwen_chat.files.paths import cache_dir
@@ -15,11 +14,10 @@ from qwen_chat.model.catalog.cache import (
     scan_huggingface_cache,
     scan_modelscope_cache,
 )
-from qwen_chat.model.catalog.machine import MachineMemory
+from qwen_chat.model.catalog.known_files import fetched_variants
+from qwen_chat.model.catalog.machine import Fits, MachineMemory
 from qwen_chat.model.catalog.speeds import Speed
 from qwen_chat.model.catalog.survey import DEFAULT_CONTEXT, Survey, survey_file, survey_folder
-
-Fits = Literal["yes", "tight", "no"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +41,7 @@ class LocalModel:
 
     def fits(self, machine: MachineMemory) -> Fits | None:
         """Return whether it fits the free memory, only the whole memory or with savings, or not at all."""
-        if self.memory is None:
-            return None
-        least, most = self.memory
-        return "yes" if most <= machine.free else "tight" if least <= machine.total else "no"
+        return machine.fits(*self.memory) if self.memory is not None else None
 
 
 def list_models(folders: Sequence[Path] = ()) -> Iterator[LocalModel]:
@@ -70,6 +65,7 @@ def _scan_everywhere(folders: Sequence[Path], used: Sequence[Path]) -> Iterator[
     yield from scan_modelscope_cache()
     for folder in folders:
         yield from scan_folder(folder)
+    yield from (StoredModel(variant.name, path) for variant, path in fetched_variants())
     with suppress(StoreError, UsageError):
         yield from scan_folder(cache_dir() / "models")
     yield from (StoredModel(str(path), path) for path in used if path.exists())

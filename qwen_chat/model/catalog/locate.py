@@ -1,4 +1,4 @@
-"""Resolves the value of `-c`: the demo model, a file, a folder, or a model on a hub."""
+"""Resolves the value of `-c`: the demo model, a file, a folder, a known name, or a model on a hub."""
 
 import re
 from contextlib import suppress
@@ -9,9 +9,12 @@ from typing import Literal, TextIO
 
 from qwen_chat.errors import ModelLoadError
 from qwen_chat.model.catalog import embedded as embedded_models
+from qwen_chat.model.catalog.download_progress import progress_on
 from qwen_chat.model.catalog.embedded import EmbeddedModel
+from qwen_chat.model.catalog.fetch_known import fetch_known
 from qwen_chat.model.catalog.gguf_names import format_names, group_parts, strip_part_number
 from qwen_chat.model.catalog.hubs import fetch_from_hub
+from qwen_chat.model.catalog.known_models import Variant, find_known, suggest_names
 from qwen_chat.model.formats.gguf import part_paths
 from qwen_chat.model.formats.supported import looks_like_checkpoint
 from qwen_chat.settings import EMBEDDED_MODELS
@@ -38,6 +41,7 @@ def locate(
     hub: str = "huggingface",
     revision: str | None = None,
     embedded: str = EMBEDDED_MODELS[0],
+    context: int | None = None,
 ) -> ModelLocation:
     """Return the model that `checkpoint` names, and fetch it first if need be.
 
@@ -45,15 +49,13 @@ def locate(
     extra packages. To get the safetensors, name one of them, or OWNER/NAME:safetensors.
 
     `hub` is "huggingface" or "modelscope"; `revision` is a branch, tag or commit there; `embedded` names the
-    model for no name, in whose place a small one may be taken.
+    model for no name, in whose place a small one may be taken. `context` is the number of tokens that a known
+    model must have memory for, by default that of a chat.
 
     Raises: ModelLoadError, MissingExtraError.
     """
     if checkpoint is None or checkpoint == "embedded":
         return _embedded_location(*embedded_models.ensure(embedded, progress))
-    if checkpoint in embedded_models.MODELS:
-        model = embedded_models.MODELS[checkpoint]
-        return _embedded_location(model, embedded_models.fetch(model, progress))
     path = _expand_path(checkpoint)
     try:
         if path.is_dir():
@@ -62,6 +64,10 @@ def locate(
             return _locate_file(path)
         if _HUB_ID.fullmatch(checkpoint):
             return _locate_on_hub(checkpoint, progress, hub, revision)
+        if (model := embedded_models.MODELS.get(checkpoint)) is not None:
+            return _embedded_location(model, embedded_models.fetch(model, progress))
+        if (variant := find_known(checkpoint)) is not None:
+            return locate_known(variant, progress, hub=hub, context=context)
     except OSError as error:
         raise ModelLoadError(f"cannot read {path}: {error.strerror or error}") from None
     raise _not_found(path)
@@ -69,6 +75,19 @@ def locate(
 
 def _embedded_location(model: EmbeddedModel, path: Path) -> ModelLocation:
     return ModelLocation(path, model.name, embedded=model)
+
+
+def locate_known(
+    variant: Variant, progress: TextIO, *, hub: str = "huggingface", context: int | None = None
+) -> ModelLocation:
+    """Return a model of the catalogue, and fetch it first if it is not on this machine.
+
+    Raises: ModelLoadError when this machine cannot hold it, DownloadError.
+    """
+    if (model := embedded_models.MODELS.get(variant.name)) is not None:
+        return _embedded_location(model, embedded_models.fetch(model, progress))
+    path = fetch_known(variant, progress_on(progress), context=context, hub=hub)
+    return ModelLocation(path, variant.name)
 
 
 def _expand_path(checkpoint: str) -> Path:
@@ -91,8 +110,16 @@ def _not_found(path: Path) -> ModelLoadError:
     with suppress(OSError):
         others = [item.name for item in path.parent.iterdir() if item.exists()]
         close = get_close_matches(path.name, others, n=1)
-    mend = f"did you mean {path.with_name(close[0])}?" if close else "name a .gguf file, or owner/name"
+    if close:
+        return ModelLoadError(f"no such file or folder: {path}; did you mean {path.with_name(close[0])}?")
+    if path.name == str(path) and (names := suggest_names(path.name)):
+        return ModelLoadError(f"no such file, folder or model: {path}; {_suggest(names)}")
+    mend = "name a .gguf file, owner/name, or a model of `qwen-chat models`"
     return ModelLoadError(f"no such file or folder: {path}; {mend}")
+
+
+def _suggest(names: list[str]) -> str:
+    return f"did you mean {' or '.join(names)}?"
 
 
 def _locate_file(path: Path) -> ModelLocation:

@@ -3,7 +3,11 @@
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
+Fits = Literal["yes", "tight", "no"]
+
+_GPU_DEVICES = (Path("/dev/nvidiactl"), Path("/dev/kfd"))
 _LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
 
 
@@ -13,6 +17,10 @@ class MachineMemory:
 
     total: int
     free: int
+
+    def fits(self, least: int, most: int) -> Fits:
+        """Return whether a model fits the free memory, or only with savings or the whole memory, or never."""
+        return "yes" if most <= self.free else "tight" if least <= self.total else "no"
 
 
 def read_machine_memory() -> MachineMemory:
@@ -29,6 +37,11 @@ def available_bytes() -> int:
         return int(facts["MemAvailable"].split()[0]) * 1024
     except (OSError, KeyError, ValueError):
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+
+
+def may_have_gpu() -> bool:
+    """Return whether a GPU with its own memory may be here; its size is not known without its libraries."""
+    return any(device.exists() for device in _GPU_DEVICES)
 
 
 def _read_limit(path: Path) -> int:
