@@ -45,7 +45,7 @@ class SharedPage:
         person = Person("", self._model, self._session.settings, self._session.store)
         person.join(self._session)
         try:
-            page = Page(People(lambda name: person))  # noqa: ARG005 - whoever opens it is the one at the terminal
+            page = Page(People(lambda name: person), may_fetch=True)  # noqa: ARG005 - whoever opens it is the one at the terminal
         except MissingExtraError as error:
             raise UsageError(str(error)) from None
         page.start()

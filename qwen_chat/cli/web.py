@@ -61,6 +61,7 @@ def web(**flags: Any) -> int:  # noqa: ANN401
             accounts=accounts_given,
             root_path=options.root_path,
             certificate=certificate,
+            may_fetch=options.is_private,
         )
         stack.callback(model.close)
         stack.callback(_close, people)

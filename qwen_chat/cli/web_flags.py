@@ -71,6 +71,11 @@ class WebFlags:
     ssl_keyfile: str | None
     ssl_keyfile_password: str | None
 
+    @property
+    def is_private(self) -> bool:
+        """Whether only people on this machine reach the page, as far as its flags tell."""
+        return not (self.public or self.root_path or self.auth or self.auth_file)
+
     def check(self) -> None:
         """Refuse what makes no sense together, and to let strangers in unless they are meant to come.
 

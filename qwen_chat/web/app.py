@@ -27,7 +27,8 @@ _FOLDER = Path(__file__).parent
 class PageApp(GuardedApp):
     """The page behind its checks.
 
-    `uploads` is the folder for uploaded files; `opened` is set when the first browser has the document.
+    `uploads` is the folder for uploaded files; `opened` is set when the first browser has the document;
+    `may_fetch` is whether people may fetch models.
     """
 
     def __init__(
@@ -39,13 +40,14 @@ class PageApp(GuardedApp):
         uploads: Path,
         opened: Event,
         root_path: str = "",
+        may_fetch: bool = False,
     ) -> None:
         _ignore_field_warnings()
         app = FastAPI(title="qwen-chat", docs_url=None, redoc_url=None, openapi_url=None)
         super().__init__(app, hosts, login, root_path)
         self._opened = opened
         self._language: i18n.Language = "en"
-        build = partial(_build_panel, people, ModelSwitches(), uploads)
+        build = partial(_build_panel, people, ModelSwitches(may_fetch=may_fetch), uploads)
         self._panels = {language: LazyApp(partial(build, language)) for language in i18n.LANGUAGES}
         Routes(people, _person).join(app)
         login.join(app)

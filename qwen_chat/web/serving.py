@@ -35,7 +35,8 @@ class Page:
     """Serves the page until it is stopped; it listens at its address as soon as it is made.
 
     `accounts` are the persons who may log in; without them, everyone is the one person without a name.
-    `root_path` is where a proxy shows the page: a path, or a whole address.
+    `root_path` is where a proxy shows the page: a path, or a whole address. `may_fetch` lets everyone who
+    reaches the page fetch models from the hubs, unless there are accounts.
 
     Raises: MissingExtraError; UsageError for an address or a certificate that cannot be used.
     """
@@ -49,10 +50,12 @@ class Page:
         accounts: Accounts | None = None,
         root_path: str = "",
         certificate: Certificate | None = None,
+        may_fetch: bool = False,
     ) -> None:
         if not all(map(find_spec, _NEEDED)):
             raise MissingExtraError("The page", "web")
         self._people, self._host, self._accounts = people, host, accounts
+        self._may_fetch = may_fetch and accounts is None
         self._root_path = root_path.rstrip("/")
         self._tls = certificate.context() if certificate else None
         self._listening = listen(host, port)
@@ -127,7 +130,15 @@ class Page:
 
         login = PasswordLogin(self._accounts, f"qwen-chat-{self.port}") if self._accounts else NoLogin()
         path = urlsplit(self._root_path).path if "://" in self._root_path else self._root_path
-        return PageApp(self._people, self._hosts, login, uploads=uploads, opened=self.opened, root_path=path)
+        return PageApp(
+            self._people,
+            self._hosts,
+            login,
+            uploads=uploads,
+            opened=self.opened,
+            root_path=path,
+            may_fetch=self._may_fetch,
+        )
 
     def _build_server(self, app: "PageApp") -> "uvicorn.Server":
         import uvicorn

@@ -3,23 +3,28 @@
 import io
 import json
 import os
+import re
 import shutil
 import threading
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any, TextIO
 from urllib.parse import urlencode
 
 import gradio as gr
+import one_model
 import pytest
 from fastapi import Request
+from hub import Hub, serve_hub
 from hypothesis import given
 from hypothesis import strategies as st
+from pages import until
 from places import DATA
 from scripted import ScriptedModel
 
 from qwen_chat import i18n
+from qwen_chat.cli.web_flags import WebFlags
 from qwen_chat.errors import ModelLoadError, SessionBusyError, UsageError
 from qwen_chat.model.base import Capabilities, ChatModel, wait_until_loaded
 from qwen_chat.model.catalog import embedded
@@ -491,7 +496,7 @@ def test_settings_do_not_wait_for_a_model(tmp_path: Path) -> None:
     people = People(lambda name: Person(name, slow, Settings(), Store(tmp_path / "chats.db")))
     panel = panel_of(people)
     session = people[""].begin()
-    state, think, used, _, _ = model_events(panel).show(viewing(session))
+    state, think, used, *_ = model_events(panel).show(viewing(session))
     assert state["value"] == "slow"
     assert "is loading" in state["info"]
     assert (think["visible"], value(used)) == (False, "")
@@ -679,6 +684,64 @@ def test_a_faulty_model_may_be_replaced(tmp_path: Path, model_path: Path, cache:
     switches.of(people[""]).wait()
     assert session.model.name == "good"
     session.model.close()
+
+
+@pytest.fixture
+def hub(tmp_path: Path, model_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
+    """A hub with the one model of the catalogue."""
+    one_model.write_catalogue(tmp_path / "models.toml", model_path.read_bytes(), monkeypatch)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("MODELSCOPE_ENDPOINT", "http://127.0.0.1:9")
+    with serve_hub() as served:
+        monkeypatch.setenv("HF_ENDPOINT", served.url)
+        yield served
+
+
+def test_fetching_is_stopped_and_goes_on(opened: People, hub: Hub, model_path: Path) -> None:
+    data = model_path.read_bytes()
+    hub.put(one_model.REPOSITORY, one_model.FILE_NAME, data)
+    hub.slow_from = len(data) // 2
+    switches = ModelSwitches(may_fetch=True)
+    events, switch = ModelEvents(panel_of(opened), switches), switches.of(opened[""])
+    value = dict(events.list_models(ME)[0]["choices"][-1:])
+    *_, line = events.take(next(iter(value.values())), ME)
+    assert escape_markdown("tiny is being fetched: ") in line
+    assert escape_markdown("tiny is still being fetched: wait for it") in events.take("name:tiny", ME)[-1]
+    until(lambda: re.search(r": (49|5\d) MB of 98 MB", switch.notice) is not None)
+    events.stop_fetching(ME)
+    switch.wait()
+    assert (switch.coming, switch.fetching) == ("", False)
+    assert "what has arrived stays" in events.show(ME)[-1].replace("\\", "")
+    hub.release.set()
+    hub.asked.clear()
+    events.take("name:tiny", ME)
+    switch.wait()
+    assert (switch.fault, opened[""].model.name) == ("", "tiny")
+    assert min(start for _, start in hub.asked[1:]) >= 40 * 10**6, "it began anew"
+
+
+def test_a_model_that_cannot_be_fetched_leaves_the_old_one(opened: People, hub: Hub) -> None:
+    switches = ModelSwitches(may_fetch=True)
+    events, old = ModelEvents(panel_of(opened), switches), opened[""].model
+    events.take("name:tiny", ME)
+    switches.of(opened[""]).wait()
+    said = events.show(ME)[-1].replace("\\", "")
+    assert said.startswith("tiny cannot be fetched (Hugging Face: it answers 404")
+    assert len(said.splitlines()) == 1
+    assert opened[""].model is old
+
+
+def test_nothing_is_fetched_where_that_is_not_allowed(opened: People, hub: Hub) -> None:
+    events = ModelEvents(panel_of(opened), ModelSwitches())
+    assert not any("tiny" in label for label, _ in events.list_models(ME)[0]["choices"])
+    assert "models are not fetched on this page" in events.take("name:tiny", ME)[-1]
+    assert hub.asked == []
+
+
+@pytest.mark.parametrize("flags", [{"public": True}, {"root_path": "/chat"}, {"auth": ("a:b",)}, {}])
+def test_only_a_page_of_this_machine_alone_fetches(flags: dict[str, Any]) -> None:
+    standard = {each.name: None for each in fields(WebFlags)}
+    assert WebFlags(**{**standard, **flags}).is_private is not bool(flags)
 
 
 @pytest.mark.parametrize("thinks", [True, False])

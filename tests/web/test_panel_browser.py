@@ -6,8 +6,10 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+import one_model
 import pdfs
 import pytest
+from hub import serve_hub
 from pages import Served, served, until
 from places import DATA
 from playwright.sync_api import Browser, FilePayload, expect
@@ -17,6 +19,7 @@ from qwen_chat.files.fenced import full_text
 from qwen_chat.model.factory import open_model
 from qwen_chat.model.llamacpp.engine import LlamaCppModel
 from qwen_chat.roles import load_role
+from qwen_chat.sampling import SamplingParams
 from qwen_chat.session.session import ChatSession
 from qwen_chat.settings import Settings
 
@@ -197,4 +200,39 @@ def test_another_model_is_taken_on_the_page(
         expect(there.locator("#model-line")).to_be_empty()
         expect(seen.page.locator("#head")).to_contain_text("other")
         assert page.people[""].model.name == "other"
+        page.people[""].model.close()
+
+
+def test_a_model_is_fetched_on_the_page_while_the_old_one_answers(
+    browser: Browser, tmp_path: Path, model: LlamaCppModel, model_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = model_path.read_bytes()
+    one_model.write_catalogue(tmp_path / "models.toml", data, monkeypatch)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "hub"))
+    small = Settings(threads=1, ctx_size=512, sampling=SamplingParams(max_new_tokens=3))
+    with (
+        serve_hub() as hub,
+        served(tmp_path, model, settings=small, may_fetch=True) as page,
+        window(browser, page.page.url, locale="zh-CN") as seen,
+    ):
+        hub.put(one_model.REPOSITORY, one_model.FILE_NAME, data)
+        hub.slow_from = len(data) // 2
+        monkeypatch.setenv("HF_ENDPOINT", hub.url)
+        monkeypatch.setattr(model, "close", lambda: None)  # other tests use it, too
+        there = settings_of(seen.open()).panel
+        there.click("#other-models > button.label-wrap")
+        there.click("#models input")
+        label = "^tiny · 需下载 98 MB · 内存够用 · 约 .* · 简短的问题"
+        there.get_by_role("option", name=re.compile(label)).click()
+        expect(there.locator("#model-line")).to_contain_text(re.compile(r"正在下载 tiny：\d+ MB / 98 MB"))
+        seen.says("Hello")
+        assert page.people[""].model is model
+        expect(there.locator("#stop-fetching")).to_be_visible()
+        hub.release.set()
+        expect(there.locator("#model-name textarea")).to_have_value("tiny")
+        expect(there.locator("#model-line")).to_be_empty()
+        expect(there.locator("#stop-fetching")).to_be_hidden()
+        seen.says("Hello again")
+        assert page.people[""].model.name == "tiny"
         page.people[""].model.close()

@@ -71,7 +71,7 @@ class SettingsPanel:
                 elem_id="other-models",
             ) as others:
                 found = gr.Dropdown(
-                    label=self._text(i18n.Text("panel.models_here")),
+                    label=self._text(i18n.Text("panel.models")),
                     info=self._text(i18n.Text("panel.models_hint")),
                     interactive=True,
                     elem_id="models",
@@ -80,11 +80,18 @@ class SettingsPanel:
                 self._text(i18n.Text("panel.started_with")), open=False, elem_id="started-with"
             ) as started:
                 rest = _line("started-with-list")
-        shown: list[Any] = [name, think, context, others, line]
+            stop = gr.Button(
+                self._text(i18n.Text("panel.stop_fetching")),
+                size="sm",
+                visible=False,
+                elem_id="stop-fetching",
+            )
+        shown: list[Any] = [name, think, context, others, stop, line]
         self._shown.append((events, shown))
         others.expand(events.list_models, None, [found, line], **_DIRECT)
         started.expand(events.started_with, None, rest, **_DIRECT)
         found.input(events.take, found, [found, *shown], preprocess=False, **_DIRECT)
+        stop.click(events.stop_fetching, None, None, **_DIRECT)
         think.input(Thinking(self._context).choose, think, line, preprocess=False, **_DIRECT)
 
     def _add_sampling(self) -> None:

@@ -7,8 +7,7 @@ import gradio as gr
 from qwen_chat import i18n
 from qwen_chat.errors import QwenChatError, UsageError
 from qwen_chat.model.base import ChatModel
-from qwen_chat.model.catalog.inventory import LocalModel, list_models
-from qwen_chat.model.catalog.machine import MachineMemory, read_machine_memory
+from qwen_chat.model.catalog.cache import StoredModel
 from qwen_chat.session.session import ChatSession
 from qwen_chat.settings import (
     ENGINES,
@@ -20,7 +19,6 @@ from qwen_chat.settings import (
     flag_of,
     read_layers,
 )
-from qwen_chat.text import format_size
 from qwen_chat.web.panel.context import (
     PanelContext,
     StatusLine,
@@ -29,11 +27,10 @@ from qwen_chat.web.panel.context import (
     is_loading,
     is_ready,
 )
+from qwen_chat.web.panel.model_choices import find_choice, list_choices
 from qwen_chat.web.panel.model_switch import ModelSwitches
 from qwen_chat.web.panel.updates import Update
 from qwen_chat.web.views import chat_view
-
-_FITS = {"yes": "fits", "tight": "fits only just", "no": "does not fit", None: "its size is unknown"}
 
 
 class ModelEvents:
@@ -55,23 +52,24 @@ class ModelEvents:
         model = session.model if session is not None else person.model
         switch = self._switches.of(person)
         shown = session and (session.history.id, session.revision, session.left_out)
-        return shown, model.name, is_loading(model), fault_of(model), switch.coming, switch.fault
+        return shown, model.name, is_loading(model), fault_of(model), switch.notice, switch.fault
 
     def show(self, request: gr.Request) -> tuple[Update, ...]:
-        """Return model, reasoning, context, whether another can be had, and the line below."""
+        """Return model, reasoning, context, whether another can be had or stopped, and the line below."""
         person, session = self._context.person(request), None
         with (line := StatusLine(self._text)):
             session = self._context.session(request)
         model = session.model if session is not None else person.model
         switch = self._switches.of(person)
         line.text = line.text or escape_markdown(self._text(switch.fault or fault_of(model)))
-        if coming := switch.coming:
-            line.text = self._text(i18n.Text("panel.loading_in_background", model=escape_markdown(coming)))
+        if notice := switch.notice:
+            line.text = escape_markdown(self._text(notice))
         return (
             self._describe_model(model),
             _describe_thinking(session),
             self._describe_context(session),
             gr.update(visible=self._context.is_alone(request)),
+            gr.update(visible=switch.fetching),
             line.text,
         )
 
@@ -82,29 +80,39 @@ class ModelEvents:
         return "\n".join(self._describe_setting(name, settings) for name in names)
 
     def list_models(self, request: gr.Request) -> tuple[Update, str]:
-        """Return the models that are here, with how they fit."""
+        """Return the models that are here, and those that can be fetched, with how they fit."""
         choices: list[tuple[str, str]] = []
         with (line := StatusLine(self._text)):
             self._check_alone(request)
-            machine = read_machine_memory()
-            choices = [(_label(each, machine), str(each.stored.path)) for each in _usable()]
+            choices = list_choices(self._context, may_fetch=self._switches.may_fetch)
         return gr.update(choices=choices, value=None), line.text
 
-    def take(self, path: str | None, request: gr.Request) -> tuple[Update, ...]:
-        """Begin to load another model; the list it was chosen from is left as a list of what could be had."""
+    def take(self, value: str | None, request: gr.Request) -> tuple[Update, ...]:
+        """Begin to load another model, or to fetch it; the list stays a list of what can be had."""
         line = StatusLine(self._text)
         with line:
             self._check_alone(request)
-            entry = next((each for each in _usable() if str(each.stored.path) == path), None)
-            if entry is None:
-                raise UsageError("this model is no longer here: open the list again")
-            self._switches.of(self._context.person(request)).take(entry.stored)
+            chosen, switch = find_choice(value), self._switches.of(self._context.person(request))
+            if isinstance(chosen, StoredModel):
+                switch.take(chosen)
+            else:
+                self._check_fetching()
+                switch.fetch(chosen)
         *shown, said = self.show(request)
         return gr.update(value=None), *shown, line.text or said
+
+    def stop_fetching(self, request: gr.Request) -> None:
+        """Stop to fetch a model; the clock shows it."""
+        if self._context.is_alone(request):
+            self._switches.of(self._context.person(request)).stop_fetching()
 
     def _check_alone(self, request: gr.Request) -> None:
         if not self._context.is_alone(request):
             raise UsageError(i18n.Text("panel.model_shared"))
+
+    def _check_fetching(self) -> None:
+        if not self._switches.may_fetch:
+            raise UsageError(i18n.Text("panel.fetching_refused"))
 
     def _describe_setting(self, name: str, settings: Settings) -> str:
         value = getattr(settings, name)
@@ -156,14 +164,3 @@ def _describe_thinking(session: ChatSession | None) -> Update:
     if session is None or not is_ready(session.model):
         return gr.update(visible=False)
     return gr.update(value=session.think, visible=bool(session.model.capabilities.thinking))
-
-
-def _usable() -> list[LocalModel]:
-    return [entry for entry in list_models() if not entry.fault]
-
-
-def _label(entry: LocalModel, machine: MachineMemory) -> str:
-    stored, survey = entry.stored, entry.survey
-    name = stored.checkpoint if stored.has_hub_name else stored.path.name
-    size = format_size(survey.file_bytes) if survey is not None else ""
-    return " · ".join(filter(None, (name, size, _FITS[entry.fits(machine)])))
