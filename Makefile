@@ -51,12 +51,16 @@ lint: $(VENV)/dev.stamp $(VENV)/script.stamp
 bench: $(VENV)/dev.stamp
 	$(BIN)/python -m benchmarks
 
+# What is only recommended would bring printers and more; the page needs a font.
+APT    := apt-get install -y -qq --no-install-recommends tmux fonts-liberation
+
 # Tests use a real browser and tmux; where neither can be installed, those tests name what is missing.
 tools:
-	@{ command -v tmux && { command -v chromium || command -v google-chrome; }; } >/dev/null || \
+	@{ command -v tmux && { command -v chromium-headless-shell || command -v chromium || command -v google-chrome; }; } \
+		>/dev/null || \
 	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 		echo "installing chromium and tmux (once) ..." >&2; \
-		{ apt-get update -qq && apt-get install -y -qq chromium tmux; } </dev/null >/dev/null 2>&1 || true; \
+		{ apt-get update -qq && { $(APT) chromium-headless-shell || $(APT) chromium; }; } </dev/null >/dev/null 2>&1 || true; \
 	fi
 
 # Pins the packages of pyproject.toml and their dependencies; versions that are pinned already stay.
