@@ -25,10 +25,13 @@ if TYPE_CHECKING:
 
 _NEEDED = ("gradio", "uvicorn")
 _LAST_SECONDS = 1
-_NOBODY_SECONDS, _DRAWING_SECONDS = 3, 1
+_NOBODY_SECONDS = 3
 _LOOK_SECONDS = 0.01
 _IDLE_SECONDS = 30
 _ANY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - shown, not bound
+
+PANEL_DELAY_SECONDS = 1.0
+"""How long a browser has to draw the page before Gradio is imported for its settings."""
 
 
 class Page:
@@ -121,7 +124,7 @@ class Page:
             if self.opened.is_set():
                 break
             await asyncio.sleep(1)
-        await asyncio.sleep(_DRAWING_SECONDS)
+        await asyncio.sleep(PANEL_DELAY_SECONDS)
         app.prepare_panel()
 
     def _build_app(self, uploads: Path) -> "PageApp":

@@ -17,7 +17,7 @@ import psutil
 import pytest
 from command import RunCommand
 from driver import Terminal
-from pages import LONGEST, Visitor, until
+from pages import COMMAND_WITHOUT_PANEL, LONGEST, Visitor, until
 from places import DATA, ROOT
 
 from qwen_chat.http.accounts import Accounts, read_accounts
@@ -50,7 +50,7 @@ class Command:
 
 @contextmanager
 def command(
-    *arguments: str, environ: dict[str, str] | None = None, code: str = "from qwen_chat.cli import run; run()"
+    *arguments: str, environ: dict[str, str] | None = None, code: str = COMMAND_WITHOUT_PANEL
 ) -> Generator[Command, None, None]:
     """Run the command until the block is left, on a port that is free."""
     argv = [sys.executable, "-c", code, "web", "--server-port", "0", "--threads", "1", "-s", "1"]
@@ -114,7 +114,7 @@ def test_it_ends_at_once_while_someone_waits_for_a_model_that_loads_for_ever(mod
     loading = "from qwen_chat.model.loading import LoadingModel"
     never = f"import time; {loading}; LoadingModel._run = lambda _: time.sleep(99)"
     with (
-        command(code=f"{never}; from qwen_chat.cli import run; run()") as running,
+        command(code=f"{never}; {COMMAND_WITHOUT_PANEL}") as running,
         running.visitor() as visitor,
     ):
         waiting = threading.Thread(target=_count_file, args=(visitor,))
@@ -144,7 +144,7 @@ def test_a_page_that_is_killed_in_mid_answer_shows_every_turn_when_it_is_back(mo
                 break
         running.process.kill()
         running.process.wait()
-    with command() as running, running.visitor() as visitor:
+    with command("--max-new-tokens", "40") as running, running.visitor() as visitor:
         order = next(frame["order"] for frame in visitor.frames(chat) if "order" in frame)
         texts = [visitor.http.get(f"chat/{chat}/text/{message}").text for message in order]
         assert texts[-2] == ASKED
@@ -330,7 +330,7 @@ def test_a_page_that_nobody_talks_on_costs_nothing(model_path: Path) -> None:
         assert (after.user + after.system - before.user - before.system) / 5 <= 0.03
 
 
-WAITS = """
+WAITS = f"""
 import os, time
 from qwen_chat.model.loading import LoadingModel
 load = LoadingModel._run
@@ -339,8 +339,7 @@ def run_when_told(model):
         time.sleep(0.01)
     load(model)
 LoadingModel._run = run_when_told
-from qwen_chat.cli import run
-run()
+{COMMAND_WITHOUT_PANEL}
 """
 """The command, whose model begins to load once a file is there."""
 

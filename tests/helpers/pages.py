@@ -17,10 +17,21 @@ from qwen_chat.model.base import ChatModel
 from qwen_chat.session.users import People, Person
 from qwen_chat.settings import Settings
 from qwen_chat.storage.store import Store
+from qwen_chat.web import serving
 from qwen_chat.web.serving import Page
 
 LONGEST = 60.0
 """Seconds that anything may take."""
+
+serving.PANEL_DELAY_SECONDS = 24 * 3600.0  # only tests that open the settings import Gradio
+
+COMMAND_WITHOUT_PANEL = f"""
+from qwen_chat.web import serving
+serving.PANEL_DELAY_SECONDS = {serving.PANEL_DELAY_SECONDS}
+from qwen_chat.cli import run
+run()
+"""
+"""The command as a program for `python -c`, whose page imports Gradio only when the settings are opened."""
 
 
 class Parrot(AnsweringModel):
