@@ -68,10 +68,10 @@ def run(folder: Path, code: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, timeout=150)
 
 
-IMPORTED_BEFORE = [STANDARD_DISTUTILS, FAILED_IMPORT, PIP_SOUGHT, "import distutils", "import setuptools"]
+IMPORTED_BEFORE = [FAILED_IMPORT, STANDARD_DISTUTILS, PIP_SOUGHT, "import distutils", "import setuptools"]
 
 
-@pytest.mark.parametrize("before", IMPORTED_BEFORE[: times(2, 5)])
+@pytest.mark.parametrize("before", IMPORTED_BEFORE[: times(1, 5)])
 def test_a_packed_checkpoint_opens_whatever_was_imported_before(packed_folder: Path, before: str) -> None:
     done = run(packed_folder, f"{before}\n{OPEN}\nprint(open_and_ask())")
     assert done.returncode == 0, done.stderr

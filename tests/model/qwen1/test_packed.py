@@ -43,7 +43,7 @@ LAYERS = {
 pytestmark = pytest.mark.filterwarnings("ignore:Implicitly cleaning up:ResourceWarning")
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture(scope="module", autouse=True)
 def _nothing_is_left_for_later_tests() -> Iterator[None]:
     yield
     gc.collect()
