@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-WAITING_VARIABLES = frozenset({"GOMP_SPINCOUNT", "OMP_WAIT_POLICY"})
+_WAITING_VARIABLES = frozenset({"GOMP_SPINCOUNT", "OMP_WAIT_POLICY"})
 """Variables of the environment by which a person chooses how threads wait."""
 
 _SPIN_COUNT = "300"
@@ -40,7 +40,7 @@ def usable_cores() -> int:
 
 def waiting_environment(environment: Mapping[str, str]) -> dict[str, str]:
     """Return the variables to add before libgomp is loaded, so that its threads soon sleep when they wait."""
-    return {} if WAITING_VARIABLES & environment.keys() else {"GOMP_SPINCOUNT": _SPIN_COUNT}
+    return {} if _WAITING_VARIABLES & environment.keys() else {"GOMP_SPINCOUNT": _SPIN_COUNT}
 
 
 @contextmanager

@@ -13,8 +13,13 @@ from pathlib import Path
 
 import pytest
 from places import ROOT
+from psutil import Process
 
+from qwen_chat.message import Message
 from qwen_chat.model.core_share import CoreShare, CpuUse, read_busy_seconds
+from qwen_chat.model.llamacpp.engine import LlamaCppModel
+from qwen_chat.model.llamacpp.options import LlamaCppOptions
+from qwen_chat.sampling import SamplingParams
 
 SAMPLE = 0.25
 TWO_CPUS = sorted(os.sched_getaffinity(0))[:2] if sys.platform == "linux" else []
@@ -210,3 +215,28 @@ def test_busy_processes_confine_the_threads() -> None:
         running("while True: pass"),
     ):
         assert "1" in iter(lambda: printed(process), "")
+
+
+@needs_two_cpus
+def test_the_engine_shares_two_cpus_and_its_threads_soon_sleep(
+    model_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY"):
+        monkeypatch.delenv(name, raising=False)
+    before, cpus = set(Process().children()), os.sched_getaffinity(0)
+    os.sched_setaffinity(0, TWO_CPUS)  # the engine's process inherits it
+    try:
+        model = LlamaCppModel(model_path, "shares", LlamaCppOptions(ignore_end=True))
+    finally:
+        os.sched_setaffinity(0, cpus)
+    (engine,) = set(Process().children()) - before
+    assert engine.environ()["GOMP_SPINCOUNT"] == "300"
+    deltas = model.stream([Message("user", "Tell me a story.")], SamplingParams(max_new_tokens=8000))
+    with running("while True: pass"), running("while True: pass"), running("while True: pass"):
+        assert any(len(_affinities(engine)) == 1 for delta in deltas if delta.text)
+    deltas.close()
+    model.close()
+
+
+def _affinities(process: Process) -> set[int]:
+    return {cpu for thread in process.threads() for cpu in os.sched_getaffinity(thread.id)}

@@ -31,7 +31,14 @@ def main() -> None:
         server = _open_server(request)
     os.write(answers, json.dumps({"address": server.listening_address}).encode() + b"\n")
     os.close(answers)
+    _share_cpus(request["threads"])
     watcher.join()
+
+
+def _share_cpus(threads: int) -> None:
+    from qwen_chat.model import core_share  # the path is known now, and the model loaded
+
+    core_share.start(threads)
 
 
 def _wait_for_end(socket_path: str | None) -> None:

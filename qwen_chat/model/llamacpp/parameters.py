@@ -6,6 +6,7 @@ from typing import Any
 from qwen_chat.model.formats.gguf import GgufInfo
 from qwen_chat.model.llamacpp.options import LlamaCppOptions
 from qwen_chat.model.llamacpp.template import patch_template
+from qwen_chat.model.processors import usable_cores
 
 _BATCH_SECONDS = 0.5
 """How long one batch of prompt tokens should take: llama.cpp cannot be stopped within a batch."""
@@ -30,7 +31,7 @@ def engine_request(path: Path, info: GgufInfo, options: LlamaCppOptions) -> dict
     """
     return {
         "model": str(path),
-        "threads": options.threads or -1,
+        "threads": options.threads or usable_cores(),
         "kv_type": f"GGML_TYPE_{(options.kv_cache or 'f16').upper()}",
         "lora": [(str(adapter), scale) for adapter, scale in options.adapters()],
         "use_gpu": not options.cpu_only,

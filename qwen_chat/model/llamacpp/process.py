@@ -18,18 +18,12 @@ from qwen_chat.errors import is_out_of_memory
 from qwen_chat.model.llamacpp import engine_process
 from qwen_chat.model.llamacpp.connection import EngineConnection
 from qwen_chat.model.llamacpp.endpoint import Endpoint
+from qwen_chat.model.processors import waiting_environment
 
 _PACKAGE_ROOT = str(Path(__file__).parents[3])
 _COMMAND = (sys.executable, "-I", "-S", engine_process.__file__)
 """Neither the current folder nor site packages are on its path: it is given the path of this process."""
 
-_SPIN = {"GOMP_SPINCOUNT": "300"}
-"""How long a thread spins until it sleeps when it waits for another, as at every layer of a model.
-
-By default threads spin on even while the other has lost its core to another program, which makes the engine
-ten to thirty times slower beside a busy process.
-"""
-_WAITING_VARIABLES = {"GOMP_SPINCOUNT", "OMP_WAIT_POLICY"}
 _NO_DEBUGGER = {"GGML_NO_BACKTRACE": "1"}
 """An engine that crashes would start a debugger otherwise, where there is one."""
 
@@ -134,8 +128,7 @@ def _start(log: IO[bytes]) -> Popen[bytes]:
 
 
 def _environment() -> dict[str, str]:
-    spin = {} if _WAITING_VARIABLES & os.environ.keys() else _SPIN
-    return {**_NO_DEBUGGER, **spin, **os.environ}
+    return {**_NO_DEBUGGER, **waiting_environment(os.environ), **os.environ}
 
 
 def _pipes(process: Popen[bytes]) -> tuple[IO[bytes], IO[bytes]]:
