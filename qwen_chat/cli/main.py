@@ -29,7 +29,7 @@ def run() -> NoReturn:
 def _blocks_exit(thread: threading.Thread) -> bool:
     """Return whether a thread would crash or delay a regular exit of the interpreter.
 
-    An engine within its last batch would crash during interpreter shutdown. The shutdown also waits for
+    A torch engine within its last step would crash during interpreter shutdown. The shutdown also waits for
     non-daemon threads, and one may wait for a model that takes minutes to load.
     """
     return thread.name == background_stream.THREAD_NAME or not (

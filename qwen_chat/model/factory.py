@@ -7,6 +7,7 @@ from typing import Any, TextIO
 from qwen_chat.errors import MissingExtraError, ModelLoadError
 from qwen_chat.model.base import Capabilities, TokenizingModel
 from qwen_chat.model.catalog.locate import ModelLocation, locate
+from qwen_chat.model.catalog.speeds import find_speed
 from qwen_chat.model.formats.checkpoint import CheckpointInfo, read_checkpoint
 from qwen_chat.model.formats.gguf import read_info
 from qwen_chat.model.hf.library_logging import silence_libraries
@@ -50,7 +51,12 @@ def open_model(
 def _open_file(located: ModelLocation, settings: Settings, *, ignore_end: bool) -> LoadingModel:
     _refuse_other_engines(settings, "llama.cpp", "a GGUF file")
     info = read_info(located.path)
-    options = LlamaCppOptions(**_engine_options(LlamaCppOptions, settings), ignore_end=ignore_end)
+    speed = find_speed(located.path)
+    options = LlamaCppOptions(
+        **_engine_options(LlamaCppOptions, settings),
+        ignore_end=ignore_end,
+        prefill_speed=speed.read if speed else None,
+    )
 
     def load() -> TokenizingModel:
         return LlamaCppModel(

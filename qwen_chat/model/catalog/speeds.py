@@ -62,6 +62,15 @@ def load_speeds() -> dict[Path, Speed]:
     }
 
 
+def find_speed(checkpoint: Path) -> Speed | None:
+    """Return the recorded speed of a model, if its weights have not changed since."""
+    with suppress(OSError, QwenChatError):
+        speed = load_speeds().get(checkpoint.resolve())
+        if speed is not None and speed.size == weights_size(checkpoint):
+            return speed
+    return None
+
+
 def weights_size(checkpoint: Path) -> int:
     """Return the size of the weights in bytes.
 

@@ -1,5 +1,6 @@
 """What the engine's process is told to open, and how."""
 
+from math import ceil
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ _BATCH_SECONDS = 0.5
 """How long one batch of prompt tokens should take: llama.cpp cannot be stopped within a batch."""
 
 _MIN_BATCH, _MAX_BATCH = 32, 512
-"""Smaller batches would be a fifth slower, or worse; larger ones are hardly faster."""
+"""The smallest is a fifth slower than the largest, or worse; each batch is a multiple of the smallest."""
 
 _BATCHES_BY_BYTES = ((1 << 29, 64), (1 << 31, 32))
 _SMALLEST_BATCH = 16
@@ -74,5 +75,4 @@ def _cpu_batch(file_bytes: int, tokens_per_second: float | None) -> int:
     """Return how many prompt tokens to read at a time on a CPU."""
     if tokens_per_second is None:
         return next((batch for limit, batch in _BATCHES_BY_BYTES if file_bytes < limit), _SMALLEST_BATCH)
-    batch = round(tokens_per_second * _BATCH_SECONDS / _MIN_BATCH) * _MIN_BATCH
-    return min(max(batch, _MIN_BATCH), _MAX_BATCH)
+    return min(ceil(tokens_per_second * _BATCH_SECONDS / _MIN_BATCH) * _MIN_BATCH, _MAX_BATCH)
