@@ -43,8 +43,8 @@ def has_pip() -> bool:
     return PathFinder.find_spec("pip") is not None
 
 
-def run_client(command: list[str], work: Path, stop: Event) -> str | None:
-    """Run a download command, and return the reason of its failure, or None.
+def run_client(command: list[str], work: Path, stop: Event) -> str:
+    """Run a download command, and return the reason of its failure, or "".
 
     Temporary files go to `work`. Once `stop` is set, the client is ended.
     """
@@ -65,7 +65,7 @@ def run_client(command: list[str], work: Path, stop: Event) -> str | None:
             client.terminate()
             client.wait()
         errors.seek(0)
-        return _failure_reason(errors.read().decode(errors="replace")) if client.returncode else None
+        return _failure_reason(errors.read().decode(errors="replace")) if client.returncode else ""
 
 
 def quote_command(command: list[str]) -> str:

