@@ -1,14 +1,14 @@
 """A web server on loopback that gives one file, as well or as badly as it is told to."""
 
 import re
+import sys
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from hashlib import sha256
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Literal
+from typing import Any, Literal
 
 Manner = Literal[
     "ranges", "whole", "missing", "page", "half", "wrong", "stall", "circle", "slow", "hub", "broken"
@@ -35,8 +35,7 @@ class FileServer:
     @contextmanager
     def running(self) -> Iterator["FileServer"]:
         """Serve within the block."""
-        with ThreadingHTTPServer(("127.0.0.1", 0), _handler(self)) as server:
-            server.daemon_threads = True
+        with _Server(("127.0.0.1", 0), _handler(self)) as server:
             self.port = server.server_port
             thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
             thread.start()
@@ -46,6 +45,15 @@ class FileServer:
                 self.stop.set()
                 server.shutdown()
                 thread.join()
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = False  # closing it waits for the last answers
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Say nothing of a client that went away."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
 
 
 def _handler(server: FileServer) -> type[BaseHTTPRequestHandler]:
@@ -109,7 +117,8 @@ def _handler(server: FileServer) -> type[BaseHTTPRequestHandler]:
             elif server.manner == "slow":
                 for offset in range(0, len(data), _SLOW_PIECE):
                     self.wfile.write(data[offset : offset + _SLOW_PIECE])
-                    time.sleep(_SLOW_SECONDS)
+                    if server.stop.wait(_SLOW_SECONDS):
+                        return
             else:
                 self.wfile.write(data)
 
