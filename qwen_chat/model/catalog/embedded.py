@@ -76,7 +76,7 @@ QWEN = EmbeddedModel(
     context_length=32_768,
     memory=750_000_000,
     system_prompt=None,
-    params=SamplingParams(temperature=0.7, top_p=0.8, top_k=20, repetition_penalty=1.1, max_new_tokens=1024),
+    params=SamplingParams(temperature=0.2, top_p=0.8, top_k=20, repetition_penalty=1.05, max_new_tokens=1024),
 )
 
 _SMALL_FILE, _SMALL_BYTES = "SmolLM2-135M-Instruct.Q4_1.gguf", 98_362_432

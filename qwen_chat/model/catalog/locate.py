@@ -1,4 +1,4 @@
-"""Resolves the value of `-c`: the demo model, a file, a folder, a known name, or a model on a hub."""
+"""Resolves the value of `-c`: an embedded model, a file, a folder, a known name, or a model on a hub."""
 
 import re
 from contextlib import suppress
