@@ -20,8 +20,8 @@ from qwen_chat.storage.store import Store, default_path
 PROGRAM = [sys.executable, "-m", "qwen_chat"]
 """The command as a person starts it."""
 
-COMMAND = [*PROGRAM, "--seed", str(bare.SAMPLING["seed"])]
-"""The command with the demo model's own sampling and system prompt."""
+COMMAND = [*PROGRAM, "-c", embedded.SMALL.key, "--seed", str(bare.SAMPLING["seed"])]
+"""The command on the model that the bare script runs, with its own sampling and system prompt."""
 
 TORCH_DTYPE = "float32"
 

@@ -21,6 +21,7 @@ from benchmarks import bare, ours
 from benchmarks.long_answer import LONG, SHORT, long_answer
 from benchmarks.measure import Result, apart, compared, in_turn
 from benchmarks.quiet import quietly
+from qwen_chat.model.catalog import embedded
 
 PEOPLE, TOKENS = 8, 128
 QUESTION = "Write a long story about number {}, with many chapters."
@@ -71,7 +72,7 @@ def _served_seconds() -> float:
 @contextmanager
 def _page(*flags: str) -> Iterator[tuple[str, int]]:
     """Serve the page in a process of its own, and give its address and the process."""
-    command = [*ours.PROGRAM, "web", "--server-port", "0", "--no-history", *flags]
+    command = [*ours.PROGRAM, "web", "-c", embedded.SMALL.key, "--server-port", "0", "--no-history", *flags]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     url = process.stdout.readline().strip()
