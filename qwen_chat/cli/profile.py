@@ -14,7 +14,7 @@ from qwen_chat.cli.progress_line import print_progress
 from qwen_chat.errors import UsageError
 from qwen_chat.evaluation import speed
 from qwen_chat.files.atomic_write import write_atomic
-from qwen_chat.model.catalog.locate import locate
+from qwen_chat.model.factory import locate_chosen
 from qwen_chat.settings import SPECS
 
 T = TypeVar("T")
@@ -53,7 +53,7 @@ def profile(
         _parse_choices("quantize", "--quantizations", quantizations),
         _parse_choices("kv_cache", "--kv-caches", kv_caches),
     )
-    located = locate(chosen.checkpoint_path, sys.stderr, hub=chosen.hub, revision=chosen.revision)
+    located = locate_chosen(chosen, sys.stderr)
     if plot is not None:
         from qwen_chat.terminal.output.speed_plot import check_plot_path
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from qwen_chat.errors import MissingExtraError, UsageError
-from qwen_chat.model.catalog.locate import locate
+from qwen_chat.model.factory import locate_chosen
 from qwen_chat.model.formats.checkpoint import read_checkpoint
 from qwen_chat.model.hf.library_logging import silence_libraries
 from qwen_chat.settings import Settings, load_settings
@@ -84,7 +84,7 @@ def quantize(
 def _locate_source(chosen: Settings) -> Path:
     if chosen.checkpoint_path is None:
         raise UsageError("-c is missing: name a safetensors checkpoint, a folder or owner/name on the hub")
-    located = locate(chosen.checkpoint_path, sys.stderr, hub=chosen.hub, revision=chosen.revision)
+    located = locate_chosen(chosen, sys.stderr)
     if located.engine != "transformers":
         raise UsageError(f"{located.name} is a GGUF file, which is already quantized: name safetensors")
     return located.path

@@ -35,7 +35,18 @@ def open_model(
 
     Raises: ModelLoadError for a checkpoint that is missing, of the wrong kind or not whole.
     """
-    located = locate(
+    located = locate_chosen(settings, progress)
+    if located.engine == "transformers":
+        return located, _open_folder(located, settings, progress, ignore_end=ignore_end)
+    return located, _open_file(located, settings, ignore_end=ignore_end)
+
+
+def locate_chosen(settings: Settings, progress: TextIO) -> ModelLocation:
+    """Return the model that the settings name, and fetch it first if need be.
+
+    Raises: ModelLoadError, MissingExtraError.
+    """
+    return locate(
         settings.checkpoint_path,
         progress,
         hub=settings.hub,
@@ -43,9 +54,6 @@ def open_model(
         embedded=settings.embedded,
         context=settings.ctx_size,
     )
-    if located.engine == "transformers":
-        return located, _open_folder(located, settings, progress, ignore_end=ignore_end)
-    return located, _open_file(located, settings, ignore_end=ignore_end)
 
 
 def _open_file(located: ModelLocation, settings: Settings, *, ignore_end: bool) -> LoadingModel:

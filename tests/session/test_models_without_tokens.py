@@ -151,7 +151,8 @@ def test_what_is_known_before_loading_never_waits() -> None:
     model.start_loading()
     started = time.monotonic()
     assert (model.name, model.checkpoint, model.capabilities.tokens) == ("slow", None, None)
-    assert chat_view(session)["model"] == {"name": "slow", "ready": False, "fault": None, "notice": ""}
+    view = chat_view(session)["model"]
+    assert {**view, "about": ""} == {"name": "slow", "about": "", "ready": False, "fault": None, "notice": ""}
     assert "thinking: auto" in commands.run(session, "think", "").text
     assert time.monotonic() - started < 5
     gate.set()

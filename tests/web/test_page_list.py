@@ -60,6 +60,14 @@ def find(tab: Page, word: str) -> None:
 # Found
 
 
+WATCH_MARKS = """() => new MutationObserver(records => {
+    for (const { target } of records)
+        if (target.matches(".message.found"))
+            window.markOfFound = getComputedStyle(target.querySelector(".typed")).boxShadow;
+}).observe(document.body, { subtree: true, childList: true, attributeFilter: ["class"] })"""
+"""Notes the mark of a message that was found, which is gone after seconds: a busy test may look too late."""
+
+
 @pytest.mark.parametrize("motion", ["no-preference", "reduce"])
 def test_a_hit_far_back_is_scrolled_to_marked_and_focused(
     browser: Browser, page: Served, store: Store, motion: str
@@ -68,12 +76,12 @@ def test_a_hit_far_back_is_scrolled_to_marked_and_focused(
     questions[7] = "Where does the hoopoe live?"
     chat = talked(store, *questions, title="Many birds").id
     with window(browser, page.page.url, reduced_motion=motion) as here:
-        find(here.open().page, "hoopoe")
+        here.open().page.evaluate(WATCH_MARKS)
+        find(here.page, "hoopoe")
         hit = here.page.locator(".message.user", has_text="hoopoe")
         expect(hit).to_be_in_viewport()
         expect(hit).to_be_focused()
-        shadow = hit.locator(".typed").evaluate("each => getComputedStyle(each).boxShadow")
-        assert "inset" in shadow
+        here.page.wait_for_function("() => window.markOfFound?.includes('inset')")
         expect(hit).not_to_have_class(re.compile("found"))
         shadow = hit.locator(".typed").evaluate("each => getComputedStyle(each).boxShadow")
         assert shadow == "none"
