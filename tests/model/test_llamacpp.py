@@ -19,7 +19,7 @@ from qwen_chat.errors import ContextLengthError, ModelError, ModelLoadError
 from qwen_chat.message import Delta, Message, Think
 from qwen_chat.model.base import PromptOptions
 from qwen_chat.model.catalog import embedded
-from qwen_chat.model.llamacpp.connection import EngineConnection
+from qwen_chat.model.llamacpp.connection import EngineConnection, read_events
 from qwen_chat.model.llamacpp.endpoint import Endpoint
 from qwen_chat.model.llamacpp.engine import LlamaCppModel
 from qwen_chat.model.llamacpp.options import LlamaCppOptions
@@ -231,6 +231,19 @@ def test_four_requests_at_once_do_not_mix(model: LlamaCppModel) -> None:
         answers = list(pool.map(ask, nonces))
     for text, nonce in zip(answers, nonces, strict=True):
         assert [other for other in nonces if other.lower() in text.lower()] == [nonce], answers
+
+
+def test_an_answer_waits_for_a_reader_that_stalls(model_path: Path, tmp_path: Path) -> None:
+    # Random weights never end an answer by themselves: 500 events are more than a socket holds.
+    path = tiny.write_model(tmp_path / "endless.gguf", model_path, None, context=512)
+    endless = LlamaCppModel(path, "endless", LlamaCppOptions(threads=1))
+    request = {"prompt": [1], "n_predict": 500, "stream": True, "temperature": 0}
+    with endless._server.connection() as connection:
+        response = connection.request("POST", "/completion", request)
+        time.sleep(1)
+        events = list(read_events(response))
+    assert events[-1]["tokens_predicted"] == 500
+    endless.close()
 
 
 def test_only_requests_with_the_key_are_answered(model: LlamaCppModel) -> None:

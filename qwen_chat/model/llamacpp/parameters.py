@@ -19,8 +19,8 @@ _BATCHES_BY_BYTES = ((1 << 29, 64), (1 << 31, 32))
 _SMALLEST_BATCH = 16
 """Prompt tokens per batch by the size of the file, while the speed of the model is not known."""
 
-_FOREVER_SECONDS = 1 << 30
-"""An answer waits as long as its reader does, also while the chat is suspended."""
+_WRITE_SECONDS = 2_000_000
+"""An answer waits 23 days for its reader, as while the chat is suspended; llama.cpp counts milliseconds in 31 bits."""
 
 _ERRORS_ONLY = 1
 
@@ -60,7 +60,7 @@ def _params(info: GgufInfo, options: LlamaCppOptions) -> dict[str, Any]:
         "ui": False,
         # Each answer holds a thread, also one that was stopped and still ends its batch; the rest tokenize.
         "n_threads_http": 2 * options.parallel + 2,
-        "timeout_write": _FOREVER_SECONDS,
+        "timeout_write": _WRITE_SECONDS,
         "verbosity": _ERRORS_ONLY,
     }
 
