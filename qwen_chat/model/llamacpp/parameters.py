@@ -20,7 +20,7 @@ _SMALLEST_BATCH = 16
 """Prompt tokens per batch by the size of the file, while the speed of the model is not known."""
 
 _WRITE_SECONDS = 2_000_000
-"""An answer waits 23 days for its reader, as while the chat is suspended; llama.cpp counts milliseconds in 31 bits."""
+"""An answer waits 23 days for its reader, as in a suspended chat: more milliseconds do not fit 31 bits."""
 
 _ERRORS_ONLY = 1
 
