@@ -27,12 +27,13 @@ web: $(VENV)/web.stamp
 # The workers run one test file at a time; tests marked `timing` run alone afterwards. ARGS runs in one process.
 WORKERS ?= 4
 PYTEST  := $(BIN)/python -m pytest
+TIMED    = $(shell grep -rl --include='*.py' 'mark\.timing' tests)
 
 test:
-	@$(MAKE) --no-print-directory -j 2 lint tools
+	@$(MAKE) --no-print-directory -j 3 lint tools $(VENV)/compiled.stamp
 ifeq ($(ARGS),)
 	$(PYTEST) -m "not timing" -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(PROFILE)
-	$(PYTEST) -m timing $(PROFILE)
+	$(PYTEST) -m timing $(PROFILE) $(TIMED)
 else
 	$(PYTEST) $(ARGS)
 endif
@@ -94,11 +95,16 @@ $(BIN)/uv: | $(BIN)/python
 # Where uv fails, pip installs; the pip of some Pythons is too old for dependency groups, so it is upgraded first.
 $(VENV)/dev.stamp: $(BIN)/python pyproject.toml $(LOCK) | $(BIN)/uv
 	@echo "setting up tests (once) ..." >&2
-	@UV_CONSTRAINT=$(LOCK) UV_BUILD_CONSTRAINT=$(LOCK) $(UV) install -q --compile-bytecode --python $(BIN)/python -e . --group dev --group build </dev/null >&2 || \
+	@UV_CONSTRAINT=$(LOCK) UV_BUILD_CONSTRAINT=$(LOCK) $(UV) install -q --python $(BIN)/python -e . --group dev --group build </dev/null >&2 || \
 		{ $(PIP) install -q pip && $(PIP) install -q -e . --group dev --group build; } </dev/null >&2
 	@! $(BIN)/uv pip freeze --python $(BIN)/python --exclude-editable | sed 's/+cpu$$//' | grep -vxFf $(LOCK) || \
 		{ echo "not pinned in $(LOCK): run make lock" >&2; exit 1; }
 	@touch $(VENV)/chat.stamp $@
+
+# One process compiles what tests import, a third of all that is installed; the workers would do it all at once.
+$(VENV)/compiled.stamp: $(VENV)/dev.stamp
+	@$(PYTEST) --collect-only -p no:cacheprovider -qq >/dev/null 2>&1 || true
+	@touch $@
 
 $(VENV)/script.stamp: $(VENV)/dev.stamp package.json package-lock.json
 	@$(NODE) npm ci --silent </dev/null >&2
