@@ -34,6 +34,8 @@ signal.signal(signal.SIGHUP, signal.SIG_DFL)
 if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+pytest_plugins = ["talks"]
+
 CLEAN = [name for name in os.environ if name.startswith("QWEN_CHAT_")]
 
 
