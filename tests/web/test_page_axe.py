@@ -1,7 +1,6 @@
 """axe-core looks at the page: nothing serious, in both themes, with everything open that can be."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -39,11 +38,10 @@ OPEN_ALL = """() => {
 SERIOUS = ("serious", "critical")
 
 
-@pytest.fixture
-def page(home: Path, tmp_path: Path) -> Iterator[Served]:
-    with served(tmp_path) as opened:
-        store = opened.store
-        store.keep_all(talk())
+@pytest.fixture(scope="module")
+def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    with served(tmp_path_factory.mktemp("axe")) as opened:
+        opened.store.keep_all(talk())
         yield opened
 
 

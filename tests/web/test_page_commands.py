@@ -17,12 +17,6 @@ def page(home: Path, tmp_path: Path) -> Iterator[Served]:
         yield opened
 
 
-@pytest.fixture
-def here(browser: Browser, page: Served) -> Iterator[Window]:
-    with window(browser, page.page.url) as opened:
-        yield opened.open()
-
-
 def test_a_command_says_its_text_and_sends_nothing(here: Window) -> None:
     here.ask("/help conf")
     expect(here.page.locator(".output")).to_contain_text("/conf")

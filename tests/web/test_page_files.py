@@ -1,20 +1,13 @@
 """Files in messages, in a real browser, with the real model: brought in every way, shown as what they are."""
 
 import re
-from collections.abc import Iterator
 
-import pytest
-from pages import Served, served
-from playwright.sync_api import Browser, Page, expect
-from windows import Window, window
+from playwright.sync_api import Page, expect
+from windows import Window
 
 from qwen_chat.files.fenced import full_text
-from qwen_chat.model.llamacpp.engine import LlamaCppModel
-from qwen_chat.sampling import SamplingParams
-from qwen_chat.settings import Settings
 from qwen_chat.storage.store import Store
 
-SHORT = Settings(sampling=SamplingParams(max_new_tokens=8, temperature=0.0))
 NOTES = "The key is teal.\n```\n<img src=x onerror='document.documentElement.dataset.ran = 1'>\n"
 HOSTILE = "<b>bold & notes.html"
 CARRY = """([kind, target, files]) => {
@@ -33,23 +26,6 @@ TEXT_CARRIED = """kind => {
     const made = new DragEvent(kind, {dataTransfer: carried, bubbles: true, cancelable: true});
     return document.querySelector("#composer textarea").dispatchEvent(made);
 }"""
-
-
-@pytest.fixture(scope="module")
-def page(model: LlamaCppModel, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    with served(tmp_path_factory.mktemp("files"), model, settings=SHORT) as opened:
-        yield opened
-
-
-@pytest.fixture(scope="module")
-def store(page: Served) -> Store:
-    return page.store
-
-
-@pytest.fixture
-def here(browser: Browser, page: Served) -> Iterator[Window]:
-    with window(browser, page.page.url) as opened:
-        yield opened.open()
 
 
 def carry(tab: Page, kind: str, files: dict[str, str], target: str = "#composer textarea") -> bool:

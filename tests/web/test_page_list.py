@@ -26,17 +26,6 @@ def page(model: LlamaCppModel, tmp_path_factory: pytest.TempPathFactory) -> Iter
         yield opened
 
 
-@pytest.fixture(scope="module")
-def store(page: Served) -> Store:
-    return page.store
-
-
-@pytest.fixture
-def here(browser: Browser, page: Served) -> Iterator[Window]:
-    with window(browser, page.page.url) as opened:
-        yield opened.open()
-
-
 def talked(store: Store, *questions: str, title: str) -> History:
     """Keep a conversation in which these were asked."""
     history = History(title=title)

@@ -26,9 +26,9 @@ from qwen_chat.settings import Settings
 expect.set_options(timeout=LONGEST)
 
 
-@pytest.fixture
-def page(tmp_path: Path, model: LlamaCppModel) -> Iterator[Served]:
-    with served(tmp_path, model) as found:
+@pytest.fixture(scope="module")
+def page(tmp_path_factory: pytest.TempPathFactory, model: LlamaCppModel) -> Iterator[Served]:
+    with served(tmp_path_factory.mktemp("panel"), model) as found:
         yield found
 
 
