@@ -152,7 +152,7 @@ def test_closing_the_stream_ends_the_work_within_a_token(model: LlamaCppModel) -
     stream = model.stream(STORY, SamplingParams(max_new_tokens=4000))
     assert any(delta.text for delta in stream)
     stream.close()
-    assert idle_within(0.5)
+    assert idle_within(model, 0.5)
 
 
 @pytest.mark.timing
@@ -167,7 +167,7 @@ def test_cancelling_ends_an_answer_and_counts_what_there_is(model: LlamaCppModel
     assert delta.usage.completion_tokens == len(model.encode([Message("user", "".join(texts))])) - len(
         model.encode([Message("user", "")])
     )
-    assert idle_within(0.5)
+    assert idle_within(model, 0.5)
 
 
 @pytest.mark.timing
@@ -179,7 +179,7 @@ def test_cancelling_while_the_prompt_is_read_gives_up_at_once(model: LlamaCppMod
     cancel.set()
     assert [delta.finish_reason for delta in stream][-1] == "interrupted"
     assert time.monotonic() - started < 0.5
-    assert idle_within(10)
+    assert idle_within(model, 10)
     assert answer(model)
 
 
@@ -197,7 +197,7 @@ def test_a_stop_while_the_prompt_is_read_ends_the_work_with_the_batch_under_way(
     assert delta.finish_reason == "interrupted"
     assert delta.usage is not None
     assert read[2] <= delta.usage.prompt_tokens < 250
-    assert idle_within(3 * seconds)
+    assert idle_within(small, 3 * seconds)
 
 
 @pytest.mark.parametrize(("size", "finish"), [(254, "context"), (255, "context")])

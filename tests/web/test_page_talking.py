@@ -9,6 +9,8 @@ from playwright.sync_api import expect
 from talks import ended, raw
 from windows import Window
 
+from qwen_chat.model.llamacpp.engine import LlamaCppModel
+
 STORY = "Write a very long story about a lighthouse keeper, with many chapters."
 LONG = "\n".join(f"Line {number} says nothing that was not said before." for number in range(400))
 ONE_STEP = 2.0
@@ -70,7 +72,9 @@ def test_an_answer_that_was_cut_off_is_gone_on_with(here: Window) -> None:
 
 
 @pytest.mark.timing
-def test_stop_ends_the_reading_of_a_long_question(at_length: Window, page: Served) -> None:
+def test_stop_ends_the_reading_of_a_long_question(
+    at_length: Window, page: Served, model: LlamaCppModel
+) -> None:
     tab = at_length.page
     at_length.ask(LONG)
     expect(tab.locator(".status")).to_contain_text(re.compile(r"Reading [\d,]+ of [\d,]{5,} tokens"))
@@ -78,7 +82,7 @@ def test_stop_ends_the_reading_of_a_long_question(at_length: Window, page: Serve
     tab.click(STOP)
     expect(tab.locator(SEND)).to_be_visible()
     assert tab.evaluate("() => window.took") < 300
-    assert idle_within(ONE_STEP)
+    assert idle_within(model, ONE_STEP)
     ended(page, at_length.chat)
     expect(tab.locator(".message.assistant .facts")).to_contain_text("stopped")
     assert at_length.answered() == "No text."
