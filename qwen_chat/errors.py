@@ -87,7 +87,14 @@ _SELF_EXPLAINING = (QwenChatError, OSError, RuntimeError, ImportError)
 _RUST_PANIC = "PanicException"
 """The name of the class that pyo3 raises for a panic; it cannot be imported."""
 
-_MEMORY_TEXTS = ("out of memory", "allocate memory", "failed to allocate", "unable to allocate", "bad_alloc")
+_MEMORY_TEXTS = (
+    "out of memory",
+    "allocate memory",
+    "failed to allocate",
+    "unable to allocate",
+    "bad_alloc",
+    "resource temporarily unavailable",  # for the stack of a thread
+)
 
 
 def as_model_error(

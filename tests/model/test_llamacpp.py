@@ -1,9 +1,5 @@
 """The llama.cpp engine, with the real demo model."""
 
-import socket
-import subprocess
-import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -19,8 +15,6 @@ from qwen_chat.errors import ContextLengthError, ModelError, ModelLoadError
 from qwen_chat.message import Delta, Message, Think
 from qwen_chat.model.base import PromptOptions
 from qwen_chat.model.catalog import embedded
-from qwen_chat.model.llamacpp.connection import EngineConnection, read_events
-from qwen_chat.model.llamacpp.endpoint import Endpoint
 from qwen_chat.model.llamacpp.engine import LlamaCppModel
 from qwen_chat.model.llamacpp.options import LlamaCppOptions
 from qwen_chat.sampling import SamplingParams
@@ -58,17 +52,6 @@ def test_the_capital_of_france_is_right_20_times_of_20(model_path: Path) -> None
         default_system=embedded.SMALL.system_prompt,
     )  # fmt: skip
     assert sum("Paris" in answer(opened, seed=seed, max_new_tokens=60) for seed in range(20)) == 20
-    opened.close()
-
-
-def test_a_temporary_folder_with_a_long_name_does_no_harm(
-    model_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    folder = tmp_path / ("long" * 25)
-    folder.mkdir()
-    monkeypatch.setattr(tempfile, "tempdir", str(folder))
-    opened = LlamaCppModel(model_path, "demo", LlamaCppOptions(threads=1, ctx_size=256))
-    assert last(opened, FRANCE, max_new_tokens=1).finish_reason == "length"
     opened.close()
 
 
@@ -231,72 +214,6 @@ def test_four_requests_at_once_do_not_mix(model: LlamaCppModel) -> None:
         answers = list(pool.map(ask, nonces))
     for text, nonce in zip(answers, nonces, strict=True):
         assert [other for other in nonces if other.lower() in text.lower()] == [nonce], answers
-
-
-def test_an_answer_waits_for_a_reader_that_stalls(model_path: Path, tmp_path: Path) -> None:
-    # Random weights never end an answer by themselves: 500 events are more than a socket holds.
-    path = tiny.write_model(tmp_path / "endless.gguf", model_path, None, context=512)
-    endless = LlamaCppModel(path, "endless", LlamaCppOptions(threads=1))
-    request = {"prompt": [1], "n_predict": 500, "stream": True, "temperature": 0}
-    with endless._server.connection() as connection:
-        response = connection.request("POST", "/completion", request)
-        time.sleep(1)
-        events = list(read_events(response))
-    assert events[-1]["tokens_predicted"] == 500
-    endless.close()
-
-
-def test_only_requests_with_the_key_are_answered(model: LlamaCppModel) -> None:
-    address = model._server._process.address
-    socket_path = Path(address.removeprefix("unix://"))
-    assert socket_path.is_socket()
-    assert socket_path.parent.stat().st_mode & 0o777 == 0o700
-    for path in ("/props", "/tokenize", "/apply-template", "/completion"):
-        stranger = EngineConnection(address, "a guess", 30)
-        response = stranger.request("POST", path, {"content": "x", "prompt": [1], "messages": []})
-        assert response.status == 401
-        assert b"Invalid API Key" in response.read()
-        stranger.close()
-
-
-@pytest.fixture
-def short_folder() -> Iterator[Path]:
-    """A folder whose path leaves room for a socket; those of workers are longer."""
-    with tempfile.TemporaryDirectory() as folder:
-        yield Path(folder)
-
-
-def test_the_socket_of_a_killed_process_is_removed(
-    short_folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(tempfile, "tempdir", str(short_folder))
-    killed, running = Endpoint(), Endpoint()
-    for endpoint in (killed, running):
-        listening = socket.socket(socket.AF_UNIX)
-        listening.bind(endpoint.host)
-        listening.listen()
-        if endpoint is killed:
-            listening.close()
-    Endpoint().close()
-    assert [str(path) for path in short_folder.glob("qwen-chat-engine-*/*")] == [running.host]
-    listening.close()
-    killed.close()
-    running.close()
-
-
-def test_no_port_is_opened(model_path: Path) -> None:
-    code = (
-        "import os, sys, pathlib; from qwen_chat.model.llamacpp.engine import LlamaCppModel\n"
-        "model = LlamaCppModel(pathlib.Path(sys.argv[1]), 'x')\n"
-        "links = [f'/proc/self/fd/{number}' for number in os.listdir('/proc/self/fd')]\n"
-        "own = {os.readlink(link) for link in links if os.path.lexists(link)}\n"
-        "tables = [pathlib.Path(f'/proc/net/{name}').read_text() for name in ('tcp', 'tcp6')]\n"
-        "rows = [row.split() for table in tables for row in table.splitlines()[1:]]\n"
-        "print(sum(row[3] == '0A' and f'socket:[{row[9]}]' in own for row in rows)); model.close()"
-    )
-    command = [sys.executable, "-c", code, str(model_path)]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert done.stdout.split() == ["0"]
 
 
 def test_options_reach_the_engine(model_path: Path) -> None:

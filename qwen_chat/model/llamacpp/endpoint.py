@@ -9,6 +9,7 @@ import os
 import secrets
 import shutil
 import socket
+import time
 from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory, gettempdir
@@ -17,6 +18,9 @@ _PREFIX, _SOCKET = "qwen-chat-engine-", "llama.sock"
 
 _MAX_SOCKET_PATH = 103
 """Bytes that macOS accepts; Linux accepts 107."""
+
+_STARTING_SECONDS = 3600
+"""An engine listens at its socket within a second, but a machine may sleep in between."""
 
 
 class Endpoint:
@@ -43,10 +47,21 @@ def _takes_sockets(folder: str) -> bool:
 def _private_folder() -> TemporaryDirectory[str]:
     """Make a folder that no other user can enter, and remove the folders of killed processes."""
     folder = TemporaryDirectory(prefix=_PREFIX, ignore_cleanup_errors=True)
-    for path in Path(folder.name).parent.glob(f"{_PREFIX}*/{_SOCKET}"):
-        with suppress(OSError), socket.socket(socket.AF_UNIX) as probe:
-            try:
-                probe.connect(str(path))
-            except ConnectionRefusedError:
-                shutil.rmtree(path.parent)
+    for other in Path(folder.name).parent.glob(f"{_PREFIX}*"):
+        with suppress(OSError):
+            if time.time() - other.stat().st_mtime > _STARTING_SECONDS and not _is_served(other):
+                shutil.rmtree(other)
     return folder
+
+
+def _is_served(folder: Path) -> bool:
+    """Return whether a process listens in the folder.
+
+    Raises: OSError where that cannot be told.
+    """
+    with socket.socket(socket.AF_UNIX) as probe:
+        try:
+            probe.connect(str(folder / _SOCKET))
+        except (ConnectionRefusedError, FileNotFoundError):
+            return False
+    return True
