@@ -1,8 +1,9 @@
-"""Measures the peak of resident memory of a one-shot process, and of a chat after one answer."""
+"""Measures the peak of resident memory, the engine's included: of a one-shot process, and of a chat."""
 
 from benchmarks.measure import Result, compared, in_turn
+from benchmarks.peak import peak
 from benchmarks.process import QUESTION, TOKENS, run_bare, run_ours
-from benchmarks.terminal import PROMPT, leave, peak, talk
+from benchmarks.terminal import PROMPT, leave, talk
 
 LIMIT = 1.15
 PAIRS = 5

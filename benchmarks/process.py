@@ -1,6 +1,5 @@
 """Runs a one-shot process and measures its time and memory."""
 
-import os
 import subprocess
 import sys
 import tempfile
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import IO
 
 from benchmarks import ours
+from benchmarks.peak import PeakWatch
 
 QUESTION = "Write a long story about a lighthouse keeper and the sea, with many chapters."
 TOKENS = 128
@@ -17,7 +17,7 @@ TOKENS = 128
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """Seconds from exec to exit, the peak of resident memory in MiB, and the output."""
+    """Seconds from exec to exit, the peak of resident memory with the children's in MiB, and the output."""
 
     seconds: float
     peak: float
@@ -28,12 +28,12 @@ def run(command: list[str]) -> Run:
     with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
         started = time.perf_counter()
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=errors)
-        _, status, used = os.wait4(process.pid, 0)
-        seconds = time.perf_counter() - started
-        process.returncode = os.waitstatus_to_exitcode(status)
-        if process.returncode:
+        watch = PeakWatch(process.pid)
+        code = process.wait()
+        seconds, peak = time.perf_counter() - started, watch.stop()
+        if code:
             raise RuntimeError(f"{command} failed: {_read(errors)}")
-        return Run(seconds, used.ru_maxrss / 1024, _read(output))
+        return Run(seconds, peak, _read(output))
 
 
 def _read(file: IO[bytes]) -> str:

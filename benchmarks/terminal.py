@@ -1,6 +1,5 @@
 """Runs our command on a pseudo-terminal."""
 
-from pathlib import Path
 from typing import Any
 
 import pexpect
@@ -25,11 +24,3 @@ def leave(chat: Any) -> None:  # noqa: ANN401
     chat.sendcontrol("d")
     chat.expect(pexpect.EOF)
     chat.close()
-
-
-def peak(pid: int) -> float:
-    """Return the peak of resident memory of a running process, in MiB."""
-    for line in Path(f"/proc/{pid}/status").read_text(encoding="ascii").splitlines():
-        if line.startswith("VmHWM:"):
-            return int(line.split()[1]) / 1024
-    raise AssertionError("Linux tells it")

@@ -100,12 +100,10 @@ def measure_in_process(settings: Settings, point: Point, generate: int) -> Measu
     settings = replace(settings, raw=True, parallel=point.batch, **chosen)
     try:
         _, loading = open_model(settings, StringIO(), ignore_end=True)
+        params = replace(settings.sampling.over(_GREEDY), max_new_tokens=generate)
         with closing(loading.loaded()) as model:
-            return _measure_model(
-                require_tokens(model),
-                point,
-                replace(settings.sampling.over(_GREEDY), max_new_tokens=generate),
-            )
+            measured = _measure_model(require_tokens(model), point, params)
+        return replace(measured, peak_gib=_peak_bytes() / 2**30)
     except Exception as error:  # noqa: BLE001 - whatever fails is the error of its point
         return Measurement(point, error=str(as_model_error(error, out_of_memory="out of memory")))
 
@@ -157,7 +155,6 @@ def _measure_model(model: TokenizingModel, point: Point, params: SamplingParams)
         sum(usage.prompt_tokens - usage.cached_tokens for usage in prompt_usages) / read_seconds,
         (tokens - len(answer_usages)) / write_seconds,  # the first token of each answer belongs to reading
         tokens,
-        _peak_bytes() / 2**30,
     )
 
 
@@ -225,10 +222,14 @@ def _answer_in_threads(model: ChatModel, requests: Sequence[BatchRequest]) -> li
 
 
 def _peak_bytes() -> int:
-    """Return the peak memory of this process: of the GPUs if they computed, else of the machine."""
+    """Return the peak memory in bytes: of the GPUs if they computed, else of this process and the engine's.
+
+    The engine's process counts once it has ended.
+    """
     if "torch" in sys.modules:
         from qwen_chat.model.hf.gpu_memory import peak_gpu_bytes
 
         if peak := peak_gpu_bytes():
             return peak
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+    peaks = (resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return sum(peaks) * (1 if sys.platform == "darwin" else 1024)

@@ -68,7 +68,9 @@ def test_torch_over_caches_and_batches(qwen_chat: RunCommand, folder: Path, tmp_
     assert ElementTree.parse(tmp_path / "p.svg").getroot().tag.endswith("svg")  # noqa: S314 - our own
 
 
-def test_a_gguf_file_with_more_rows_than_the_chat_serves(qwen_chat: RunCommand, tmp_path: Path) -> None:
+def test_a_gguf_file_with_more_rows_than_the_chat_serves(
+    qwen_chat: RunCommand, model_path: Path, tmp_path: Path
+) -> None:
     words = ["--contexts", "32", "--generate", "8", "--batch-sizes", "1,6"]
     done = qwen_chat(
         "profile", *words, "-o", str(tmp_path / "p.json"), "--plot", str(tmp_path / "p.png"), "--quiet"
@@ -77,6 +79,9 @@ def test_a_gguf_file_with_more_rows_than_the_chat_serves(qwen_chat: RunCommand, 
     rows = json.loads((tmp_path / "p.json").read_text())
     assert [row["tokens"] for row in rows] == [8, 48]
     assert [row["point"]["batch"] for row in rows] == [1, 6]
+    assert all(
+        row["peak_gib"] * 2**30 > model_path.stat().st_size for row in rows
+    )  # with the engine's memory
     assert (tmp_path / "p.png").read_bytes().startswith(b"\x89PNG\r\n")
 
 
