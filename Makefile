@@ -16,6 +16,9 @@ UV      = UV_FIND_LINKS="$${UV_FIND_LINKS:-$${PIP_FIND_LINKS:-$$($(call CONFIG,f
 # Node.js comes from a Python package, so that the page's script is checked on machines without Node.js.
 NODE   := PATH="$(CURDIR)/$(BIN):$$PATH"
 
+# Four workers and hundreds of short processes read the same modules; without this, each compiles them again.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: chat web test test-thorough lint tools bench lock clean
 
 chat: $(VENV)/chat.stamp
