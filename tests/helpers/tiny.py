@@ -1,5 +1,6 @@
 """Small models made for tests: a GGUF of random weights with any chat template, and LoRA adapters."""
 
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,7 @@ _TOKENIZER = (
 
 def write_model(path: Path, like: Path, template: str | None, *, context: int = 512) -> Path:
     """Write a one-layer model with the tokenizer of `like`, and a chat template of its own."""
-    reader = gguf.GGUFReader(like)
-    tokens, types, merges = (_field(reader, name) for name in _TOKENIZER)
+    tokens, types, merges = _vocabulary(like)
     writer = gguf.GGUFWriter(path, "llama")
     writer.add_name("tiny")
     writer.add_context_length(context)
@@ -57,8 +57,11 @@ def write_lora(path: Path, *, width: int, tensors: list[str], scale: float) -> P
     return path
 
 
-def _field(reader: Any, name: str) -> Any:
-    return reader.fields[name].contents()
+@cache
+def _vocabulary(like: Path) -> tuple[Any, ...]:
+    """Return tokens, types and merges; to read these hundred thousand values takes seconds, so only once."""
+    reader = gguf.GGUFReader(like)
+    return tuple(reader.fields[name].contents() for name in _TOKENIZER)
 
 
 def _shapes(vocabulary: int) -> dict[str, tuple[int, ...]]:
@@ -75,6 +78,7 @@ def _shapes(vocabulary: int) -> dict[str, tuple[int, ...]]:
     }
 
 
+@cache
 def _weights(name: str, shape: tuple[int, ...]) -> Any:
     if name.endswith("norm.weight"):
         return np.ones(shape, np.float32)
