@@ -48,6 +48,18 @@ class Window:
         self.page.wait_for_selector("#conversation :is(.message, .welcome:not([hidden]))")
         return self
 
+    def turn_to(self, chat: str) -> "Window":
+        """Show a conversation that has messages, without loading the page again, as the back button does."""
+        self.page.evaluate(
+            """chat => {
+                history.pushState(null, "", `?chat=${chat}`);
+                dispatchEvent(new PopStateEvent("popstate"));
+            }""",
+            chat,
+        )
+        self.page.wait_for_selector("#conversation .message")
+        return self
+
     def beside(self, chat: str) -> Page:
         """Open a conversation in a second tab."""
         tab = self._opened()

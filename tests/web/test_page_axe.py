@@ -1,12 +1,13 @@
 """axe-core looks at the page: nothing serious, in both themes, with everything open that can be."""
 
 from collections.abc import Iterator
+from typing import Literal
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from pages import Served, served
-from playwright.sync_api import Browser, Page
-from windows import window
+from playwright.sync_api import Browser, Page, expect
+from windows import Window, window
 
 from qwen_chat.history import AnswerDetails, History
 from qwen_chat.message import Attachment, Message, Usage
@@ -35,6 +36,7 @@ OPEN_ALL = """() => {
     const labels = document.querySelectorAll("button.label-wrap");
     for (const label of labels) if (label.offsetParent) label.click();
 }"""
+THEMES: list[Literal["light", "dark"]] = ["light", "dark"]
 SERIOUS = ("serious", "critical")
 
 
@@ -69,36 +71,51 @@ def serious(tab: Page) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.fixture(scope="module")
+def here(browser: Browser, page: Served) -> Iterator[Window]:
+    """One window for all; each theme and width is shown in it in turn."""
+    with window(browser, page.page.url, reduced_motion="reduce") as opened:
+        yield opened.open()
+
+
+def serious_in_both_themes(tab: Page) -> list[str]:
+    found = []
+    for theme in THEMES:
+        tab.emulate_media(color_scheme=theme)
+        tab.wait_for_function(
+            "theme => document.documentElement.matches('.dark') === (theme === 'dark')", arg=theme
+        )
+        found += [f"{theme}: {fault}" for fault in serious(tab)]
+    return found
+
+
 @pytest.mark.parametrize("width", [1280, 360])
-def test_nothing_serious(browser: Browser, page: Served, theme: str, width: int) -> None:
-    size = {"width": width, "height": 800}
-    with window(browser, page.page.url, color_scheme=theme, viewport=size, reduced_motion="reduce") as here:
-        here.open()
-        assert serious(here.page) == []
-        here.open("talk")
-        for details in here.page.locator("#conversation details").all():
-            details.evaluate("each => { each.open = true; }")
-        here.page.locator(".message.assistant").last.hover()
-        assert serious(here.page) == []
+def test_nothing_serious(here: Window, width: int) -> None:
+    here.page.set_viewport_size({"width": width, "height": 800})
+    here.open()
+    assert serious_in_both_themes(here.page) == []
+    here.turn_to("talk")
+    for details in here.page.locator("#conversation details").all():
+        details.evaluate("each => { each.open = true; }")
+    here.page.locator(".message.assistant").last.hover()
+    assert serious_in_both_themes(here.page) == []
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("opens", ["Control+b", "?"])
-def test_nothing_serious_in_what_opens(browser: Browser, page: Served, theme: str, opens: str) -> None:
-    with window(browser, page.page.url, color_scheme=theme, reduced_motion="reduce") as here:
-        here.open("talk")
-        here.page.locator("#conversation").click(position={"x": 5, "y": 300})
-        here.page.keyboard.press(opens)
-        here.page.wait_for_timeout(400)
-        assert serious(here.page) == []
+def test_nothing_serious_in_what_opens(here: Window, opens: str) -> None:
+    here.page.set_viewport_size({"width": 1280, "height": 800})
+    here.open("talk")
+    here.page.locator("#conversation").click(position={"x": 5, "y": 300})
+    here.page.keyboard.press(opens)
+    expect(here.page.locator("#left" if opens == "Control+b" else "dialog")).to_be_visible()
+    here.page.wait_for_timeout(400)
+    assert serious_in_both_themes(here.page) == []
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-def test_nothing_serious_in_the_settings(browser: Browser, page: Served, theme: str) -> None:
-    with window(browser, page.page.url, color_scheme=theme, reduced_motion="reduce") as here:
-        here.open("talk")
-        here.page.get_by_role("button", name="Settings").first.click()
-        here.panel.evaluate(OPEN_ALL)
-        here.page.wait_for_timeout(400)
-        assert serious(here.page) == []
+def test_nothing_serious_in_the_settings(here: Window) -> None:
+    here.page.set_viewport_size({"width": 1280, "height": 800})
+    here.open("talk")
+    here.page.get_by_role("button", name="Settings").first.click()
+    here.panel.evaluate(OPEN_ALL)
+    here.page.wait_for_timeout(400)
+    assert serious_in_both_themes(here.page) == []

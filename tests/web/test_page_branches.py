@@ -66,7 +66,7 @@ def test_a_message_is_deleted_after_asking_once(here: Window) -> None:
 
 def test_code_is_copied_and_downloaded_as_it_is(here: Window, page: Served, tmp_path: Path) -> None:
     code = "def f(x):\n\treturn x < 1 and  '&amp;'\n"
-    here.open(said(page.store, "Code?", f"Here:\n\n```python\n{code}```\n"))
+    here.turn_to(said(page.store, "Code?", f"Here:\n\n```python\n{code}```\n"))
     tab = here.page
     tab.evaluate("navigator.clipboard.writeText = async text => { window.copied = text; }")
     tab.get_by_role("button", name="Copy code").click()
@@ -85,14 +85,12 @@ def test_old_messages_are_fetched_as_a_long_conversation_is_scrolled_back(here: 
         history.add(Message("user", f"question {number}"))
         history.add(Message("assistant", f"answer {number}"), AnswerDetails("smol", finish_reason="stop"))
     page.store.add_all([history])
-    here.open(history.id)
+    here.turn_to(history.id)
     tab = here.page
     expect(tab.locator(".message")).to_have_count(60)
-    for _ in range(3):
+    for shown in (120, 180, 200):
+        expect(tab.locator(".earlier")).not_to_be_in_viewport()
         tab.evaluate("document.querySelector('.scroll').scrollTop = 0")
-        tab.wait_for_timeout(100)
-        if tab.locator(".earlier").is_visible():
-            tab.click(".earlier")
-    expect(tab.locator(".message")).to_have_count(200)
+        expect(tab.locator(".message")).to_have_count(shown)
     expect(tab.locator(".message.user .typed").first).to_have_text("question 0")
     expect(tab.locator(".earlier")).to_be_hidden()

@@ -21,6 +21,13 @@ from qwen_chat.roles.role_writer import role_to_toml
 CORPUS = (DATA / "xss.txt").read_text(encoding="utf-8").splitlines()
 ATTACKS = [line.replace("RUN", "document.documentElement.dataset.ran = 1") for line in CORPUS]
 EVENTS = ["error", "load", "focus", "mouseover", "toggle", "animationstart", "begin"]
+TURN_TO = """chat => {
+    for (const message of document.querySelectorAll(".message")) message.dataset.before = "";
+    history.pushState(null, "", `?chat=${chat}`);
+    dispatchEvent(new PopStateEvent("popstate"));
+}"""
+"""Shows another conversation as the back button does, and marks the messages that are in view before it."""
+
 FORMS = "{0}\n\n- {0}\n\n| {0} |\n|---|\n| x |\n\n> {0}\n\n```html {0}\n{0}\n```\n\n[{0}]({0}) ![{0}]({0})"
 
 
@@ -87,10 +94,12 @@ def test_nothing_runs_and_nothing_leaves(page: Served, playwright: Playwright, t
         provoke(opened)
         store = page.store
         for summary in store.recent(len(ATTACKS)):
-            tab.goto(f"{page.page.url}?chat={summary.id}")
-            tab.locator(".message.assistant").first.wait_for()
+            tab.evaluate(TURN_TO, summary.id)
+            tab.locator(".message.assistant:not([data-before])").first.wait_for()
             provoke(opened)
-        for number, attack in enumerate(ATTACKS):
+        for attack in ATTACKS:
+            tab.keyboard.press("Control+Shift+O")
+            tab.locator("#conversation .welcome:not([hidden])").wait_for()
             tab.set_input_files(
                 "#composer input[type=file]",
                 {
@@ -103,9 +112,8 @@ def test_nothing_runs_and_nothing_leaves(page: Served, playwright: Playwright, t
             tab.fill("#composer textarea", attack)
             tab.press("#composer textarea", "Enter")
             tab.wait_for_function(
-                """number => document.querySelectorAll(".message.assistant:not(.writing)").length >= number
-                    && !document.querySelector("#composer button.stops")""",
-                arg=number + 3,
+                """() => document.querySelector(".message.assistant:not(.writing)")
+                    && !document.querySelector("#composer button.stops")"""
             )
             provoke(opened)
         assert dialogs == []
