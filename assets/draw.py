@@ -1,22 +1,27 @@
 """Draws the pictures of the README from real runs of the chat: `python assets/draw.py`."""
 
+import html
 import io
 import re
 import sys
 import tempfile
+import time
 from collections.abc import Sequence
 from itertools import groupby
 from pathlib import Path
 
 import pyte
+from rich.cells import cell_len
 from rich.console import Console
 from rich.style import Style
 from rich.text import Text
 
 HERE = Path(__file__).parent
-sys.path.insert(0, str(HERE.parent / "tests"))
+sys.path.insert(0, str(HERE.parent / "tests" / "helpers"))
 
 from driver import Terminal  # noqa: E402 - the tests' own terminal
+
+from qwen_chat.model.processors import usable_cores  # noqa: E402
 
 # pyte has no dim text; nothing here blinks.
 pyte.graphics.TEXT[2] = "+blink"
@@ -46,20 +51,29 @@ COLOURS = {"brown": "yellow"}
 """pyte's names that rich does not know."""
 
 
+_TEXT = re.compile(r'textLength="([\d.]+)"([^>]*)>([^<]*)<')
+
+_READING_SECONDS = 5
+"""A person reads the first screen before they type; meanwhile the model is loaded."""
+
+
 def main() -> None:
     """Talk, and draw what the screen shows."""
     for name, lines in PICTURES.items():
         svg = _talk(lines)
         # The font of whoever looks is good enough; a picture asks no other host for one.
         svg = re.sub(r"@font-face \{.*?\}", "", svg, flags=re.DOTALL)
+        svg = _TEXT.sub(_widen, svg)
         (HERE / f"{name}.svg").write_text(svg, encoding="utf-8")
 
 
 def _talk(lines: Sequence[str]) -> str:
     with tempfile.TemporaryDirectory() as home:
         places = {f"XDG_{kind}_HOME": home for kind in ("CONFIG", "DATA", "STATE")}
+        places["QWEN_CHAT_THREADS"] = str(usable_cores())
         chat = Terminal("--seed", "7", "--max-new-tokens", "90", size=(44, 100), environ=places)
         chat.ready()
+        time.sleep(_READING_SECONDS)
         for line in lines:
             chat.say(line)
         console = Console(record=True, width=100, file=io.StringIO())
@@ -67,6 +81,14 @@ def _talk(lines: Sequence[str]) -> str:
             console.print(_line(chat, row))
         chat.leave()
     return console.export_svg(title="make chat")
+
+
+def _widen(found: re.Match[str]) -> str:
+    """Return a piece of the picture with the width of its characters: rich counts each as one cell."""
+    length, attributes, escaped = found.groups()
+    text = html.unescape(escaped)
+    width = float(length) / len(text) * cell_len(text) if text else 0.0
+    return f'textLength="{width:g}"{attributes}>{escaped}<'
 
 
 def _line(chat: Terminal, row: int) -> Text:

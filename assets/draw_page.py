@@ -68,6 +68,7 @@ def _photograph(browser: Browser, url: str, theme: str) -> None:
         viewport={"width": 1280, "height": 860}, device_scale_factor=1.5, color_scheme=theme, locale="en-GB"
     )
     tab = context.new_page()
+    tab.set_default_timeout(180_000)
     tab.goto(url)
     tab.wait_for_selector("#conversation .welcome:not([hidden])")
     for number, question in enumerate(QUESTIONS, 1):
