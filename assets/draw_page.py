@@ -1,4 +1,4 @@
-"""Photographs the page for the README, from a real run on the demo model: `python assets/draw_page.py`."""
+"""Photographs the page for the README, from a real run on the embedded Qwen: `python assets/draw_page.py`."""
 
 import shutil
 import sys

@@ -1,4 +1,4 @@
-"""Our side of the measurements: the demo model in a ChatSession that saves its conversation."""
+"""Our side of the measurements: the small embedded model in a ChatSession that saves its conversation."""
 
 import sys
 import time
@@ -68,7 +68,7 @@ class SessionChat:
 
 
 class OurChat(SessionChat):
-    """The demo model on llama.cpp."""
+    """The small embedded model on llama.cpp."""
 
     def __init__(self, max_tokens: int) -> None:
         model = LlamaCppModel(

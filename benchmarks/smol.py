@@ -1,4 +1,4 @@
-"""Converts the demo model to a safetensors checkpoint for torch, once, and keeps it in the cache."""
+"""Converts the small embedded model to a safetensors checkpoint for torch, once, and keeps it in the cache."""
 
 import json
 import shutil
