@@ -1,4 +1,4 @@
-"""Converts the small embedded model to a safetensors checkpoint for torch, once, and keeps it in the cache."""
+"""Converts the small embedded model to a safetensors checkpoint for torch once, and keeps it."""
 
 import json
 import shutil

@@ -1,6 +1,7 @@
 """The first start of the command, without a network, in little memory, on a slow line, and interrupted."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -106,7 +107,11 @@ def test_the_small_model_talks_while_the_other_is_fetched(
     out, err = fetching.communicate(timeout=60)
     assert time.monotonic() - start < 10
     assert (fetching.returncode, out) == (130, "")
-    assert err.strip() == f"fetching {QWEN.name} (491 MB, once) from Hugging Face to {models}"
+    begun, stopped = err.strip().splitlines()
+    assert begun == f"fetching {QWEN.name} (491 MB, once) from Hugging Face to {models}"
+    assert re.fullmatch(
+        r"stopped: [\d.]+ MB of 491 MB are kept, and the next start goes on from there", stopped
+    )
     assert (models / f"{QWEN.file.name}.part").exists()
     # The next start goes on: the first bytes are there, so it does not ask for the first block's start.
     slow_hub.asked.clear()

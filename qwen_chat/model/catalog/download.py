@@ -156,6 +156,10 @@ class _Download:
             self._progress.begin(part.size, part.arrived)
             try:
                 source.fetch(part, self._folder, self._progress.update)
+            except KeyboardInterrupt:
+                self._progress.end()
+                self._progress.say(_stopped(part))
+                raise
             finally:
                 self._progress.end()
             if self._finish(part):
@@ -200,6 +204,11 @@ def _lock(target: Path, file: RemoteFile, progress: Progress) -> Generator[None,
         yield
     finally:
         lock.release()
+
+
+def _stopped(part: PartialFile) -> str:
+    kept = f"{format_size(part.arrived)} of {format_size(part.size)} are kept"
+    return f"stopped: {kept}, and the next start goes on from there" if part.arrived else "stopped"
 
 
 def _lock_path(target: Path) -> Path:

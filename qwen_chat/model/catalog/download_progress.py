@@ -123,8 +123,9 @@ class ProgressBar:
             self._meanwhile = ""
 
     def end(self) -> None:
-        """Leave the bar as it is."""
+        """Leave a full bar where it is; erase another one, for the next line tells why it ended."""
         if self._bar is not None:
+            self._bar.live.transient = not self._bar.finished
             self._bar.stop()
             self._bar = None
 

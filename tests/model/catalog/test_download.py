@@ -253,8 +253,9 @@ def test_an_interrupted_download_goes_on(serve: Serve, folder: Path, number: sig
     process = begin(folder, server)
     wait_for_bytes(process, folder, 12)
     process.send_signal(number)
-    process.communicate(timeout=20)
+    _, said = process.communicate(timeout=20)
     assert process.returncode == (130 if number == signal.SIGINT else -number)
+    assert ("are kept, and the next start goes on from there" in said) == (number == signal.SIGINT)
     assert left_in(folder) == {f"{NAME}.part", f"{NAME}.part.ranges"}
     lines = (folder / f"{NAME}.part.ranges").read_text().splitlines()[1:]
     arrived = sum(int(end) - int(start) for start, end in map(str.split, lines))
