@@ -15,11 +15,12 @@ from qwen_chat.storage.store import Store
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
+    from shared_window import SharedWindow
     from windows import Window
 
     from qwen_chat.model.llamacpp.engine import LlamaCppModel
 
-SHORT = Settings(sampling=SamplingParams(max_new_tokens=24, temperature=0.0))
+SHORT = Settings(sampling=SamplingParams(max_new_tokens=8, temperature=0.0))
 
 
 @pytest.fixture(scope="session")
@@ -35,13 +36,21 @@ def store(page: Served) -> Store:
     return page.store
 
 
-@pytest.fixture
-def here(browser: "Browser", page: Served) -> Iterator["Window"]:
-    """A window with a fresh conversation."""
-    from windows import window
+@pytest.fixture(scope="session")
+def shared_window(browser: "Browser") -> Iterator["SharedWindow"]:
+    """A window that tests use in turn."""
+    from shared_window import SharedWindow
 
-    with window(browser, page.page.url) as opened:
-        yield opened.open()
+    shared = SharedWindow(browser)
+    yield shared
+    shared.close()
+
+
+@pytest.fixture
+def here(shared_window: "SharedWindow", page: Served) -> Iterator["Window"]:
+    """A window with an empty profile and a fresh conversation."""
+    with shared_window.lend(page.page.url) as lent:
+        yield lent
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ from catalog_arguments import argument_names
 from pages import Served, served
 from playwright.sync_api import Browser, expect
 from scripted import ScriptedModel
+from shared_window import SharedWindow
 from windows import Window, window
 
 from qwen_chat import i18n
@@ -49,9 +50,9 @@ def page(model: LlamaCppModel, tmp_path_factory: pytest.TempPathFactory) -> Iter
 
 
 @pytest.fixture
-def here(browser: Browser, page: Served) -> Iterator[Window]:
-    with window(browser, page.page.url, locale="zh-CN") as opened:
-        yield opened.open()
+def here(shared_window: SharedWindow, page: Served) -> Iterator[Window]:
+    with shared_window.lend(page.page.url, locale="zh-CN") as lent:
+        yield lent
 
 
 # The texts
