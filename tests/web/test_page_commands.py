@@ -11,9 +11,9 @@ from windows import Window, window
 from qwen_chat.http.accounts import Accounts
 
 
-@pytest.fixture
-def page(home: Path, tmp_path: Path) -> Iterator[Served]:
-    with served(tmp_path) as opened:
+@pytest.fixture(scope="module")
+def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    with served(tmp_path_factory.mktemp("commands")) as opened:
         yield opened
 
 

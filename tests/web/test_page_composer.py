@@ -96,7 +96,7 @@ def test_keys_alone_are_enough(at_length: Window) -> None:
 
 
 def test_every_control_is_reached_by_tab_and_shows_it(here: Window, page: Served) -> None:
-    here.open(said(page.store, "Tab?", "Yes."))
+    here.turn_to(said(page.store, "Tab?", "Yes."))
     tab = here.page
     reached = set()
     for _ in range(40):

@@ -25,7 +25,7 @@ def test_a_search_finds_a_word_and_opens_the_conversation_there(here: Window, pa
 
 def test_conversations_are_renamed_and_pinned(here: Window, page: Served) -> None:
     chat = said(page.store, "An old one", "Yes.")
-    here.open(chat)
+    here.turn_to(chat)
     tab = here.page
     tab.keyboard.press("Control+b")
     row = tab.locator("#chats li:has([aria-current])")
@@ -44,7 +44,7 @@ def test_conversations_are_renamed_and_pinned(here: Window, page: Served) -> Non
 
 @pytest.mark.parametrize("kind", ["Markdown", "HTML", "JSON", "Qwen's JSON"])
 def test_a_conversation_is_exported(here: Window, page: Served, tmp_path: Path, kind: str) -> None:
-    here.open(said(page.store, "What is kept?", "All **that**."))
+    here.turn_to(said(page.store, "What is kept?", "All **that**."))
     here.page.click("#export")
     with here.page.expect_download() as started:
         here.page.get_by_role("menuitem", name=f"Export as {kind}", exact=True).click()

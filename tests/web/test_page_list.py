@@ -1,29 +1,20 @@
 """The list of conversations in a real browser, with the real model: what is found, and what is marked."""
 
 import re
-from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
-from pages import Served, served
+from pages import Served
 from playwright.sync_api import Browser, Page, expect
+from talks import SHORT
 from windows import Window, window
 
 from qwen_chat.history import AnswerDetails, History
 from qwen_chat.message import Message
-from qwen_chat.model.llamacpp.engine import LlamaCppModel
 from qwen_chat.sampling import SamplingParams
-from qwen_chat.settings import Settings
 from qwen_chat.storage.store import Store
 
-SHORT = Settings(sampling=SamplingParams(max_new_tokens=24, temperature=0.0))
 TURNS = 150
-
-
-@pytest.fixture(scope="module")
-def page(model: LlamaCppModel, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    with served(tmp_path_factory.mktemp("list"), model, settings=SHORT) as opened:
-        yield opened
 
 
 def talked(store: Store, *questions: str, title: str) -> History:
@@ -83,7 +74,7 @@ def test_a_hit_far_back_is_scrolled_to_marked_and_focused(
 
 def test_a_hit_in_the_conversation_in_view_is_scrolled_to(here: Window, store: Store) -> None:
     chat = talked(store, "Of the dipper.", *map(str, range(TURNS)), title="A stream").id
-    here.open(chat)
+    here.turn_to(chat)
     find(here.page, "dipper")
     expect(here.page.locator(".message.user", has_text="dipper")).to_be_in_viewport(ratio=1)
     store.delete(chat)
@@ -103,7 +94,7 @@ def test_a_hit_in_another_branch_brings_that_branch(here: Window, store: Store) 
 
 def test_a_hit_in_a_folded_message_unfolds_it(here: Window, store: Store) -> None:
     chat = talked(store, "\n".join([*map(str, range(200)), "the nightjar"]), title="A long one").id
-    here.open(chat)
+    here.turn_to(chat)
     text = here.page.locator(".message.user .typed")
     expect(text).to_have_class("typed folded")
     find(here.page, "nightjar")
