@@ -101,6 +101,9 @@ class Settings:
     prompt_lookup: int = _number(
         "torch", "safetensors: tokens to guess from the conversation at each step", 0, 100, 0
     )
+    strip_prefix: str | None = _text(
+        "torch", "safetensors: what the names of all weights begin with, to be left out", empty_unsets=True
+    )
     draft: str | None = _text(
         "torch", "safetensors: a smaller model that guesses ahead", completes="model", empty_unsets=True
     )

@@ -32,6 +32,7 @@ attn = "eager"
 quantize = "bnb-int8"
 prompt_lookup = 5
 draft = "small"
+strip_prefix = "_orig_mod."
 compile = true
 think = "off"
 raw = true
@@ -69,6 +70,7 @@ FROM_VALID = Settings(
     quantize="bnb-int8",
     prompt_lookup=5,
     draft="small",
+    strip_prefix="_orig_mod.",
     compile=True,
     think="off",
     raw=True,
@@ -142,6 +144,7 @@ def test_every_setting_can_come_from_the_environment(path: Path) -> None:
         "QWEN_CHAT_QUANTIZE": "bnb-int8",
         "QWEN_CHAT_PROMPT_LOOKUP": "5",
         "QWEN_CHAT_DRAFT": "small",
+        "QWEN_CHAT_STRIP_PREFIX": "_orig_mod.",
         "QWEN_CHAT_COMPILE": "1",
         "QWEN_CHAT_THINK": "off",
         "QWEN_CHAT_RAW": "1",

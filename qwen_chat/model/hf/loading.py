@@ -2,10 +2,12 @@
 
 import importlib.util
 import os
+import re
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from logging import ERROR, getLogger
+from typing import Any
 
 import torch
 from transformers import (
@@ -29,6 +31,7 @@ from qwen_chat.model.hf.options import TransformersOptions
 from qwen_chat.model.hf.placement import describe_devices, placement_arguments, uses_gpu
 from qwen_chat.model.hf.quantization_config import fastest_dtype, quantization_config
 from qwen_chat.model.hf.torch_extensions import import_setuptools
+from qwen_chat.model.hf.weight_check import check_weights
 from qwen_chat.model.processors import usable_cores
 
 _NEEDS_OTHER_CODE = ("trust_remote_code", "does not recognize this architecture")
@@ -61,23 +64,42 @@ def load_checkpoint(info: CheckpointInfo, options: TransformersOptions, stack: E
             import_setuptools()
         dtype, why = _choose_dtype(config, options)
         attention, remark = _choose_attention(options, dtype)
-        model = AutoModelForCausalLM.from_pretrained(
-            info.folder,
-            config=config,
-            dtype=dtype,
-            attn_implementation=attention,
-            quantization_config=quantization_config(info, options),
-            trust_remote_code=False,
-            use_safetensors=True,
-            local_files_only=True,
-            **placement_arguments(options, stack),
-        )
+        model = _load_weights(info, config, options, (dtype, attention), stack)
     if not isinstance(tokenizer, PreTrainedTokenizerFast):
         raise ModelLoadError(f"{info.folder} has no fast tokenizer: add its tokenizer.json")
     # The engine reads the checkpoint's defaults itself; transformers must not add its own.
     model.generation_config = GenerationConfig()
     parts = [describe_devices(model), why, attention, options.quantize or info.quantization, remark]
     return LoadedCheckpoint(model.eval(), tokenizer, ", ".join(filter(None, parts)))
+
+
+def _load_weights(
+    info: CheckpointInfo,
+    config: PreTrainedConfig,
+    options: TransformersOptions,
+    chosen: tuple[torch.dtype, str],
+    stack: ExitStack,
+) -> PreTrainedModel:
+    """Return the model with the chosen number type and attention, all weights in place."""
+    dtype, attention = chosen
+    opened: Any = AutoModelForCausalLM.from_pretrained(
+        info.folder,
+        config=config,
+        dtype=dtype,
+        attn_implementation=attention,
+        quantization_config=quantization_config(info, options),
+        trust_remote_code=False,
+        use_safetensors=True,
+        local_files_only=True,
+        key_mapping={f"^{re.escape(options.strip_prefix)}": ""} if options.strip_prefix else None,
+        # Otherwise transformers invents what is missing, without a word.
+        output_loading_info=True,
+        ignore_mismatched_sizes=True,
+        **placement_arguments(options, stack),
+    )
+    model: PreTrainedModel = opened[0]
+    check_weights(info.folder, opened[1], (name for name, _ in model.named_parameters()))
+    return model
 
 
 def _choose_dtype(config: PreTrainedConfig, options: TransformersOptions) -> tuple[torch.dtype, str]:

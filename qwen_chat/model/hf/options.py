@@ -8,7 +8,8 @@ class TransformersOptions:
     """How to place and run the weights; with None the engine chooses.
 
     `device_map` is auto, balanced, sequential, cpu, or a JSON file of module -> device; `max_memory` has
-    items like 0=20GiB and cpu=64GiB; `cache_ram` is in MiB; `ignore_end` generates past end tokens.
+    items like 0=20GiB and cpu=64GiB; `strip_prefix` is what the names of the weights
+    begin with; `cache_ram` is in MiB; `ignore_end` generates past end tokens.
     """
 
     ctx_size: int | None = None
@@ -17,6 +18,7 @@ class TransformersOptions:
     device_map: str = "auto"
     max_memory: tuple[str, ...] = ()
     dtype: str = "auto"
+    strip_prefix: str | None = None
     attn: str | None = None
     quantize: str | None = None
     kv_cache: str | None = None
