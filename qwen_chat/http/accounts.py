@@ -114,7 +114,7 @@ def _parse_hash(text: str) -> _Hash | None:
 
 
 def _key(password: str, salt: str, n: int, r: int, p: int) -> str:
-    memory = 132 * n * r * p
+    memory = 128 * r * (n + p + 2)  # what OpenSSL counts
     return hashlib.scrypt(
         _normal(password).encode(errors="replace"), salt=salt.encode(), n=n, r=r, p=p, maxmem=memory
     ).hex()

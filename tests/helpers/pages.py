@@ -99,10 +99,11 @@ class Visitor:
 
     def answer(self, chat: str) -> str:
         """Wait until nothing is being written, and return the last message as it was written."""
+        order: list[str] = []
         for frame in self.frames(chat):
+            order = frame.get("order", order)
             if frame.get("chat", {}).get("running", "") is None:
                 break
-        order = next(frame["order"] for frame in self.frames(chat) if "order" in frame)
         return self.http.get(f"chat/{chat}/text/{order[-1]}").text
 
 

@@ -1,5 +1,6 @@
 """Accounts: their lines, their hashes, and what a wrong password takes."""
 
+import hashlib
 import re
 import time
 from pathlib import Path
@@ -49,6 +50,14 @@ def test_a_hash_that_nobody_could_pay_for_is_refused() -> None:
     line = re.sub(r"scrypt:\d+", "scrypt:67108864", accounts.account_line("ann", PASSWORD))
     with pytest.raises(UsageError, match="costs"):
         accounts.read_accounts([line], None)
+
+
+@pytest.mark.parametrize(("n", "r", "p"), [(2, 1, 1), (2, 8, 1), (64, 1, 16)])
+def test_a_hash_of_another_cost_lets_one_in(n: int, r: int, p: int) -> None:
+    key = hashlib.scrypt(PASSWORD.encode(), salt=b"saltsalt", n=n, r=r, p=p).hex()
+    known = accounts.Accounts([("ann", f"scrypt:{n}:{r}:{p}$saltsalt${key}")])
+    assert known.check("ann", PASSWORD) == "ann"
+    assert known.check("ann", f"{PASSWORD}!") is None
 
 
 def test_no_password_is_kept() -> None:

@@ -1,29 +1,25 @@
 """The settings in a real browser: what is set there counts, is seen there, and breaks no wall."""
 
-import io
-import re
-import shutil
+import itertools
 from collections.abc import Iterator
-from pathlib import Path
 
-import one_model
 import pdfs
 import pytest
-from hub import serve_hub
 from pages import Served, served, until
 from places import DATA
 from playwright.sync_api import Browser, FilePayload, expect
+from settings_window import section, with_settings
 from windows import LONGEST, Window, window
 
 from qwen_chat.files.fenced import full_text
-from qwen_chat.model.factory import open_model
 from qwen_chat.model.llamacpp.engine import LlamaCppModel
 from qwen_chat.roles import load_role
 from qwen_chat.sampling import SamplingParams
 from qwen_chat.session.session import ChatSession
-from qwen_chat.settings import Settings
 
 expect.set_options(timeout=LONGEST)
+
+NUMBERS = itertools.count(1000)
 
 
 @pytest.fixture(scope="module")
@@ -32,20 +28,28 @@ def page(tmp_path_factory: pytest.TempPathFactory, model: LlamaCppModel) -> Iter
         yield found
 
 
-@pytest.fixture
-def seen(browser: Browser, page: Served) -> Iterator[Window]:
+@pytest.fixture(scope="module")
+def opened(browser: Browser, page: Served) -> Iterator[Window]:
+    """One window with the settings: to open them costs more than most tests."""
     with window(browser, page.page.url, viewport={"width": 1280, "height": 1000}) as opened:
-        yield settings_of(opened.open())
+        yield with_settings(opened.open())
 
 
-def settings_of(seen: Window) -> Window:
-    """Open the panel."""
-    seen.page.locator("#head").get_by_role("button", name=re.compile("^(Settings|设置)$")).click()
-    return seen
-
-
-def section(seen: Window, name: str) -> None:
-    seen.panel.locator(f"#settings-{name} > button.label-wrap").click()
+@pytest.fixture
+def seen(opened: Window, page: Served) -> Window:
+    """The window with a fresh conversation, once the settings are those of it."""
+    before, tab = opened.chat, opened.page
+    tab.focus("#composer textarea")
+    tab.keyboard.press("Control+Shift+O")
+    tab.wait_for_function("before => !location.search.includes(before)", arg=before)
+    tab.wait_for_selector("#conversation .welcome:not([hidden])")
+    section(opened, "sampling")
+    session, number = session_of(page, opened), next(NUMBERS)
+    session.configure(SamplingParams(seed=number))
+    expect(opened.panel.locator("#sampling-seed input")).to_have_value(str(number))
+    session.configure(SamplingParams(), frozenset(["seed"]))
+    expect(opened.panel.locator("#sampling-seed input")).to_have_value("")
+    return opened
 
 
 def session_of(page: Served, seen: Window) -> ChatSession:
@@ -166,73 +170,3 @@ def test_the_text_of_a_pdf_reaches_the_model(page: Served, seen: Window) -> None
     seen.says("What is high?")
     asked = full_text(session.history.path()[-2].message)
     assert asked == "tide.pdf:\n```pdf\nThe tide is high.\n\nTwo.\n```\n\nWhat is high?"
-
-
-def test_the_settings_are_in_chinese(browser: Browser, page: Served) -> None:
-    with window(browser, page.page.url, locale="zh-CN") as seen:
-        settings_of(seen.open())
-        section(seen, "sampling")
-        expect(seen.panel.locator("#settings-sampling")).to_contain_text("随机性；0 总是取最可能的词元")
-        expect(seen.panel.locator("#default-seed")).to_have_text("默认：随机")
-        expect(seen.panel.locator("#model-name")).to_contain_text("已就绪")
-
-
-def test_another_model_is_taken_on_the_page(
-    browser: Browser, tmp_path: Path, model_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    snapshot = tmp_path / "hub" / "models--own--other" / "snapshots" / "1"
-    snapshot.mkdir(parents=True)
-    shutil.copy(model_path, snapshot / "other.gguf")
-    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "hub"))
-    _, first = open_model(Settings(embedded="smollm2-135m", threads=1), io.StringIO())
-    with served(tmp_path, first) as page, window(browser, page.page.url) as seen:
-        there = settings_of(seen.open()).panel
-        expect(there.locator("#model-name")).to_contain_text("is loading")
-        section(seen, "sampling")
-        expect(there.locator("#sampling-temperature input[type=range]")).to_be_disabled()
-        first.start_loading()
-        expect(there.locator("#model-name")).to_contain_text("is ready")
-        expect(there.locator("#sampling-temperature input[type=range]")).to_be_enabled()
-        there.click("#other-models > button.label-wrap")
-        there.click("#models input")
-        there.get_by_role("option", name=re.compile("other")).click()
-        expect(there.locator("#model-name textarea")).to_have_value("other")
-        expect(there.locator("#model-line")).to_be_empty()
-        expect(seen.page.locator("#head")).to_contain_text("other")
-        assert page.people[""].model.name == "other"
-        page.people[""].model.close()
-
-
-def test_a_model_is_fetched_on_the_page_while_the_old_one_answers(
-    browser: Browser, tmp_path: Path, model: LlamaCppModel, model_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    data = model_path.read_bytes()
-    one_model.write_catalogue(tmp_path / "models.toml", data, monkeypatch)
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "hub"))
-    small = Settings(threads=1, ctx_size=512, sampling=SamplingParams(max_new_tokens=3))
-    with (
-        serve_hub() as hub,
-        served(tmp_path, model, settings=small, may_fetch=True) as page,
-        window(browser, page.page.url, locale="zh-CN") as seen,
-    ):
-        hub.put(one_model.REPOSITORY, one_model.FILE_NAME, data)
-        hub.slow_from = len(data) // 2
-        monkeypatch.setenv("HF_ENDPOINT", hub.url)
-        monkeypatch.setattr(model, "close", lambda: None)  # other tests use it, too
-        there = settings_of(seen.open()).panel
-        there.click("#other-models > button.label-wrap")
-        there.click("#models input")
-        label = "^tiny · 需下载 98 MB · 内存够用 · 约 .* · 简短的问题"
-        there.get_by_role("option", name=re.compile(label)).click()
-        expect(there.locator("#model-line")).to_contain_text(re.compile(r"正在下载 tiny：\d+ MB / 98 MB"))
-        seen.says("Hello")
-        assert page.people[""].model is model
-        expect(there.locator("#stop-fetching")).to_be_visible()
-        hub.release.set()
-        expect(there.locator("#model-name textarea")).to_have_value("tiny")
-        expect(there.locator("#model-line")).to_be_empty()
-        expect(there.locator("#stop-fetching")).to_be_hidden()
-        seen.says("Hello again")
-        assert page.people[""].model.name == "tiny"
-        page.people[""].model.close()
