@@ -45,7 +45,7 @@ HOMES = {
     "rich": {"terminal/", "model/catalog/download_progress.py"},
     "httpx": {f"model/catalog/http_{name}.py" for name in ("source", "answer", "transfer")},
     "filelock": {"model/catalog/download.py", "model/catalog/embedded.py"},
-    "markdown_it": {"export/markdown_html.py", "terminal/markdown/"},
+    "markdown_it": {"export/markdown_html.py", "export/text_rules.py", "terminal/markdown/"},
     "mdit_py_plugins": {"export/markdown_html.py"},
     "nh3": {"export/markdown_html.py"},
     "latex2mathml": {"export/mathml.py"},

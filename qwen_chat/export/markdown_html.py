@@ -24,6 +24,7 @@ from pygments.lexers import get_lexer_by_name
 from pygments.util import ClassNotFound
 
 from qwen_chat.export.mathml import to_mathml
+from qwen_chat.export.text_rules import find_dollar_formula, keep_as_text
 
 _MATH = {
     "math", "menclose", "mfenced", "mfrac", "mi", "mmultiscripts", "mn", "mo", "mover", "mpadded",
@@ -55,10 +56,7 @@ _ATTRIBUTES: dict[str, set[str]] = {
     "mtd": {"columnalign", "columnspan", "rowspan"},
     "munder": {"accentunder"},
 }
-_DOLLARS = re.compile(
-    r"\$\$(?=\s*[^\s$])(?P<double>[^$]+)\$\$|\$(?![\s$])(?P<single>[^$`]*[^\s$`\\])\$(?!\d)"
-)
-"""Formulae between dollars: no blank next to the dollars, no digit after them."""
+_DOUBLE_DOLLARS = re.compile(r"\$\$(?=\s*[^\s$])(?P<formula>[^$]+)\$\$")
 _LONGEST_CODE = 100_000
 _TASKS = {"[ ] ": "☐ ", "[x] ": "☑ ", "[X] ": "☑ "}
 
@@ -133,6 +131,7 @@ def _markdown_parser() -> MarkdownIt:
     reader.use(dollarmath_plugin, double_inline=True).inline.ruler.at("math_inline", _parse_dollar_math)
     reader.use(texmath_plugin, delimiters="brackets").use(amsmath_plugin)
     reader.inline.ruler.before("escape", "math_brackets", _parse_bracket_math)
+    keep_as_text(reader)
     # The rules of the extensions would take precedence over the methods of the renderer.
     for name in ("math_inline", "math_inline_double", "math_block", "math_block_label", "amsmath"):
         reader.add_render_rule(name, getattr(_Renderer, name))
@@ -199,12 +198,12 @@ class _Renderer(RendererHTML):
 
 def _parse_dollar_math(state: StateInline, silent: bool) -> bool:
     """Parse formulae between dollars by the rules of pandoc, so that prices stay text."""
-    found = _DOLLARS.match(state.src, state.pos, state.posMax)
+    double = _DOUBLE_DOLLARS.match(state.src, state.pos, state.posMax)
+    found = double or find_dollar_formula(state.src, state.pos, state.posMax)
     if found is None:
         return False
     if not silent:
-        kind = "math_inline" if found["single"] else "math_inline_double"
-        state.push(kind, "math", 0).content = found["single"] or found["double"]
+        state.push("math_inline_double" if double else "math_inline", "math", 0).content = found["formula"]
     state.pos = found.end()
     return True
 

@@ -153,6 +153,18 @@ def test_what_it_looks_like() -> None:
     ]
 
 
+@pytest.mark.parametrize("marker", ["1. ", "-  ", "  10) ", "> * "])
+def test_a_fence_on_the_line_of_its_item_ends_where_it_ends(marker: str) -> None:
+    margin = marker if marker.startswith("> ") else " " * len(marker)
+    margin = margin.replace("*", " ")
+    lines = [f"{marker}```bash", f"{margin}ls *a* _b_", f"{margin}```", "", "Then **bold**."]
+    shown = scrollback(printed(["\n".join(lines) + "\n"]))
+    assert shown[0].endswith(" ```bash")
+    assert shown[1].endswith("ls *a* _b_")
+    assert shown[2].endswith("```")
+    assert shown[-1] == "Then bold."
+
+
 @pytest.mark.parametrize("text", PRICES)
 def test_a_price_stays_a_price(text: str) -> None:
     assert replace_formulae(text, lambda _: "FORMULA") == text

@@ -17,7 +17,10 @@ from qwen_chat.terminal.markdown.lines import LineRenderer, ends_formula, is_ite
 from qwen_chat.terminal.markdown.rows import Margin, wrap_text
 from qwen_chat.text import strip_controls
 
-_FENCE = re.compile(r"(?P<indent> *)(?P<fence>`{3,}(?=[^`]*$)|~{3,}) *(?P<language>[\w+#.-]*).*")
+_FENCE = re.compile(
+    r"(?P<indent> *(?P<item>(?:[-*+]|\d{1,9}[.)]) +)?)"  # it may stand on the line of its list item
+    r"(?P<fence>`{3,}(?=[^`]*$)|~{3,}) *(?P<language>[\w+#.-]*).*"
+)
 _QUOTE = re.compile(r" {0,3}> ?")
 _QUOTE_PREFIX = "│ "
 _MAX_QUOTE_DEPTH = 8
@@ -153,7 +156,11 @@ class BlockRenderer:
     def _open_fence(self, found: re.Match[str]) -> Iterator[Text]:
         fence, language = found["fence"], found["language"]
         self._fence = _Fence(fence, len(found["indent"]), CodeHighlighter(language))
-        yield from self._after_blank([self._dim_row(fence + strip_controls(language))])
+        opening = fence + strip_controls(language)
+        if found["item"]:
+            yield from self._render_line(found["indent"] + opening)
+        else:
+            yield from self._after_blank([self._dim_row(opening)])
 
     def _render_code(self, fence: _Fence, line: str) -> Text:
         if fence.is_closed_by(line):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from rich.style import Style
 from rich.text import Text
 
+from qwen_chat.export.text_rules import keep_as_text
 from qwen_chat.terminal.markdown.latex import replace_formulae
 from qwen_chat.text import strip_controls
 
@@ -94,4 +95,5 @@ def _parser() -> "MarkdownIt":
     parser = MarkdownIt("commonmark", {"html": False}).enable("strikethrough")
     # Show URLs as they were written.
     parser.normalizeLink = str  # type: ignore[assignment, method-assign]
+    keep_as_text(parser)
     return parser
