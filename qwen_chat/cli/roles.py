@@ -65,7 +65,7 @@ def show(name: str) -> int:
 @click.option("--name", help="the name of the role; default: from the card")
 @click.option("--overwrite", is_flag=True, help="replace a role of that name")
 def import_role(card: str, name: str | None, *, overwrite: bool) -> int:
-    """Make a role from a character card of version 1, 2 or 3, as JSON or PNG."""
+    """Make a role from a character card of version 1, 2 or 3, as JSON or a picture."""
     from qwen_chat.roles.card_import import import_card
 
     _print(import_card(Path(card).expanduser(), name, overwrite=overwrite).summary)

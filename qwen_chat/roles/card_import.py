@@ -1,16 +1,17 @@
-"""Imports a character card: reads its PNG or JSON file and writes it as one of the user's own roles."""
+"""Imports a character card: reads its picture or JSON file and writes it as one of the user's own roles."""
 
 import binascii
 import re
 import unicodedata
 from base64 import b64decode
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from qwen_chat.errors import UsageError
 from qwen_chat.files.bounded_read import read_bytes
 from qwen_chat.files.json import JsonSyntaxError, parse_json
-from qwen_chat.roles import own_roles_dir, png, role_names
+from qwen_chat.roles import own_roles_dir, photo, png, role_names
 from qwen_chat.roles.character_card import CharacterCard, read_card
 from qwen_chat.roles.role import Role
 from qwen_chat.roles.role_file import is_role_name
@@ -21,11 +22,10 @@ SIZE_LIMIT = 16 * 2**20
 """The most bytes of a card, its picture included."""
 
 _CHUNKS = ("ccv3", "chara")
+_NO_CHARACTER = "the picture holds no character: take the PNG that the card's editor exported"
 _NAME_LENGTH = 60
 _OTHER_FORMATS = {
     b"PK\x03\x04": "a CharX file",
-    b"\xff\xd8\xff": "a JPEG picture",
-    b"RIFF": "a WebP picture",
     b"GIF8": "a GIF picture",
 }
 
@@ -77,7 +77,7 @@ def write_card_role(card: CharacterCard, name: str, file: str) -> ImportedCard:
 
 
 def read_card_file(path: Path, name: str) -> CharacterCard:
-    """Return the card in a PNG or JSON file; `name` is what a person calls the file.
+    """Return the card in a picture or JSON file; `name` is what a person calls the file.
 
     Raises: UsageError that names the file, the fault and the mend.
     """
@@ -89,7 +89,7 @@ def read_card_file(path: Path, name: str) -> CharacterCard:
 
 
 def parse_card(data: bytes) -> CharacterCard:
-    """Return the card in the content of a PNG or JSON file.
+    """Return the card in the content of a picture (PNG, JPEG, WebP) or a JSON file.
 
     Raises: UsageError that names the fault and the mend.
     """
@@ -98,8 +98,10 @@ def parse_card(data: bytes) -> CharacterCard:
         raise UsageError(f"it is {other}: export the card as PNG or JSON")
     if data.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] in (b"{", b"["):
         return read_card(_parse_json(data, "it"))
+    if data.startswith((photo.JPEG, photo.RIFF)):
+        return read_card(_find_in_photo(data))
     if b"PNG" not in data[: len(png.SIGNATURE)]:
-        raise UsageError("it is neither PNG nor JSON: take the file that the card's editor exported")
+        raise UsageError("it is neither a picture nor JSON: take the file that the card's editor exported")
     return read_card(_read_embedded_json(png.read_texts(data)))
 
 
@@ -123,12 +125,22 @@ def _strip_accents(text: str) -> str:
 def _read_embedded_json(texts: dict[str, bytes]) -> object:
     chunk = next((name for name in _CHUNKS if name in texts), None)
     if chunk is None:
-        raise UsageError("the picture holds no character: take the PNG that the card's editor exported")
+        raise UsageError(_NO_CHARACTER)
+    text = texts[chunk].strip()
+    if text.startswith(b"{"):
+        return _parse_json(text, f"its {chunk} chunk")
     try:
-        data = b64decode(b"".join(texts[chunk].split()), validate=True)
+        data = b64decode(b"".join(text.split()), validate=True)
     except (binascii.Error, ValueError):
         raise UsageError(f"its {chunk} chunk is not base64: export the card again") from None
     return _parse_json(data, f"its {chunk} chunk")
+
+
+def _find_in_photo(data: bytes) -> object:
+    for text in photo.find_json(data):
+        with suppress(JsonSyntaxError):
+            return parse_json(text)
+    raise UsageError(_NO_CHARACTER)
 
 
 def _parse_json(data: bytes, what: str) -> object:

@@ -9,6 +9,7 @@ from typing import Any
 from qwen_chat.errors import UsageError
 from qwen_chat.roles.card_format import CardData, clean_line, clean_text, convert_card_data
 from qwen_chat.roles.card_lorebook import CardLorebook, convert_card_lorebook
+from qwen_chat.roles.card_repair import repair_card
 from qwen_chat.roles.lorebook import estimated_tokens
 from qwen_chat.roles.macros import normalize_macros, unknown_macros
 from qwen_chat.roles.role import Role
@@ -43,22 +44,25 @@ def read_card(value: object) -> CharacterCard:
 
     Raises: UsageError that names the field that does not fit the format.
     """
-    data = _find_data(value)
+    odd: list[str] = []
+    data = _find_data(value, odd)
     book = convert_card_lorebook(data.character_book)
     role = _convert_role(data, book)
-    notes = (_version_note(value), _creator_note(data), *_role_notes(role), *_left_out_notes(data))
+    notes = (_version_note(value), _creator_note(data), *odd, *_role_notes(role), *_left_out_notes(data))
     return CharacterCard(role, clean_line(data.creator, _TITLE_LENGTH), (*filter(None, notes), *book.notes))
 
 
-def _find_data(value: object) -> CardData:
+def _find_data(value: object, notes: list[str]) -> CardData:
     if not isinstance(value, Mapping):
         raise UsageError("it is JSON, but no character card: a card is an object with a name")
     spec = value.get("spec")
     if isinstance(spec, str):
         _check_format(spec, value)
-        return convert_card_data(value["data"], "data")
+        if not isinstance(value["data"], Mapping):
+            raise UsageError("its data are no object: export the card again")
+        return convert_card_data(repair_card(value["data"], notes), "data")
     if "name" in value and not value.keys().isdisjoint({"description", "first_mes", "personality"}):
-        return convert_card_data(value, "")
+        return convert_card_data(repair_card(value, notes), "")
     raise UsageError("it is JSON, but no character card: it has neither a spec nor a name and a description")
 
 

@@ -5,7 +5,7 @@ Source: https://www.w3.org/TR/png-3/#5Chunk-layout
 
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from qwen_chat.errors import UsageError
 
@@ -13,19 +13,47 @@ SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 _HEADER = struct.Struct(">I4s")
 _CHECKSUM = struct.Struct(">I")
+_TEXT_LIMIT = 1 << 24
 
 
 def read_texts(data: bytes) -> dict[str, bytes]:
-    """Return the contents of the tEXt chunks by their lower-case keywords; the first chunk of a keyword wins.
+    """Return the texts by their lower-case keywords; the first chunk of a keyword wins.
 
     Raises: UsageError for a file that is not a PNG, or is damaged.
     """
     found: dict[str, bytes] = {}
     for kind, content in _chunks(data):
-        if kind == b"tEXt":
-            keyword, _, text = content.partition(b"\0")
-            found.setdefault(keyword.decode("latin-1").lower(), text)
+        if (read := _TEXTS.get(kind)) is not None:
+            keyword, _, rest = content.partition(b"\0")
+            found.setdefault(keyword.decode("latin-1").lower(), read(rest))
     return found
+
+
+def _read_compressed(rest: bytes) -> bytes:
+    return _decompress(rest[1:])
+
+
+def _read_international(rest: bytes) -> bytes:
+    _, _, text = rest[2:].split(b"\0", 2) if rest[2:].count(b"\0") >= 2 else (b"", b"", b"")
+    return _decompress(text) if rest[:1] == b"\1" else text
+
+
+def _decompress(data: bytes) -> bytes:
+    unpacker = zlib.decompressobj()
+    try:
+        text = unpacker.decompress(data, _TEXT_LIMIT)
+    except zlib.error:
+        raise _damaged("a text in it cannot be unpacked") from None
+    if unpacker.unconsumed_tail:
+        raise UsageError(f"a text in it is larger than {_TEXT_LIMIT >> 20} MiB: export a smaller card")
+    return text
+
+
+_TEXTS: dict[bytes, Callable[[bytes], bytes]] = {
+    b"tEXt": bytes,
+    b"zTXt": _read_compressed,
+    b"iTXt": _read_international,
+}
 
 
 def _chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:

@@ -2,7 +2,11 @@
 
 import json
 import struct
+import zlib
 from base64 import b64encode
+from contextlib import suppress
+from html import escape
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pictures import SIGNATURE, chunk, embedded, picture
+from PIL import Image
 from places import DATA
 from thorough import examples
 
@@ -188,11 +193,11 @@ WHOLE = picture(("chara", embedded(card("courier.v2.json"))))
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        (b"", "it is neither PNG nor JSON: take the file that the card's editor exported"),
-        (b"just text", "it is neither PNG nor JSON: take the file"),
+        (b"", "it is neither a picture nor JSON: take the file that the card's editor exported"),
+        (b"just text", "it is neither a picture nor JSON: take the file"),
         (b"PK\x03\x04...", "it is a CharX file: export the card as PNG or JSON"),
-        (b"\xff\xd8\xff\xe0", "it is a JPEG picture: export the card as PNG or JSON"),
-        (b"RIFF1234WEBP", "it is a WebP picture: export the card as PNG or JSON"),
+        (b"\xff\xd8\xff\xe0", "the picture holds no character: take the PNG"),
+        (b"RIFF1234WEBP", "the picture holds no character: take the PNG"),
         (WHOLE.replace(b"\r\n", b"\n", 1), "it does not begin as a PNG does: fetch the file again"),
         (SIGNATURE, "the PNG is damaged, it ends too early: fetch the file again"),
         (SIGNATURE + HEADER, "the PNG is damaged, it ends too early: fetch"),
@@ -226,15 +231,9 @@ WHOLE = picture(("chara", embedded(card("courier.v2.json"))))
         (b"{}", "it is JSON, but no character card: it has neither a spec nor a name and a description"),
         (b'{"spec": "lorebook_v3", "data": {}}', "its spec is 'lorebook_v3': cards of chara_card_v2 and"),
         (b'{"spec": "chara_card_v2"}', "it says chara_card_v2, but has no data: export the card again"),
-        (b'{"spec": "chara_card_v2", "data": []}', "data must be an object: mend it in a card editor"),
+        (b'{"spec": "chara_card_v2", "data": []}', "its data are no object: export the card again"),
         (b'{"spec": "chara_card_v2", "data": {}}', "the card has no name: give it one in a card editor"),
         (b'{"spec": ["chara_card_v2"], "data": {}}', "it is JSON, but no character card"),
-        (b'{"name": 5, "description": ""}', "name must be text: mend it in a card editor"),
-        (b'{"name": "N", "description": ["D"]}', "description must be text"),
-        (
-            b'{"name": "N", "first_mes": "", "alternate_greetings": [1]}',
-            "alternate_greetings[0] must be text",
-        ),
     ],
 )
 def test_a_broken_card(tmp_path: Path, data: bytes, message: str) -> None:
@@ -246,28 +245,187 @@ def test_a_broken_card(tmp_path: Path, data: bytes, message: str) -> None:
     assert "\n" not in str(caught.value)
 
 
+def parsed(**data: object) -> CharacterCard:
+    value = {"spec": "chara_card_v2", "data": {"name": "N", "description": "D", **data}}
+    return parse_card(json.dumps(value).encode())
+
+
 @pytest.mark.parametrize(
-    ("book", "message"),
+    ("data", "system", "greetings"),
     [
-        ([], "data.character_book must be an object"),
-        ({"entries": {}}, "data.character_book.entries must be a list"),
-        ({"entries": [5]}, "data.character_book.entries[0] must be an object"),
-        ({"entries": [{"keys": "k"}]}, "data.character_book.entries[0].keys must be a list"),
-        ({"entries": [{"content": 1}]}, "data.character_book.entries[0].content must be text"),
-        ({"entries": [{}, {"enabled": 1}]}, "data.character_book.entries[1].enabled must be true or false"),
-        (
-            {"entries": [{"insertion_order": "1"}]},
-            "data.character_book.entries[0].insertion_order must be a number",
-        ),
-        ({"scan_depth": True}, "data.character_book.scan_depth must be a number"),
-        ({"scan_depth": float("nan")}, "data.character_book.scan_depth must be a number"),
+        ({"description": 5}, "5", ()),
+        ({"description": ["D", 1, None, "E"]}, "D\n1\nE", ()),
+        ({"personality": None, "scenario": "", "mes_example": [], "extensions": None}, "D", ()),
+        ({"first_mes": 1, "alternate_greetings": "Hi"}, "D", ("1", "Hi")),
+        ({"alternate_greetings": ["A", None, "", 2]}, "D", ("A", "2")),
+        ({"alternate_greetings": {"0": "A", "1": "B"}}, "D", ("A", "B")),
+        ({"alternate_greetings": None, "first_mes": ["A", "B"]}, "D", ("A\nB",)),
+        ({"character_book": None}, "D", ()),
+        ({"character_book": {}}, "D", ()),
+        ({"character_book": []}, "D", ()),
+        ({"character_book": {"entries": None}}, "D", ()),
+        ({"character_book": {"entries": {}, "scan_depth": "", "token_budget": None}}, "D", ()),
     ],
 )
-def test_a_broken_lorebook(book: object, message: str) -> None:
-    value = {"spec": "chara_card_v2", "data": {"name": "N", "character_book": book}}
-    with pytest.raises(UsageError) as caught:
-        parse_card(json.dumps(value).encode())
-    assert str(caught.value) == f"{message}: mend it in a card editor"
+def test_odd_values_are_understood(data: dict[str, object], system: str, greetings: tuple[str, ...]) -> None:
+    card = parsed(**data)
+    assert card.notes == ()
+    assert card.role.system.endswith(f"\n\n{system}")
+    assert card.role.greetings == greetings
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        {"keys": "k, l", "secondary_keys": "", "enabled": 1, "insertion_order": "7"},
+        {"keys": ["k", "l", None], "enabled": "true", "insertion_order": 7.0},
+        {"keys": ["k", "l", ""], "selective": 0, "constant": "false", "insertion_order": "7.0"},
+        {"key": ["k", "l"], "keysecondary": [], "disable": False, "order": 7, "uid": 3, "position": 0},
+        {"keys": {"0": "k", "1": "l"}, "insertion_order": 7, "case_sensitive": None, "priority": ""},
+    ],
+)
+@pytest.mark.parametrize("listed", [True, False])
+def test_odd_lore_is_understood(entry: dict[str, object], listed: bool) -> None:
+    content = {"content": "Lore.", **entry}
+    card = parsed(character_book={"entries": [content] if listed else {"4": content}, "scan_depth": "3"})
+    (lore,) = card.role.lorebook.entries
+    assert (lore.text, lore.keys, lore.order, lore.enabled) == ("Lore.", ("k", "l"), 7, True)
+    assert card.role.lorebook.depth == 3
+    assert not any("left out" in note for note in card.notes)
+
+
+@pytest.mark.parametrize(
+    ("data", "note"),
+    [
+        ({"personality": {"a": 1}}, "left out: personality, which is no text"),
+        ({"personality": True}, "left out: personality, which is no text"),
+        ({"alternate_greetings": [{"a": 1}]}, "left out: alternate_greetings, which is no text"),
+        ({"character_book": "x"}, "left out: character_book, which is no object"),
+        ({"character_book": {"entries": 5}}, "left out: character_book.entries, which is no list"),
+        ({"character_book": {"entries": [5]}}, "left out: 1 piece of lore that is no object"),
+        ({"character_book": {"scan_depth": True}}, "left out: character_book.scan_depth, which is no number"),
+        (
+            {"character_book": {"scan_depth": "NaN"}},
+            "left out: character_book.scan_depth, which is no number",
+        ),
+        (
+            {"character_book": {"entries": [{}, {"enabled": "maybe"}]}},
+            "left out: lore 2, enabled, which is neither true nor false",
+        ),
+    ],
+)
+def test_what_is_unusable_is_left_out_and_named(data: dict[str, object], note: str) -> None:
+    assert note in parsed(**data).notes
+
+
+@examples(100)
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+        max_leaves=6,
+    ),
+    st.sampled_from(["description", "alternate_greetings", "character_book", "extensions", "assets"]),
+    st.sampled_from(["entries", "scan_depth", "recursive_scanning"]),
+    st.sampled_from(["keys", "content", "enabled", "position", "name", "insertion_order", "uid"]),
+)
+def test_no_value_of_an_optional_field_refuses_a_card(
+    value: object, field: str, of_book: str, of_entry: str
+) -> None:
+    for data in (
+        {field: value},
+        {"character_book": {of_book: value}},
+        {"character_book": {"entries": [{"keys": ["k"], "content": "c", of_entry: value}]}},
+    ):
+        assert parsed(**data).role.title == "N"
+
+
+PHOTO: Any = {"spec": "chara_card_v2", "data": {"name": "Zoë 守", "description": 'A <b>&amp; "c".'}}
+
+
+def as_exif(comment: bytes) -> Image.Exif:
+    exif = Image.Exif()
+    exif[0x8769] = {0x9286: comment}  # the user comment
+    return exif
+
+
+def saved(form: str, **metadata: Any) -> bytes:
+    file = BytesIO()
+    Image.new("RGB", (8, 8), "red").save(file, form, **metadata)
+    return file.getvalue()
+
+
+JSON_TEXT = json.dumps(PHOTO, ensure_ascii=False)
+COMMENTS = {
+    "base64": b"ASCII\0\0\0" + embedded(PHOTO),
+    "json": b"\0" * 8 + JSON_TEXT.encode(),
+    "utf-16": b"UNICODE\0" + JSON_TEXT.encode("utf-16-le"),
+}
+
+
+@pytest.mark.parametrize("form", ["JPEG", "WEBP"])
+@pytest.mark.parametrize("comment", COMMENTS)
+def test_a_card_in_the_exif_of_a_photo(form: str, comment: str) -> None:
+    read = parse_card(saved(form, exif=as_exif(COMMENTS[comment])))
+    assert (read.role.title, read.role.system.splitlines()[-1]) == ("Zoë 守", PHOTO["data"]["description"])
+
+
+@pytest.mark.parametrize("form", ["JPEG", "WEBP"])
+@pytest.mark.parametrize("text", [embedded(PHOTO).decode(), escape(JSON_TEXT)])
+def test_a_card_in_the_xmp_of_a_photo(form: str, text: str) -> None:
+    packet = f"<x:xmpmeta xmlns:x='adobe:ns:meta/'><chara>{text}</chara></x:xmpmeta>".encode()
+    assert parse_card(saved(form, xmp=packet)).role.title == "Zoë 守"
+
+
+def test_a_card_in_the_comment_of_a_jpeg() -> None:
+    assert parse_card(saved("JPEG", comment=embedded(PHOTO))).role.title == "Zoë 守"
+
+
+@pytest.mark.parametrize("form", ["JPEG", "WEBP"])
+def test_a_photo_without_a_card(form: str) -> None:
+    for data in (saved(form), saved(form, exif=as_exif(b"ASCII\0\0\0a { b } c"))):
+        with pytest.raises(UsageError, match="the picture holds no character"):
+            parse_card(data)
+
+
+@examples(50)
+@given(st.integers(0, 400), st.binary(max_size=6), st.sampled_from(["JPEG", "WEBP"]))
+def test_a_damaged_photo_is_refused_or_read(at: int, noise: bytes, form: str) -> None:
+    whole = saved(form, exif=as_exif(COMMENTS["json"]))
+    at = 12 + at % (len(whole) - 12)
+    with suppress(UsageError):
+        parse_card(whole[:at] + noise + whole[at + len(noise) :])
+    with suppress(UsageError):
+        parse_card(whole[:at])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        chunk(b"zTXt", b"chara\0\0" + zlib.compress(embedded(PHOTO))),
+        chunk(b"iTXt", b"chara\0\0\0en\0Figur\0" + embedded(PHOTO)),
+        chunk(b"iTXt", b"ccv3\0\1\0\0\0" + zlib.compress(embedded(PHOTO))),
+        chunk(b"iTXt", b"chara\0\0\0\0\0" + JSON_TEXT.encode()),
+    ],
+)
+def test_other_kinds_of_text_in_a_png(text: bytes) -> None:
+    whole = picture()
+    end = whole.rindex(b"IEND") - 4
+    assert parse_card(whole[:end] + text + whole[end:]).role.title == "Zoë 守"
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"chara\0\0nonsense", "the PNG is damaged, a text in it cannot be unpacked"),
+        (b"chara\0\0" + zlib.compress(b" " * (17 << 20)), "a text in it is larger than 16 MiB"),
+    ],
+)
+def test_a_packed_text_that_cannot_be_had(content: bytes, message: str) -> None:
+    whole = picture()
+    end = whole.rindex(b"IEND") - 4
+    with pytest.raises(UsageError, match=message):
+        parse_card(whole[:end] + chunk(b"zTXt", content) + whole[end:])
 
 
 def test_a_card_of_50_megabytes(tmp_path: Path) -> None:

@@ -169,7 +169,7 @@ class SettingsPanel:
                     new = gr.Button(self._text(i18n.Text("panel.new_role")), size="sm", elem_id="new-role")
                     card = gr.UploadButton(
                         self._text(i18n.Text("panel.import_card")),
-                        file_types=[".json", ".png"],
+                        file_types=[".json", ".png", ".jpg", ".jpeg", ".webp"],
                         size="sm",
                         elem_id="import-card",
                     )
