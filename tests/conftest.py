@@ -34,6 +34,9 @@ signal.signal(signal.SIGHUP, signal.SIG_DFL)
 sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
+# Gradio asks for the backend at its first event: to find one that has windows takes half a second.
+os.environ.setdefault("MPLBACKEND", "agg")
+
 # Workers share the cores; threads of one more would only wait for each other.
 if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ.setdefault("OMP_NUM_THREADS", "1")

@@ -5,7 +5,6 @@ from collections.abc import Callable
 from pathlib import Path
 from threading import Event
 
-import gradio as gr
 import pytest
 from fastapi import Request
 from scripted import ScriptedModel
@@ -28,6 +27,8 @@ from qwen_chat.web.panel.context import PanelContext
 from qwen_chat.web.panel.model_events import ModelEvents
 from qwen_chat.web.panel.model_switch import ModelSwitches
 from qwen_chat.web.views import chat_view
+
+import gradio as gr  # isort: skip  # after the panel, which makes it cheap to import
 
 
 class RemoteModel(ScriptedModel):

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any, TextIO
 from urllib.parse import urlencode
 
-import gradio as gr
 import one_model
 import pytest
 from fastapi import Request
@@ -44,6 +43,7 @@ from qwen_chat.session.users import People, Person
 from qwen_chat.settings import Settings
 from qwen_chat.storage.store import Store
 from qwen_chat.text import join_texts, split_texts
+from qwen_chat.web.panel import gradio_stubs
 from qwen_chat.web.panel import model_switch as models
 from qwen_chat.web.panel.context import PanelContext, escape_markdown
 from qwen_chat.web.panel.model_events import ModelEvents
@@ -51,6 +51,8 @@ from qwen_chat.web.panel.model_switch import ModelSwitch, ModelSwitches
 from qwen_chat.web.panel.role_events import RoleEvents
 from qwen_chat.web.panel.settings_events import LIMITS, SLIDERS, Parameter, Sampling, System, Thinking
 from qwen_chat.web.panel.updates import PanelUpdates
+
+import gradio as gr  # isort: skip  # after the panel, which makes it cheap to import
 
 
 def asking(name: str = "", chat: str = "") -> gr.Request:
@@ -227,6 +229,12 @@ def test_before_a_chat_is_in_view_nothing_is_told(panel: PanelContext) -> None:
     assert System(panel).show(ME) == ("", "")
     assert System(panel).apply("x", ME) == ""
     assert model_events(panel).show(ME)[-1] == ""
+
+
+def test_gradio_writes_nothing_when_it_is_imported() -> None:
+    from gradio import component_meta
+
+    assert component_meta.create_or_modify_pyi.__module__ == gradio_stubs.__name__
 
 
 # What an open panel is told
