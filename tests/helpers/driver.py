@@ -4,13 +4,16 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from itertools import islice
 from typing import Any
 
 import pexpect
 import pyte
 
 PROMPT = ">>> "
+
+_Line = Mapping[int, pyte.screens.Char]
 
 
 class _Screen(pyte.HistoryScreen):
@@ -47,11 +50,33 @@ class Terminal:
         )
         self.screen.answer = self.process.send
         self.raw = b""
+        self._above: list[tuple[_Line, str]] = []
+        self._text = ""
+        self._fresh = False
 
     def text(self) -> str:
         """Return everything printed so far, line by line."""
-        top = ["".join(line[x].data for x in range(self.screen.columns)) for line in self.screen.history.top]
-        return "\n".join(line.rstrip() for line in [*top, *self.screen.display]).rstrip()
+        if not self._fresh:
+            self._text = "\n".join([*self._scrolled(), *map(self._row, self._lines())]).rstrip()
+            self._fresh = True
+        return self._text
+
+    def _lines(self) -> Iterable[_Line]:
+        return (self.screen.buffer[y] for y in range(self.screen.lines))
+
+    def _scrolled(self) -> list[str]:
+        """Return the lines above the screen; they never change, so each is read once."""
+        top = self.screen.history.top
+        known = len(self._above)
+        if known > len(top) or (known and top[known - 1] is not self._above[-1][0]):
+            self._above.clear()  # the program erased them
+        self._above += [(line, self._row(line)) for line in islice(top, len(self._above), None)]
+        return [text for _, text in self._above]
+
+    def _row(self, line: _Line) -> str:
+        """Return the text of a line, of which only the cells that were written are kept."""
+        width = min(self.screen.columns, max(line, default=-1) + 1)
+        return "".join([line[x].data if x in line else " " for x in range(width)]).rstrip()
 
     def read(self, seconds: float = 0.05) -> None:
         """Take what the process prints within `seconds`."""
@@ -63,6 +88,7 @@ class Terminal:
                 return
             self.raw += data
             self._stream.feed(data)
+            self._fresh = False
 
     def wait_for(self, what: str | Callable[[str], bool], seconds: float = 60) -> str:
         """Read until the text holds `what`, and return the text."""
@@ -102,6 +128,8 @@ class Terminal:
         """Change the size of the window."""
         self.process.setwinsize(rows, columns)
         self.screen.resize(rows, columns)
+        self._above.clear()
+        self._fresh = False
 
     def leave(self, keys: str = "\x04", seconds: float = 20) -> int:
         """Press Ctrl-D, or `keys`, and return the exit code."""

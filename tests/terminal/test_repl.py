@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from driver import Terminal
+from tiny import write_model
 
 from qwen_chat import i18n
 from qwen_chat.commands import COMMANDS
@@ -251,14 +252,15 @@ def test_ctrl_c_on_the_line(terminal: Open) -> None:
     assert chat.leave("\x03") == 130
 
 
-def test_a_paste_of_200_lines_is_one_message(terminal: Open) -> None:
-    chat = terminal("--max-new-tokens", "1", size=(24, 80))
+def test_a_paste_of_200_lines_is_one_message(terminal: Open, model_path: Path, tmp_path: Path) -> None:
+    tiny = write_model(tmp_path / "tiny.gguf", model_path, None, context=8192)
+    chat = terminal("-c", str(tiny), "--max-new-tokens", "1", size=(24, 80))
     pasted = "\n".join(f"/line {number}" for number in range(200))
     chat.press(f"\x1b[200~{pasted}\x1b[201~")
     chat.read(1.0)
     assert "unknown command" not in chat.text()
     chat.press("\r")
-    chat.wait_for("context", seconds=120)
+    chat.wait_for("tok/s", seconds=120)
     chat.ready()
     chat.leave()
     assert kept()[0] == ("user", pasted)
