@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from babbler import write_babbler
 from command import RunCommand, run_here, run_process
 from filelock import FileLock
 from hypothesis import settings
@@ -83,6 +84,12 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def model_path() -> Path:
     """The demo model's file, fetched once."""
     return embedded.fetch(embedded.SMALL, sys.stderr)
+
+
+@pytest.fixture(scope="session")
+def babbler(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model's file that opens and answers at once, without sense."""
+    return write_babbler(tmp_path_factory.mktemp("babbler") / "babbler.gguf")
 
 
 @pytest.fixture(scope="session")

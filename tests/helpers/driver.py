@@ -10,6 +10,7 @@ from typing import Any
 
 import pexpect
 import pyte
+import warm
 
 PROMPT = ">>> "
 
@@ -44,10 +45,10 @@ class Terminal:
         rows, columns = size
         self.screen = _Screen(columns, rows, history=20_000, ratio=0.5)
         self._stream = pyte.ByteStream(self.screen)
+        env = _environment(environ or {})
+        spawn: Any = warm.Spawn if command is None and warm.is_warm(env) else pexpect.spawn
         argv = command or [sys.executable, "-m", "qwen_chat"]
-        self.process: Any = pexpect.spawn(
-            argv[0], [*argv[1:], *arguments], env=_environment(environ or {}), dimensions=size
-        )
+        self.process: Any = spawn(argv[0], [*argv[1:], *arguments], env=env, dimensions=size)
         self.screen.answer = self.process.send
         self.raw = b""
         self._above: list[tuple[_Line, str]] = []

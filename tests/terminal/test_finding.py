@@ -1,4 +1,4 @@
-"""Searching and opening saved chats: the real command on a real pty, with the real demo model."""
+"""Searching and opening saved chats: the real command on a real pty, with a small model."""
 
 import re
 from collections.abc import Iterator
@@ -12,8 +12,8 @@ CALM = ("--temperature", "0", "--max-new-tokens", "6")
 
 
 @pytest.fixture
-def chat(model_path: Path) -> Iterator[Terminal]:
-    opened = Terminal(*CALM)
+def chat(babbler: Path) -> Iterator[Terminal]:
+    opened = Terminal("-c", str(babbler), *CALM)
     opened.ready()
     yield opened
     opened.kill()

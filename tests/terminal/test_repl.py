@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 from driver import Terminal
-from tiny import write_model
 
 from qwen_chat import i18n
 from qwen_chat.commands import COMMANDS
@@ -26,12 +25,13 @@ Open = Callable[..., Terminal]
 
 
 @pytest.fixture
-def terminal(model_path: Path) -> Iterator[Open]:
-    """Open chats; what is left open is closed."""
+def terminal(model_path: Path, babbler: Path) -> Iterator[Open]:
+    """Open chats, with the demo model where sense matters; what is left open is closed."""
     opened: list[Terminal] = []
 
-    def open_terminal(*arguments: str, **options: object) -> Terminal:
-        opened.append(Terminal(*arguments, **options))  # type: ignore[arg-type]
+    def open_terminal(*arguments: str, sense: bool = False, **options: object) -> Terminal:
+        model = () if sense else ("-c", str(babbler))
+        opened.append(Terminal(*model, *arguments, **options))  # type: ignore[arg-type]
         opened[-1].ready()
         return opened[-1]
 
@@ -49,7 +49,7 @@ def kept() -> list[tuple[str, str]]:
 
 
 def test_a_talk(terminal: Open) -> None:
-    chat = terminal(*CALM)
+    chat = terminal(*CALM, sense=True)
     shown = chat.say(FRANCE)
     assert "The capital of France is" in shown
     assert FOOTER.search(shown)
@@ -105,7 +105,7 @@ def test_moves_in_the_conversation(terminal: Open) -> None:
     assert "Assistant: It is Madrid." in chat.say("/history")
     assert "<|im_start|>user⏎\nWhat is the capital of Spain?<|im_end|>⏎" in chat.say("/prompt")
     shown = chat.say("/stats")
-    assert "SmolLM2-135M-Instruct" in shown
+    assert "babbler" in shown
     assert "2 in view, 8 in all" in shown
     assert "new conversation" in chat.say("/new")
     assert "nothing has been said yet" in chat.say("/history")
@@ -124,7 +124,7 @@ def test_edit_without_a_text_puts_the_old_one_on_the_line(terminal: Open) -> Non
 
 
 def test_system_prompts_and_roles(terminal: Open, tmp_path: Path) -> None:
-    chat = terminal(*CALM)
+    chat = terminal(*CALM, sense=True)
     assert "You are a helpful assistant." in chat.say("/system")
     assert "applies from the next answer on" in chat.say("/system Answer in one word.")
     assert "Answer in one word." in chat.say("/system")
@@ -201,7 +201,7 @@ def test_typing_begins_before_the_model_is_there(model_path: Path) -> None:
 
 @pytest.mark.timing
 def test_ctrl_c_keeps_the_partial_answer(terminal: Open) -> None:
-    chat = terminal("--temperature", "0")
+    chat = terminal("--temperature", "0", sense=True)
     before = len(chat.text())
     chat.say(STORY, wait=False)
     chat.wait_for(lambda text: len(text) > before + 300)
@@ -221,7 +221,7 @@ def test_ctrl_c_keeps_the_partial_answer(terminal: Open) -> None:
 
 @pytest.mark.timing
 def test_ctrl_c_while_the_prompt_is_read(terminal: Open) -> None:
-    chat = terminal()
+    chat = terminal(sense=True)
     chat.press("\x1b[200~" + "some words to read " * 800 + "\x1b[201~\r")
     chat.wait_for("reading ")
     pressed = time.monotonic()
@@ -252,9 +252,8 @@ def test_ctrl_c_on_the_line(terminal: Open) -> None:
     assert chat.leave("\x03") == 130
 
 
-def test_a_paste_of_200_lines_is_one_message(terminal: Open, model_path: Path, tmp_path: Path) -> None:
-    tiny = write_model(tmp_path / "tiny.gguf", model_path, None, context=8192)
-    chat = terminal("-c", str(tiny), "--max-new-tokens", "1", size=(24, 80))
+def test_a_paste_of_200_lines_is_one_message(terminal: Open) -> None:
+    chat = terminal("--max-new-tokens", "1", size=(24, 80))
     pasted = "\n".join(f"/line {number}" for number in range(200))
     chat.press(f"\x1b[200~{pasted}\x1b[201~")
     chat.read(1.0)
@@ -276,7 +275,7 @@ def test_lines_are_broken_with_ctrl_j_and_alt_enter(terminal: Open) -> None:
 
 
 def test_an_answer_is_written_once(terminal: Open) -> None:
-    chat = terminal("--temperature", "0", "--max-new-tokens", "200", size=(40, 100))
+    chat = terminal("--temperature", "0", "--max-new-tokens", "100", size=(40, 100), sense=True)
     chat.say(STORY)
     shown = chat.text()
     chat.leave()
@@ -314,7 +313,7 @@ def test_what_is_typed_during_an_answer_waits_for_the_prompt(terminal: Open) -> 
 
 
 def test_a_hangup_loses_nothing(terminal: Open) -> None:
-    chat = terminal("--temperature", "0")
+    chat = terminal("--temperature", "0", sense=True)
     before = len(chat.text())
     chat.say(STORY, wait=False)
     chat.wait_for(lambda text: len(text) > before + 600)
@@ -343,18 +342,17 @@ def test_plain_and_quiet(terminal: Open) -> None:
     assert re.search(rb"\x1b\[[0-9;]*(1|2|31)m", chat.raw) is None
 
 
-def test_a_dumb_terminal_gets_text_alone(model_path: Path) -> None:
-    chat = Terminal(*CALM, environ={"TERM": "dumb"})
-    chat.ready()
-    assert "The capital of France is" in chat.say(FRANCE)
-    assert chat.say("/tokens hi").endswith("1 token")
+def test_a_dumb_terminal_gets_text_alone(terminal: Open) -> None:
+    chat = terminal(*CALM, environ={"TERM": "dumb"})
+    assert "fox crow tree cheese" in chat.say(FRANCE)
+    assert chat.say("/tokens hi").endswith("2 tokens")
     assert chat.leave() == 0
     assert b"\x1b" not in chat.raw
 
 
 def test_a_screen_reader_is_never_taken_up_again(terminal: Open) -> None:
     chat = terminal("--screen-reader", *CALM)
-    assert "The capital of France is" in chat.say(FRANCE)
+    assert "fox crow tree cheese" in chat.say(FRANCE)
     chat.press("/cont")
     chat.wait_for(lambda text: text.endswith(">>> /cont"))
     chat.press("\x7f\t")

@@ -1,4 +1,4 @@
-"""Typing as a person does it: the real command on a real pty, with the real demo model."""
+"""Typing as a person does it: the real command on a real pty, with a small model."""
 
 import signal
 import sys
@@ -20,12 +20,12 @@ Open = Callable[..., Terminal]
 
 
 @pytest.fixture
-def terminal(model_path: Path) -> Iterator[Open]:
+def terminal(babbler: Path) -> Iterator[Open]:
     """Open chats; what is left open is closed."""
     opened: list[Terminal] = []
 
     def open_terminal(*arguments: str, **options: object) -> Terminal:
-        opened.append(Terminal(*(arguments or BRIEF), **options))  # type: ignore[arg-type]
+        opened.append(Terminal("-c", str(babbler), *(arguments or BRIEF), **options))  # type: ignore[arg-type]
         opened[-1].ready()
         return opened[-1]
 

@@ -1,0 +1,101 @@
+"""Starts the command in a process of its own that has done its imports: they take most of a start."""
+
+import atexit
+import ctypes
+import json
+import os
+import pty
+import socket
+import subprocess
+import sys
+import termios
+from collections.abc import Generator, Mapping
+from contextlib import closing, contextmanager
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pexpect
+import ptyprocess  # type: ignore[import-untyped]
+
+_SERVER = str(Path(__file__).with_name("warm_server.py"))
+_SET_CHILD_SUBREAPER = 36
+"""`PR_SET_CHILD_SUBREAPER` of Linux."""
+
+_READ_AT_START = ("LANG", "LC_", "PYTHON", "MALLOC_", "GOMP_")
+"""What the environment of a process may differ in only if it starts from nothing."""
+
+AVAILABLE = sys.platform == "linux"
+
+
+def is_warm(environ: Mapping[str, str]) -> bool:
+    """Return whether a process in this environment may start with its imports done."""
+    return AVAILABLE and all(
+        environ.get(name) == os.environ.get(name)
+        for name in {*environ, *os.environ}
+        if name.startswith(_READ_AT_START)
+    )
+
+
+class Spawn(pexpect.spawn):  # type: ignore[type-arg]
+    """The command on a terminal of its own."""
+
+    modules: tuple[str, ...] = ()
+    """What is imported besides."""
+
+    def _spawnpty(self, args: list[bytes | str], **options: Any) -> ptyprocess.PtyProcess:
+        """Start the command; the arguments begin with `python -m qwen_chat`."""
+        ours, theirs = pty.openpty()
+        rows, columns = options["dimensions"]
+        termios.tcsetwinsize(ours, (rows, columns))
+        arguments = [os.fsdecode(argument) for argument in args[3:]]
+        pid = start(arguments, options["env"], (theirs, theirs, theirs), terminal=True, modules=self.modules)
+        os.close(theirs)
+        return ptyprocess.PtyProcess(pid, ours)
+
+
+def start(
+    arguments: list[str],
+    environ: Mapping[str, str] | None,
+    descriptors: tuple[int, int, int],
+    *,
+    terminal: bool = False,
+    modules: tuple[str, ...] = (),
+) -> int:
+    """Start the command with these standard streams, as a child of this process, and return its id."""
+    order = {
+        "arguments": arguments,
+        "environ": dict(os.environ if environ is None else environ),
+        "folder": str(Path.cwd()),
+        "terminal": terminal,
+    }
+    server = _server(modules)
+    with _adopting():
+        socket.send_fds(server, [json.dumps(order).encode()], descriptors)
+        return int(server.recv(100))
+
+
+@cache
+def _server(modules: tuple[str, ...]) -> socket.socket:
+    """Return the connection to a process with these modules; it ends with this one."""
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    with closing(theirs):
+        process = subprocess.Popen([sys.executable, _SERVER, *modules], stdin=theirs.fileno())
+    atexit.register(_end, ours, process)
+    return ours
+
+
+def _end(server: socket.socket, process: subprocess.Popen[bytes]) -> None:
+    server.close()
+    process.wait()
+
+
+@contextmanager
+def _adopting() -> Generator[None]:
+    """Become the parent of processes whose own parent ends."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    libc.prctl(_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    try:
+        yield
+    finally:
+        libc.prctl(_SET_CHILD_SUBREAPER, 0, 0, 0, 0)
