@@ -1,4 +1,4 @@
-"""Roles as a person plays them, picked and imported: the real command on a real pty, with a small model."""
+"""Roles as a person plays them, picked and imported: the real command on a real pty, with the real model."""
 
 import json
 from collections.abc import Iterator
@@ -18,8 +18,8 @@ HELP = "↑ ↓ move"
 
 
 @pytest.fixture
-def chat(babbler: Path) -> Iterator[Terminal]:
-    opened = Terminal("-c", str(babbler), *CALM, size=(24, 100))
+def chat(model_path: Path) -> Iterator[Terminal]:
+    opened = Terminal(*CALM, size=(24, 100))
     opened.ready()
     yield opened
     opened.kill()

@@ -1,4 +1,4 @@
-"""Typing as a person does it: the real command on a real pty, with a small model."""
+"""Typing as a person does it: the real command on a real pty, with small models."""
 
 import signal
 import sys
@@ -20,12 +20,13 @@ Open = Callable[..., Terminal]
 
 
 @pytest.fixture
-def terminal(babbler: Path) -> Iterator[Open]:
-    """Open chats; what is left open is closed."""
+def terminal(model_path: Path, babbler: Path) -> Iterator[Open]:
+    """Open chats, with the slower demo model for long answers; what is left open is closed."""
     opened: list[Terminal] = []
 
     def open_terminal(*arguments: str, **options: object) -> Terminal:
-        opened.append(Terminal("-c", str(babbler), *(arguments or BRIEF), **options))  # type: ignore[arg-type]
+        model = model_path if arguments else babbler
+        opened.append(Terminal("-c", str(model), *(arguments or BRIEF), **options))  # type: ignore[arg-type]
         opened[-1].ready()
         return opened[-1]
 

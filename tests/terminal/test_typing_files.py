@@ -1,4 +1,4 @@
-"""Files mentioned in messages: on a real pty, with a small model."""
+"""Files mentioned in messages: on a real pty, with the real demo model."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +13,7 @@ BRIEF = ("--temperature", "0", "--max-new-tokens", "8")
 
 
 @pytest.fixture
-def chat(babbler: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Terminal]:
+def chat(model_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Terminal]:
     (tmp_path / "notes.md").write_text("The password is swordfish.\n")
     (tmp_path / "my list.txt").write_text("apples\npears\n")
     (tmp_path / "picture.png").write_bytes(b"\x89PNG\r\n\x1a\n\0\0")
@@ -21,7 +21,7 @@ def chat(babbler: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iter
     (tmp_path / "giant.txt").write_text("x" * (9 << 20))
     (tmp_path / "docs").mkdir()
     monkeypatch.chdir(tmp_path)
-    opened = Terminal("-c", str(babbler), *BRIEF)
+    opened = Terminal(*BRIEF)
     opened.ready()
     opened.say("/stats")  # which waits for the model: otherwise it would be said that it is waited for
     yield opened
