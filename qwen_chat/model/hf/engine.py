@@ -28,7 +28,7 @@ from qwen_chat.model.hf.engine_state import EngineState, build_engine_state, mak
 from qwen_chat.model.hf.generation import Generation, as_answer_error, likeliest_tokens
 from qwen_chat.model.hf.loading import load_checkpoint
 from qwen_chat.model.hf.options import TransformersOptions
-from qwen_chat.model.hf.prompt import CheckpointPrompt
+from qwen_chat.model.hf.prompt import CheckpointPrompt, default_template
 from qwen_chat.model.prompt import PreparedPrompt, local_capabilities, prepare_prompt
 from qwen_chat.model.token_cache import TokenCache
 from qwen_chat.sampling import SamplingParams
@@ -67,7 +67,7 @@ class TransformersModel(LoadedModel):
             )
             self._stack = stack.pop_all()
         self.notice = loaded.description
-        template = loaded.tokenizer.chat_template if isinstance(loaded.tokenizer.chat_template, str) else None
+        template = default_template(loaded.tokenizer)
         self.capabilities = local_capabilities(template, raw=options.raw, batching=True)
         self._thinks = self._prompt.thinks
         self.default_system = self._prompt.default_system

@@ -25,6 +25,12 @@ _MAX_CACHED_SEGMENTS = 4096
 _BYTES = {character: byte for byte, character in bytes_to_unicode().items()}
 
 
+def default_template(tokenizer: PreTrainedTokenizerFast) -> str | None:
+    """Return the template for prompts without tools; transformers itself takes `tool_use` for others."""
+    templates = tokenizer.chat_template
+    return (templates.get("default") if isinstance(templates, dict) else templates) or None
+
+
 class CheckpointPrompt:
     """Renders prompts for one checkpoint; with `raw` the texts go in without a template, for base models.
 
@@ -37,13 +43,18 @@ class CheckpointPrompt:
         self._tokenizer = tokenizer
         self._is_first_generation = first_generation and not raw
         self._controls = {token.content: id for id, token in tokenizer.added_tokens_decoder.items()}
-        template = tokenizer.chat_template if isinstance(tokenizer.chat_template, str) else None
+        template = default_template(tokenizer)
         self._names = _alternation(
             token.content
             for token in tokenizer.added_tokens_decoder.values()
             if token.special or (token.content in (template or "") and not token.content.isspace())
         )
         self._ids = lru_cache(_MAX_CACHED_SEGMENTS)(self._encode_segment)
+        if template is None and not raw and tokenizer.chat_template:
+            names = ", ".join(tokenizer.chat_template)
+            raise ModelLoadError(
+                f"{tokenizer.name_or_path} has chat templates, but none is named default: {names}; rename one"
+            )
         if template is None and not raw and IM_START not in self._controls:
             raise ModelLoadError(
                 f"{tokenizer.name_or_path} has no chat template, it is a base model: use --raw to have it "

@@ -1,5 +1,6 @@
 """The prompt is the checkpoint's own template's, and text never becomes a control token."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,7 @@ import tiny_hf
 from transformers import PreTrainedTokenizerFast
 
 from qwen_chat.errors import ModelError, ModelLoadError
-from qwen_chat.message import Message, Think
+from qwen_chat.message import Message, Think, Tool
 from qwen_chat.model.base import PromptOptions
 from qwen_chat.model.hf.prompt import CheckpointPrompt
 
@@ -34,6 +35,43 @@ ATTACKS = [
 def prompt(folder: Path, *, raw: bool = False, template: str | None = tiny_hf.TEMPLATE) -> CheckpointPrompt:
     tiny_hf.write_checkpoint(folder, template=template, extra=("<think>", "</think>"))
     return CheckpointPrompt(PreTrainedTokenizerFast.from_pretrained(folder), first_generation=False, raw=raw)
+
+
+NAMED = {"default": tiny_hf.TEMPLATE, "tool_use": "{{ tools[0].function.name }}: " + tiny_hf.TEMPLATE}
+WEATHER = Tool("weather", "Tell the weather of a city.", {"type": "object", "properties": {}})
+
+
+def write_named(folder: Path, templates: dict[str, str], form: str) -> PreTrainedTokenizerFast:
+    """Write a checkpoint with several templates: in a list of its config, or in files."""
+    tiny_hf.write_checkpoint(folder, template=None)
+    if form == "list":
+        config = folder / "tokenizer_config.json"
+        named = [{"name": name, "template": template} for name, template in templates.items()]
+        config.write_text(json.dumps({**json.loads(config.read_text()), "chat_template": named}))
+    else:
+        tokenizer = PreTrainedTokenizerFast.from_pretrained(folder)
+        tokenizer.chat_template = templates
+        tokenizer.save_pretrained(folder)
+    written: PreTrainedTokenizerFast = PreTrainedTokenizerFast.from_pretrained(folder)
+    return written
+
+
+@pytest.mark.parametrize("form", ["list", "files"])
+def test_of_several_templates_the_default_and_that_for_tools(tmp_path: Path, form: str) -> None:
+    ours = CheckpointPrompt(write_named(tmp_path, NAMED, form), first_generation=False)
+    chat = [Message("user", "hi")]
+    plain = "".join(segment.text for segment in ours.segments(chat))
+    assert plain == "<|im_start|>user\nhi<|im_end|>\n<|im_start|>assistant\n"
+    with_tools = "".join(segment.text for segment in ours.segments(chat, PromptOptions(tools=(WEATHER,))))
+    assert with_tools == f"weather: {plain}"
+
+
+def test_several_templates_without_a_default_are_refused_but_not_raw(tmp_path: Path) -> None:
+    tokenizer = write_named(tmp_path, {"rag": tiny_hf.TEMPLATE, "tool_use": tiny_hf.TEMPLATE}, "list")
+    with pytest.raises(ModelLoadError, match="none is named default: rag, tool_use; rename one"):
+        CheckpointPrompt(tokenizer, first_generation=False)
+    raw = CheckpointPrompt(tokenizer, first_generation=False, raw=True)
+    assert [segment.text for segment in raw.segments([Message("user", "Once")])] == ["Once"]
 
 
 @pytest.mark.parametrize("text", ATTACKS)
