@@ -17,7 +17,7 @@ import psutil
 import pytest
 from command import RunCommand
 from driver import Terminal
-from pages import COMMAND_WITHOUT_PANEL, LONGEST, Visitor, until
+from pages import COMMAND_WITHOUT_PANEL, LONGEST, Visitor, quickly_hashed, until
 from places import DATA, ROOT
 
 from qwen_chat.http.accounts import Accounts, read_accounts
@@ -144,7 +144,7 @@ def test_a_page_that_is_killed_in_mid_answer_shows_every_turn_when_it_is_back(mo
                 break
         running.process.kill()
         running.process.wait()
-    with command("--max-new-tokens", "40") as running, running.visitor() as visitor:
+    with command("--max-new-tokens", "8") as running, running.visitor() as visitor:
         order = next(frame["order"] for frame in visitor.frames(chat) if "order" in frame)
         texts = [visitor.http.get(f"chat/{chat}/text/{message}").text for message in order]
         assert texts[-2] == ASKED
@@ -269,7 +269,8 @@ def test_the_door_that_users_of_qwens_demo_know_leads_here() -> None:
 def test_each_who_logs_in_has_a_store_of_their_own(model_path: Path, home: Path, tmp_path: Path) -> None:
     names = ["ann", "Ann", "../../ann", "安", "con"]
     file = tmp_path / "accounts"
-    file.write_text("".join(f"{name}:secret\n" for name in names), encoding="utf-8")
+    hashed = quickly_hashed("secret")
+    file.write_text("".join(f"{name}:{hashed}\n" for name in names), encoding="utf-8")
     with command("--auth-file", str(file)) as running:
         for name in names:
             with running.visitor() as visitor:
@@ -287,7 +288,7 @@ def test_each_who_logs_in_has_a_store_of_their_own(model_path: Path, home: Path,
 
 
 def test_without_history_nothing_is_written(model_path: Path, home: Path) -> None:
-    with command("--no-history") as running, running.visitor() as visitor:
+    with command("--no-history", "--max-new-tokens", "8") as running, running.visitor() as visitor:
         chat = visitor.begin()
         visitor.send(chat, "hello")
         assert visitor.answer(chat)
@@ -314,7 +315,7 @@ def test_a_hash_is_printed_that_lets_one_in(home: Path) -> None:
 
 
 def test_a_page_that_nobody_talks_on_costs_nothing(model_path: Path) -> None:
-    with command() as running, running.visitor() as visitor:
+    with command("--max-new-tokens", "8") as running, running.visitor() as visitor:
         assert visitor.http.get("panel/en/").status_code == 200
         chat = visitor.begin()
         visitor.send(chat, "hello")
@@ -346,7 +347,10 @@ LoadingModel._run = run_when_told
 
 def test_the_page_comes_while_the_model_still_loads(model_path: Path, tmp_path: Path) -> None:
     go = tmp_path / "go"
-    with command(code=WAITS, environ={"GO": str(go)}) as running, running.visitor() as visitor:
+    with (
+        command("--max-new-tokens", "8", code=WAITS, environ={"GO": str(go)}) as running,
+        running.visitor() as visitor,
+    ):
         assert visitor.http.get("./").status_code == 200
         chat = visitor.begin()
         frames = visitor.frames(chat)

@@ -1,5 +1,6 @@
 """Pages for tests: a real server on a free port, and people who talk to it over HTTP."""
 
+import hashlib
 import json
 import time
 from collections.abc import Callable, Generator, Iterator
@@ -140,3 +141,9 @@ def until(what: Callable[[], bool], seconds: float = LONGEST) -> None:
     while not what():
         assert time.monotonic() < end, "it did not happen"
         time.sleep(0.02)
+
+
+def quickly_hashed(password: str) -> str:
+    """Return a hash for an account that costs next to nothing to check, where many log in."""
+    key = hashlib.scrypt(password.encode(), salt=b"salt" * 2, n=2, r=8, p=1).hex()
+    return f"scrypt:2:8:1$saltsalt${key}"

@@ -1,4 +1,3 @@
-import hashlib
 import os
 import re
 import socket
@@ -13,7 +12,7 @@ from uuid import uuid4
 
 import httpx
 import pytest
-from pages import Parrot, Visitor, served, until
+from pages import Parrot, Visitor, quickly_hashed, served, until
 from places import DATA
 
 from qwen_chat.errors import ModelLoadError
@@ -182,12 +181,6 @@ def test_it_is_served_encrypted(tmp_path: Path) -> None:
 # Many at once
 
 TURNS = 6
-
-
-def quickly_hashed(password: str) -> str:
-    """A hash that costs next to nothing to check: 20 dear ones would take longer than all that is said."""
-    key = hashlib.scrypt(password.encode(), salt=b"salt" * 2, n=2, r=8, p=1).hex()
-    return f"scrypt:2:8:1$saltsalt${key}"
 
 
 def test_20_people_at_once_never_get_what_is_another_ones(tmp_path: Path) -> None:

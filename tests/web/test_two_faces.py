@@ -12,7 +12,7 @@ from playwright.sync_api import Browser
 from windows import Window, window
 
 LONG = "Write a very long story about the sea, with many chapters."
-BRIEF = "/conf max_new_tokens=24 temperature=0"
+BRIEF = "/conf max_new_tokens=6 temperature=0"
 BEGUN = "() => document.querySelector('.message.assistant .written')?.innerText.length > 100"
 
 
