@@ -12,7 +12,9 @@ import pytest
 from babbler import write_babbler
 from command import RunCommand, run_here, run_process
 from filelock import FileLock
+from grouping import GroupedFiles, group
 from hypothesis import settings
+from xdist.remote import Producer
 
 from benchmarks import smol
 from qwen_chat.files.paths import cache_dir, private_dir
@@ -54,8 +56,14 @@ SLOW = ("web", "cli", "terminal", "training", "evaluation", "batch", "session", 
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put the files of slow rooms first."""
-    items.sort(key=lambda item: _place(item.path.relative_to(Path(__file__).parent)))
+    """Put the files that share a worker first, then those of slow rooms."""
+    items.sort(key=lambda item: _place(item.nodeid.partition("::")[0]))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> GroupedFiles:
+    """Give the workers files, and some of them together."""
+    return GroupedFiles(config, log)
 
 
 def pytest_collection_finish() -> None:
@@ -64,8 +72,21 @@ def pytest_collection_finish() -> None:
     gc.freeze()
 
 
-def _place(path: Path) -> int:
-    return SLOW.index(path.parts[0]) if path.parts[0] in SLOW else len(SLOW)
+@pytest.fixture(scope="module", autouse=True)
+def _keep_heavy_imports() -> Iterator[None]:
+    """Keep what a file's tests imported out of later searches too, once all that the file set up is gone."""
+    before = len(sys.modules)
+    yield
+    if len(sys.modules) - before > 300:
+        gc.collect()
+        gc.freeze()
+
+
+def _place(file: str) -> tuple[int, str]:
+    if (name := group(file)) != file:
+        return -1, name
+    room = Path(file).parts[1]
+    return SLOW.index(room) if room in SLOW else len(SLOW), ""
 
 
 @pytest.fixture(autouse=True)

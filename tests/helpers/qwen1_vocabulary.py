@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import tiktoken
-from transformers.models.qwen2.tokenization_qwen2 import PRETOKENIZE_REGEX
+if TYPE_CHECKING:
+    import tiktoken
 
-from qwen_chat.model.qwen1.tokenization import CONTROL_TOKENS, QWenTokenizer
+    from qwen_chat.model.qwen1.tokenization import QWenTokenizer
 
 RANKS = 151_643
 """Of the real vocabulary."""
@@ -25,8 +26,10 @@ def rank_file() -> Path:
 
 
 @cache
-def qwen1_tokenizer() -> QWenTokenizer:
+def qwen1_tokenizer() -> "QWenTokenizer":
     """Return the tokenizer of every first-generation checkpoint."""
+    from qwen_chat.model.qwen1.tokenization import QWenTokenizer
+
     return QWenTokenizer(vocab_file=str(rank_file()))
 
 
@@ -41,8 +44,13 @@ def load_ranks(path: Path) -> dict[bytes, int]:
     return {b64decode(token): int(rank) for token, rank in rows}
 
 
-def reference(ranks: Mapping[bytes, int], first_control: int) -> tiktoken.Encoding:
+def reference(ranks: Mapping[bytes, int], first_control: int) -> "tiktoken.Encoding":
     """Return what encodes a text as the original code did."""
+    import tiktoken
+    from transformers.models.qwen2.tokenization_qwen2 import PRETOKENIZE_REGEX
+
+    from qwen_chat.model.qwen1.tokenization import CONTROL_TOKENS
+
     control = {name: id for id, name in enumerate(CONTROL_TOKENS, start=first_control)}
     return tiktoken.Encoding(
         "qwen", pat_str=PRETOKENIZE_REGEX, mergeable_ranks=dict(ranks), special_tokens=control

@@ -2,14 +2,11 @@
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import torch
-from tokenizers import AddedToken, Tokenizer
-from tokenizers.decoders import ByteLevel as ByteLevelDecoder
-from tokenizers.models import BPE
-from tokenizers.pre_tokenizers import ByteLevel
-from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedTokenizerFast
+if TYPE_CHECKING:
+    import torch
+    from transformers import PreTrainedTokenizerFast
 
 CONTROL = ("<|endoftext|>", "<|im_start|>", "<|im_end|>")
 TEMPLATE = (
@@ -23,13 +20,16 @@ def write_checkpoint(
     *,
     model_type: str = "qwen2",
     seed: int = 0,
-    dtype: torch.dtype = torch.float32,
+    dtype: "torch.dtype | None" = None,
     template: str | None = TEMPLATE,
     extra: tuple[str, ...] = (),
     any_bytes: bool = False,
     **config: Any,
 ) -> Path:
-    """Write a random model with a vocabulary of all bytes, and return its folder."""
+    """Write a random model with a vocabulary of all bytes, in float32 by default, and return its folder."""
+    import torch
+    from transformers import AutoConfig, AutoModelForCausalLM
+
     tokenizer = _tokenizer(template, extra)
     tokenizer.save_pretrained(folder)
     torch.manual_seed(seed)
@@ -39,7 +39,7 @@ def write_checkpoint(
     settings = {**shape, **heads, **ends, "bos_token_id": None, "tie_word_embeddings": False, **config}
     model = AutoModelForCausalLM.from_config(
         AutoConfig.for_model(model_type, vocab_size=len(tokenizer), initializer_range=0.3, **settings),
-        dtype=dtype,
+        dtype=dtype or torch.float32,
     )
     if not any_bytes:
         _write_ascii_only(model, tokenizer)
@@ -48,14 +48,22 @@ def write_checkpoint(
     return folder
 
 
-def _write_ascii_only(model: Any, tokenizer: PreTrainedTokenizerFast) -> None:
+def _write_ascii_only(model: Any, tokenizer: "PreTrainedTokenizerFast") -> None:
     """Make all scores zero but those of letters: what it writes is text, and it does not end by itself."""
+    import torch
+
     rows = [id for name, id in tokenizer.get_vocab().items() if len(name) > 1 or ord(name) > 126]
     with torch.no_grad():
         model.lm_head.weight[rows] = 0
 
 
-def _tokenizer(template: str | None, extra: tuple[str, ...]) -> PreTrainedTokenizerFast:
+def _tokenizer(template: str | None, extra: tuple[str, ...]) -> "PreTrainedTokenizerFast":
+    from tokenizers import AddedToken, Tokenizer
+    from tokenizers.decoders import ByteLevel as ByteLevelDecoder
+    from tokenizers.models import BPE
+    from tokenizers.pre_tokenizers import ByteLevel
+    from transformers import PreTrainedTokenizerFast
+
     letters = sorted(ByteLevel.alphabet())
     vocabulary = {letter: len(CONTROL) + number for number, letter in enumerate(letters)}
     backend = Tokenizer(BPE(vocab={name: id for id, name in enumerate(CONTROL)} | vocabulary, merges=[]))

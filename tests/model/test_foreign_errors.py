@@ -1,14 +1,15 @@
 """Exceptions of llama.cpp, torch and the tokenizers leave an engine only as errors of ours, in one line."""
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from http.client import HTTPResponse
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import tiny_hf
-import torch
+from torch_errors import out_of_memory
 
 from qwen_chat.errors import (
     ContextLengthError,
@@ -21,14 +22,16 @@ from qwen_chat.errors import (
 from qwen_chat.message import Message
 from qwen_chat.model.base import BatchRequest, TokenizingModel
 from qwen_chat.model.formats.checkpoint import read_checkpoint
-from qwen_chat.model.hf import batching
-from qwen_chat.model.hf.engine import TransformersModel
 from qwen_chat.model.hf.options import TransformersOptions
 from qwen_chat.model.llamacpp import engine_call, server
 from qwen_chat.model.llamacpp.connection import EngineConnection, read_events
 from qwen_chat.model.llamacpp.engine import LlamaCppModel
 from qwen_chat.model.llamacpp.options import LlamaCppOptions
 from qwen_chat.sampling import SamplingParams
+
+if TYPE_CHECKING:
+    from qwen_chat.model.hf.engine import TransformersModel
+
 
 CHAT = [Message("user", "Tell me about the sea.")]
 GREEDY = SamplingParams(temperature=0, max_new_tokens=12)
@@ -40,7 +43,7 @@ class PanicException(BaseException):
 
 FOREIGN = [
     RuntimeError("shape mismatch\nin layer 3"),
-    torch.OutOfMemoryError("CUDA out of memory.\nTried to allocate 2 GiB"),
+    partial(out_of_memory, "CUDA out of memory.\nTried to allocate 2 GiB"),
     OSError(5, "Input/output error"),
     ImportError("No module named 'kernels'"),
     MemoryError(),
@@ -56,7 +59,7 @@ Patch = pytest.MonkeyPatch
 @pytest.fixture(params=FOREIGN, ids=lambda error: type(error).__name__)
 def foreign(request: pytest.FixtureRequest) -> BaseException:
     """An exception of another library."""
-    error: BaseException = request.param
+    error: BaseException = request.param() if callable(request.param) else request.param
     return error
 
 
@@ -101,16 +104,22 @@ def test_llamacpp_while_it_loads(
     check(lambda: LlamaCppModel(model_path, "x"), foreign, ModelLoadError)
 
 
+@pytest.fixture(scope="module")
+def opened(model_path: Path) -> Iterator[LlamaCppModel]:
+    """A model whose engine may be ended."""
+    opened = LlamaCppModel(model_path, "x", LlamaCppOptions(ctx_size=256, threads=1))
+    yield opened
+    opened.close()
+
+
 def test_llamacpp_when_it_is_started_again(
-    model_path: Path, monkeypatch: Patch, foreign: BaseException
+    opened: LlamaCppModel, monkeypatch: Patch, foreign: BaseException
 ) -> None:
-    opened = LlamaCppModel(model_path, "x", LlamaCppOptions(ctx_size=256))
     opened._server._process.close()
     with monkeypatch.context() as patch:
         patch.setattr(server, "EngineProcess", raising(foreign))
         check(lambda: answer(opened), foreign, ModelLoadError)
     assert answer(opened)
-    opened.close()
 
 
 @pytest.mark.parametrize("events", [0, 3])
@@ -153,8 +162,10 @@ def test_llamacpp_while_it_closes(model: LlamaCppModel, monkeypatch: Patch, fore
 
 
 @pytest.fixture(scope="module")
-def tiny(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TransformersModel]:
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> "Iterator[TransformersModel]":
     """A small checkpoint on torch."""
+    from qwen_chat.model.hf.engine import TransformersModel
+
     folder = tiny_hf.write_checkpoint(tmp_path_factory.mktemp("tiny"))
     opened = TransformersModel(read_checkpoint(folder), "tiny", TransformersOptions(dtype="float32"))
     yield opened
@@ -163,8 +174,10 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TransformersModel
 
 @pytest.mark.parametrize("loader", ["AutoConfig", "AutoTokenizer", "AutoModelForCausalLM"])
 def test_torch_while_it_loads(
-    tiny: TransformersModel, monkeypatch: Patch, foreign: BaseException, loader: str
+    tiny: "TransformersModel", monkeypatch: Patch, foreign: BaseException, loader: str
 ) -> None:
+    from qwen_chat.model.hf.engine import TransformersModel
+
     monkeypatch.setattr(f"qwen_chat.model.hf.loading.{loader}.from_pretrained", raising(foreign))
     assert tiny.checkpoint is not None
     info = read_checkpoint(tiny.checkpoint)
@@ -173,7 +186,7 @@ def test_torch_while_it_loads(
 
 @pytest.mark.parametrize("steps", [0, 4])
 def test_torch_in_an_answer(
-    tiny: TransformersModel, monkeypatch: Patch, foreign: BaseException, steps: int
+    tiny: "TransformersModel", monkeypatch: Patch, foreign: BaseException, steps: int
 ) -> None:
     whole, decoder = answer(tiny), tiny._open_engine().decoder
     with monkeypatch.context() as patch:
@@ -182,7 +195,7 @@ def test_torch_in_an_answer(
     assert answer(tiny) == whole
 
 
-def test_torch_while_it_counts(tiny: TransformersModel, monkeypatch: Patch, foreign: BaseException) -> None:
+def test_torch_while_it_counts(tiny: "TransformersModel", monkeypatch: Patch, foreign: BaseException) -> None:
     monkeypatch.setattr(tiny._prompt, "ids", raising(foreign))
     monkeypatch.setattr(tiny._prompt, "tokens", raising(foreign))
     check(lambda: tiny.count(CHAT), foreign)
@@ -191,7 +204,9 @@ def test_torch_while_it_counts(tiny: TransformersModel, monkeypatch: Patch, fore
     check(lambda: tiny.alternatives([*CHAT, Message("assistant", "x")], 0, 3), foreign)
 
 
-def test_torch_in_a_batch(tiny: TransformersModel, monkeypatch: Patch, foreign: BaseException) -> None:
+def test_torch_in_a_batch(tiny: "TransformersModel", monkeypatch: Patch, foreign: BaseException) -> None:
+    from qwen_chat.model.hf import batching
+
     monkeypatch.setattr(batching, "_generate_together", raising(foreign))
     requests = [BatchRequest(CHAT, GREEDY)] * 2
     if isinstance(foreign, PanicException):
@@ -201,7 +216,7 @@ def test_torch_in_a_batch(tiny: TransformersModel, monkeypatch: Patch, foreign: 
         assert all(isinstance(each, ModelError) and "\n" not in str(each) for each in found)
 
 
-def test_torch_while_it_closes(tiny: TransformersModel, monkeypatch: Patch, foreign: BaseException) -> None:
+def test_torch_while_it_closes(tiny: "TransformersModel", monkeypatch: Patch, foreign: BaseException) -> None:
     engine = tiny._engine
     with monkeypatch.context() as patch:
         patch.setattr(tiny._stack, "close", raising(foreign))
@@ -219,6 +234,8 @@ def test_errors_of_ours_stay_themselves() -> None:
 
 
 def test_torch_is_not_needed_to_know_its_exceptions() -> None:
+    import torch
+
     ours = as_model_error(torch.OutOfMemoryError("CUDA"), out_of_memory="try less")
     assert str(ours) == "try less"
 

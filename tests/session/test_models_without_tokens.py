@@ -6,7 +6,6 @@ from pathlib import Path
 from threading import Event
 
 import pytest
-from fastapi import Request
 from scripted import ScriptedModel
 
 from qwen_chat import batch, commands
@@ -23,9 +22,6 @@ from qwen_chat.session.users import People, Person
 from qwen_chat.settings import Settings
 from qwen_chat.terminal.output.footer import format_footer
 from qwen_chat.terminal.output.verbose import format_cost
-from qwen_chat.web.panel.context import PanelContext
-from qwen_chat.web.panel.model_events import ModelEvents
-from qwen_chat.web.panel.model_switch import ModelSwitches
 from qwen_chat.web.views import chat_view
 
 import gradio as gr  # isort: skip  # after the panel, which makes it cheap to import
@@ -116,6 +112,13 @@ def test_commands_about_tokens_say_why_they_cannot_show_any(opened: Opened, line
 
 
 def test_the_page_has_no_gauge(opened: Opened) -> None:
+    import gradio as gr
+    from fastapi import Request
+
+    from qwen_chat.web.panel.context import PanelContext
+    from qwen_chat.web.panel.model_events import ModelEvents
+    from qwen_chat.web.panel.model_switch import ModelSwitches
+
     model = opened(RemoteModel("yes"))
     people = People(lambda name: Person(name, model, Settings(), None))
     session = people[""].begin()

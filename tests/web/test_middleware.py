@@ -8,18 +8,21 @@ from collections.abc import Generator, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Event
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import psutil
 import pytest
 from browser import browser
-from fastapi import FastAPI
 from pages import Served, served
 from playwright.sync_api import Playwright
 from windows import settings_of
 
 from qwen_chat.http.accounts import Accounts
 from qwen_chat.http.hosts import Hosts
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
 
 MB = 2**20
 
@@ -62,7 +65,7 @@ def every_address(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[str, s
     login = PasswordLogin(Accounts([("ann", "secret")]), "cookie")
     page = PageApp(people, Hosts("127.0.0.1"), login, uploads=tmp_path, opened=Event())
 
-    async def build() -> FastAPI:
+    async def build() -> "FastAPI":
         return build_panel(people, ModelSwitches(), tmp_path, "en", lambda request: "")
 
     found = set(addresses(page.app.routes))

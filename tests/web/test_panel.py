@@ -9,12 +9,11 @@ import threading
 from collections.abc import Iterator
 from dataclasses import fields, replace
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 from urllib.parse import urlencode
 
 import one_model
 import pytest
-from fastapi import Request
 from hub import Hub, serve_hub
 from hypothesis import given
 from hypothesis import strategies as st
@@ -45,31 +44,44 @@ from qwen_chat.storage.store import Store
 from qwen_chat.text import join_texts, split_texts
 from qwen_chat.web.panel import gradio_stubs
 from qwen_chat.web.panel import model_switch as models
-from qwen_chat.web.panel.context import PanelContext, escape_markdown
-from qwen_chat.web.panel.model_events import ModelEvents
 from qwen_chat.web.panel.model_switch import ModelSwitch, ModelSwitches
-from qwen_chat.web.panel.role_events import RoleEvents
-from qwen_chat.web.panel.settings_events import LIMITS, SLIDERS, Parameter, Sampling, System, Thinking
-from qwen_chat.web.panel.updates import PanelUpdates
+
+if TYPE_CHECKING:
+    import gradio as gr
+
+    from qwen_chat.web.panel.context import PanelContext
+    from qwen_chat.web.panel.model_events import ModelEvents
 
 import gradio as gr  # isort: skip  # after the panel, which makes it cheap to import
 
 
-def asking(name: str = "", chat: str = "") -> gr.Request:
+def asking(name: str = "", chat: str = "") -> "gr.Request":
+    import gradio as gr
+    from fastapi import Request
+
     address = Request({"type": "http", "headers": [], "query_string": urlencode({"chat": chat}).encode()})
     return gr.Request(address, name or None, "a tab")
 
 
-def panel_of(people: People) -> PanelContext:
+def panel_of(people: People) -> "PanelContext":
+    from qwen_chat.web.panel.context import PanelContext
+
     return PanelContext(people, "en")
 
 
-def viewing(session: ChatSession) -> gr.Request:
+def viewing(session: ChatSession) -> "gr.Request":
     return asking(chat=id_of(session))
 
 
-ME = asking()
-GONE = asking(chat="nothere")
+DRAGGED = ("temperature", "top_p", "min_p", "presence_penalty", "frequency_penalty")
+
+
+def me() -> "gr.Request":
+    return asking()
+
+
+def gone() -> "gr.Request":
+    return asking(chat="nothere")
 
 
 @pytest.fixture
@@ -82,7 +94,7 @@ def people(model: LlamaCppModel, tmp_path: Path) -> Iterator[People]:
 
 
 @pytest.fixture
-def panel(people: People) -> PanelContext:
+def panel(people: People) -> "PanelContext":
     return panel_of(people)
 
 
@@ -91,7 +103,9 @@ def session(people: People) -> ChatSession:
     return people[""].begin()
 
 
-def model_events(panel: PanelContext) -> ModelEvents:
+def model_events(panel: "PanelContext") -> "ModelEvents":
+    from qwen_chat.web.panel.model_events import ModelEvents
+
     return ModelEvents(panel, ModelSwitches())
 
 
@@ -107,8 +121,10 @@ def value(update: Any) -> Any:
 
 
 def test_a_changed_parameter_counts_from_the_next_answer_on(
-    panel: PanelContext, session: ChatSession
+    panel: "PanelContext", session: ChatSession
 ) -> None:
+    from qwen_chat.web.panel.settings_events import Parameter
+
     longest = Parameter("max_new_tokens", panel)
     _, button, line = longest.change(4, viewing(session))
     assert (button["interactive"], line) == (True, "")
@@ -138,8 +154,11 @@ def test_a_changed_parameter_counts_from_the_next_answer_on(
     ],
 )
 def test_what_does_not_fit_is_refused_in_a_line_and_changes_nothing(
-    panel: PanelContext, session: ChatSession, name: str, given: object, told: str
+    panel: "PanelContext", session: ChatSession, name: str, given: object, told: str
 ) -> None:
+    from qwen_chat.web.panel.context import escape_markdown
+    from qwen_chat.web.panel.settings_events import Parameter
+
     before = session.params
     parameter = Parameter(name, panel)
     control, _, line = parameter.change(given, viewing(session))
@@ -151,8 +170,10 @@ def test_what_does_not_fit_is_refused_in_a_line_and_changes_nothing(
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_field_that_is_only_passed_through_stays_at_its_default(
-    panel: PanelContext, session: ChatSession, name: str
+    panel: "PanelContext", session: ChatSession, name: str
 ) -> None:
+    from qwen_chat.web.panel.settings_events import Parameter
+
     before = session.params
     parameter = Parameter(name, panel)
     shown = parameter.show(session)[0]["value"]
@@ -161,10 +182,12 @@ def test_a_field_that_is_only_passed_through_stays_at_its_default(
     assert session.params == before
 
 
-@pytest.mark.parametrize("name", [name for name in NAMES if name not in SLIDERS])
+@pytest.mark.parametrize("name", [name for name in NAMES if name not in DRAGGED])
 def test_an_emptied_field_goes_back_to_the_default(
-    panel: PanelContext, session: ChatSession, name: str
+    panel: "PanelContext", session: ChatSession, name: str
 ) -> None:
+    from qwen_chat.web.panel.settings_events import Parameter
+
     parameter = Parameter(name, panel)
     parameter.change("END" if name == "stop" else 7, viewing(session))
     assert getattr(session.params, name) is not None
@@ -172,7 +195,9 @@ def test_an_emptied_field_goes_back_to_the_default(
     assert getattr(session.params, name) is None
 
 
-def test_stop_texts_are_lines(panel: PanelContext, session: ChatSession) -> None:
+def test_stop_texts_are_lines(panel: "PanelContext", session: ChatSession) -> None:
+    from qwen_chat.web.panel.settings_events import Parameter
+
     stop = Parameter("stop", panel)
     stop.change("User:\n\\n\\n\nC:\\\\dir", viewing(session))
     assert session.params.stop == ("User:", "\n\n", "C:\\dir")
@@ -184,7 +209,9 @@ def test_texts_come_back_from_lines(texts: list[str]) -> None:
     assert split_texts(join_texts(texts)) == tuple(texts)
 
 
-def test_all_of_it_goes_back_to_how_the_chat_began(panel: PanelContext, people: People) -> None:
+def test_all_of_it_goes_back_to_how_the_chat_began(panel: "PanelContext", people: People) -> None:
+    from qwen_chat.web.panel.settings_events import Parameter, Sampling
+
     role = Role("hot", "Hot", "Be hot.", sampling=SamplingParams(temperature=1.5))
     session = people[""].begin(role)
     for name, new in (("temperature", 0.1), ("top_k", 5), ("seed", 3)):
@@ -197,7 +224,9 @@ def test_all_of_it_goes_back_to_how_the_chat_began(panel: PanelContext, people: 
     assert shown[-1] == ""
 
 
-def test_another_chat_is_shown_with_its_own(panel: PanelContext, people: People) -> None:
+def test_another_chat_is_shown_with_its_own(panel: "PanelContext", people: People) -> None:
+    from qwen_chat.web.panel.settings_events import Parameter, Sampling
+
     first, second = people[""].begin(), people[""].begin()
     Parameter("temperature", panel).change(0.5, viewing(first))
     events = Sampling(panel)
@@ -206,29 +235,36 @@ def test_another_chat_is_shown_with_its_own(panel: PanelContext, people: People)
 
 
 def test_every_parameter_has_limits_and_words() -> None:
+    from qwen_chat.web.panel.settings_events import LIMITS, SLIDERS
+
     assert set(LIMITS) == set(NAMES) - {"stop"}
-    assert set(SLIDERS) <= set(LIMITS)
+    assert set(SLIDERS) == set(DRAGGED) <= set(LIMITS)
     assert {f"sampling.{name}" for name in LIMITS} == set(i18n.codes("sampling."))
 
 
-def test_a_chat_that_is_gone_is_told(panel: PanelContext) -> None:
+def test_a_chat_that_is_gone_is_told(panel: "PanelContext") -> None:
+    from qwen_chat.web.panel.role_events import RoleEvents
+    from qwen_chat.web.panel.settings_events import Parameter, Sampling, System, Thinking
+
     for line in (
-        Sampling(panel).show(GONE)[-1],
-        Parameter("seed", panel).change(1, GONE)[-1],
-        System(panel).apply("x", GONE),
-        Thinking(panel).choose("on", GONE),
-        model_events(panel).show(GONE)[-1],
-        RoleEvents(panel).play("pirate", GONE),
+        Sampling(panel).show(gone())[-1],
+        Parameter("seed", panel).change(1, gone())[-1],
+        System(panel).apply("x", gone()),
+        Thinking(panel).choose("on", gone()),
+        model_events(panel).show(gone())[-1],
+        RoleEvents(panel).play("pirate", gone()),
     ):
         assert "conversation" in line
         assert len(line.splitlines()) == 1
 
 
-def test_before_a_chat_is_in_view_nothing_is_told(panel: PanelContext) -> None:
-    assert Sampling(panel).show(ME)[-1] == ""
-    assert System(panel).show(ME) == ("", "")
-    assert System(panel).apply("x", ME) == ""
-    assert model_events(panel).show(ME)[-1] == ""
+def test_before_a_chat_is_in_view_nothing_is_told(panel: "PanelContext") -> None:
+    from qwen_chat.web.panel.settings_events import Sampling, System
+
+    assert Sampling(panel).show(me())[-1] == ""
+    assert System(panel).show(me()) == ("", "")
+    assert System(panel).apply("x", me()) == ""
+    assert model_events(panel).show(me())[-1] == ""
 
 
 def test_gradio_writes_nothing_when_it_is_imported() -> None:
@@ -240,10 +276,15 @@ def test_gradio_writes_nothing_when_it_is_imported() -> None:
 # What an open panel is told
 
 
-def test_only_what_changed_is_sent(panel: PanelContext, people: People) -> None:
+def test_only_what_changed_is_sent(panel: "PanelContext", people: People) -> None:
+    import gradio as gr
+
+    from qwen_chat.web.panel.settings_events import Sampling, System
+    from qwen_chat.web.panel.updates import PanelUpdates
+
     first, second = people[""].begin(), people[""].begin()
     sampling, system = Sampling(panel), System(panel)
-    updates = PanelUpdates(panel, (sampling, system), (len(sampling.show(ME)), len(system.show(ME))))
+    updates = PanelUpdates(panel, (sampling, system), (len(sampling.show(me())), len(system.show(me()))))
 
     def changed(session: ChatSession) -> list[Any]:
         return [each for each in updates.update(viewing(session)) if each != gr.skip()]
@@ -258,20 +299,27 @@ def test_only_what_changed_is_sent(panel: PanelContext, people: People) -> None:
     assert changed(second) == []
 
 
-def test_what_a_person_sets_here_is_not_sent_back(panel: PanelContext, session: ChatSession) -> None:
+def test_what_a_person_sets_here_is_not_sent_back(panel: "PanelContext", session: ChatSession) -> None:
+    import gradio as gr
+
+    from qwen_chat.web.panel.settings_events import Parameter, Sampling
+    from qwen_chat.web.panel.updates import PanelUpdates
+
     sampling = Sampling(panel)
-    updates = PanelUpdates(panel, (sampling,), (len(sampling.show(ME)),))
+    updates = PanelUpdates(panel, (sampling,), (len(sampling.show(me())),))
     updates.update(viewing(session))
     Parameter("temperature", panel).change(0.3, viewing(session))
     assert all(each == gr.skip() for each in updates.update(viewing(session)))
-    assert updates.update(GONE)[-1] != gr.skip()
-    assert updates.update(GONE)[-1] == gr.skip()
+    assert updates.update(gone())[-1] != gr.skip()
+    assert updates.update(gone())[-1] == gr.skip()
 
 
 # System prompt and reasoning
 
 
-def test_a_system_prompt_counts_from_the_next_answer_on(panel: PanelContext, session: ChatSession) -> None:
+def test_a_system_prompt_counts_from_the_next_answer_on(panel: "PanelContext", session: ChatSession) -> None:
+    from qwen_chat.web.panel.settings_events import System
+
     events = System(panel)
     assert events.show(viewing(session)) == (embedded.SMALL.system_prompt, "")
     assert events.apply("Be brief.", viewing(session)).endswith("answer 1.")
@@ -284,7 +332,9 @@ def test_a_system_prompt_counts_from_the_next_answer_on(panel: PanelContext, ses
     assert session.system_prompt == ""
 
 
-def test_a_system_prompt_that_cannot_be_is_refused(panel: PanelContext, session: ChatSession) -> None:
+def test_a_system_prompt_that_cannot_be_is_refused(panel: "PanelContext", session: ChatSession) -> None:
+    from qwen_chat.web.panel.settings_events import System
+
     events = System(panel)
     assert "too long" in events.apply("x" * 400_001, viewing(session))
     assert "not valid Unicode" in events.apply("a\ud800", viewing(session))
@@ -295,7 +345,10 @@ def test_a_system_prompt_that_cannot_be_is_refused(panel: PanelContext, session:
     assert session.system_prompt == embedded.SMALL.system_prompt
 
 
-def test_reasoning_is_chosen(panel: PanelContext, session: ChatSession) -> None:
+def test_reasoning_is_chosen(panel: "PanelContext", session: ChatSession) -> None:
+    from qwen_chat.web.panel.context import escape_markdown
+    from qwen_chat.web.panel.settings_events import Thinking
+
     assert Thinking(panel).choose("off", viewing(session)) == ""
     assert session.think == "off"
     assert escape_markdown("must be one of auto, on, off") in Thinking(panel).choose(
@@ -307,7 +360,9 @@ def test_reasoning_is_chosen(panel: PanelContext, session: ChatSession) -> None:
 # Two people
 
 
-def test_nobody_reaches_the_chat_of_another(panel: PanelContext, people: People) -> None:
+def test_nobody_reaches_the_chat_of_another(panel: "PanelContext", people: People) -> None:
+    from qwen_chat.web.panel.settings_events import Parameter
+
     of_ann = people["ann"].begin()
     for name in ("bob", ""):
         line = Parameter("temperature", panel).change(1.0, asking(name, id_of(of_ann)))[-1]
@@ -317,7 +372,9 @@ def test_nobody_reaches_the_chat_of_another(panel: PanelContext, people: People)
     assert of_ann.params.temperature == 1.0
 
 
-def test_what_is_shared_is_not_changed_by_one_of_several(panel: PanelContext) -> None:
+def test_what_is_shared_is_not_changed_by_one_of_several(panel: "PanelContext") -> None:
+    from qwen_chat.web.panel.role_events import RoleEvents
+
     ann = asking("ann")
     roles, events = RoleEvents(panel), model_events(panel)
     _, editor, line = roles.show(ann)
@@ -426,25 +483,30 @@ def test_no_name_leaves_the_folder(name: str) -> None:
     delete_role(role.name)
 
 
-def test_the_form_is_filled_saved_and_emptied(panel: PanelContext) -> None:
+def test_the_form_is_filled_saved_and_emptied(panel: "PanelContext") -> None:
+    from qwen_chat.web.panel.role_events import RoleEvents
+
     events = RoleEvents(panel)
-    listed, editor, line = events.show(ME)
+    listed, editor, line = events.show(me())
     assert ("Bess Corrigan, pirate captain", "pirate") in listed["choices"]
     assert (editor["visible"], line) == (True, "")
-    *_, delete, line = events.fill("pirate", ME)
+    *_, delete, line = events.fill("pirate", me())
     assert delete["interactive"] is False
     assert "built in" in line
-    listed, delete, line = events.save(None, "tide", "Tide *x*", "You know tides.", "", "", "", ME)
+    listed, delete, line = events.save(None, "tide", "Tide *x*", "You know tides.", "", "", "", me())
     assert ("★ Tide *x*", "tide") in listed["choices"]
     assert (listed["value"], delete["interactive"]) == ("tide", True)
     assert line.endswith(r"Tide \*x\*")
-    listed, name, *_, line = events.delete("tide", ME)
+    listed, name, *_, line = events.delete("tide", me())
     assert (listed["value"], name) == (None, "")
     assert "tide" not in role_names()
-    assert "only those can be deleted" in events.delete("tide", ME)[-1]
+    assert "only those can be deleted" in events.delete("tide", me())[-1]
 
 
-def test_cards_become_roles(panel: PanelContext, tmp_path: Path) -> None:
+def test_cards_become_roles(panel: "PanelContext", tmp_path: Path) -> None:
+    from qwen_chat.web.panel.context import escape_markdown
+    from qwen_chat.web.panel.role_events import RoleEvents
+
     card = tmp_path / "Tia.json"
     card.write_text(
         json.dumps({
@@ -454,7 +516,7 @@ def test_cards_become_roles(panel: PanelContext, tmp_path: Path) -> None:
     )  # fmt: skip
     events = RoleEvents(panel)
     for name in ("tia", "tia-2"):
-        listed, filled, title, *_, line = events.import_card(str(card), ME)
+        listed, filled, title, *_, line = events.import_card(str(card), me())
         assert (listed["value"], filled, title) == (name, name, "Tia")
         assert escape_markdown("left out: 1 greeting for group chats") in line
         assert load_role(name).title == "Tia"
@@ -470,16 +532,24 @@ def test_cards_become_roles(panel: PanelContext, tmp_path: Path) -> None:
         (b" " * (16 * 2**20 + 1), "x.json is larger than 16 MiB"),
     ],
 )
-def test_bad_cards_are_refused_in_a_line(panel: PanelContext, tmp_path: Path, data: bytes, told: str) -> None:
+def test_bad_cards_are_refused_in_a_line(
+    panel: "PanelContext", tmp_path: Path, data: bytes, told: str
+) -> None:
+    from qwen_chat.web.panel.context import escape_markdown
+    from qwen_chat.web.panel.role_events import RoleEvents
+
     card = tmp_path / "x.json"
     card.write_bytes(data)
-    line = RoleEvents(panel).import_card(str(card), ME)[-1]
+    line = RoleEvents(panel).import_card(str(card), me())[-1]
     assert line.startswith(escape_markdown(told))
     assert len(line.splitlines()) == 1
     assert str(tmp_path) not in line.replace("\\", "")
 
 
-def test_a_chat_begins_in_a_role(panel: PanelContext, session: ChatSession) -> None:
+def test_a_chat_begins_in_a_role(panel: "PanelContext", session: ChatSession) -> None:
+    from qwen_chat.web.panel.context import escape_markdown
+    from qwen_chat.web.panel.role_events import RoleEvents
+
     events, before = RoleEvents(panel), id_of(session)
     assert events.play(None, asking(chat=before)) == "choose a role first"
     assert escape_markdown("unknown role 'pirat'") in events.play("pirat", asking(chat=before))
@@ -493,6 +563,10 @@ def test_a_chat_begins_in_a_role(panel: PanelContext, session: ChatSession) -> N
 
 
 def test_settings_do_not_wait_for_a_model(tmp_path: Path) -> None:
+    import gradio as gr
+
+    from qwen_chat.web.panel.settings_events import Parameter, Sampling, System
+
     never = threading.Event()
 
     def load() -> ChatModel:
@@ -517,6 +591,7 @@ def test_settings_do_not_wait_for_a_model(tmp_path: Path) -> None:
 
 
 def _refused(people: People, checkpoint: str) -> str:
+
     with pytest.raises(SessionBusyError) as refused:
         ModelSwitch(people[""]).take(StoredModel(checkpoint, embedded.find(embedded.SMALL) or Path()))
     return str(refused.value)
@@ -530,7 +605,7 @@ def test_what_was_set_at_the_start_is_said_with_its_place(
     monkeypatch.setenv("QWEN_CHAT_THREADS", "2")
     settings = Settings(ctx_size=4096, threads=2, parallel=3, lora=("<b>x</b>.gguf",))
     people = People(lambda name: Person(name, model, settings, None))
-    said = model_events(panel_of(people)).started_with(ME).replace("\\", "")
+    said = model_events(panel_of(people)).started_with(me()).replace("\\", "")
     assert "**ctx_size** 4096 · config.toml, line 2" in said
     assert "**threads** 2 · QWEN_CHAT_THREADS" in said
     assert "**parallel** 3 · --parallel" in said
@@ -595,11 +670,14 @@ def gate(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
 
 
 def test_another_model_takes_over_all_chats(opened: People, cache: Path, gate: threading.Event) -> None:
+    from qwen_chat.web.panel.context import escape_markdown
+    from qwen_chat.web.panel.model_events import ModelEvents
+
     panel = panel_of(opened)
     switches = ModelSwitches()
     events = ModelEvents(panel, switches)
     first, second = opened[""].begin(), opened[""].begin()
-    listed, line = events.list_models(ME)
+    listed, line = events.list_models(me())
     assert line == ""
     named = dict(listed["choices"])
     label = next(label for label in named if "good" in label)
@@ -631,6 +709,7 @@ def test_another_model_takes_over_all_chats(opened: People, cache: Path, gate: t
 
 
 def test_a_model_that_cannot_be_loaded_leaves_the_old_one(opened: People, cache: Path) -> None:
+
     session, taking = opened[""].begin(), ModelSwitch(opened[""])
     old = opened[""].model
     taking.take(stored("bad"))
@@ -649,6 +728,7 @@ def test_a_model_that_cannot_be_loaded_leaves_the_old_one(opened: People, cache:
 
 
 def test_no_model_is_taken_while_an_answer_is_written(opened: People, cache: Path) -> None:
+
     session, taking = opened[""].begin(), ModelSwitch(opened[""])
     turn = session.send("Write a long story about the sea.")
     with pytest.raises(SessionBusyError, match="an answer is still being written: wait for it, or stop it"):
@@ -660,6 +740,7 @@ def test_no_model_is_taken_while_an_answer_is_written(opened: People, cache: Pat
 def test_an_answer_begun_while_loading_ends_with_the_old_model(
     opened: People, cache: Path, gate: threading.Event
 ) -> None:
+
     session, taking = opened[""].begin(), ModelSwitch(opened[""])
     old = opened[""].model
     taking.take(stored("good"))
@@ -676,6 +757,8 @@ def test_an_answer_begun_while_loading_ends_with_the_old_model(
 
 
 def test_a_faulty_model_may_be_replaced(tmp_path: Path, model_path: Path, cache: Path) -> None:
+    from qwen_chat.web.panel.model_events import ModelEvents
+
     def fail() -> LlamaCppModel:
         raise ModelLoadError("no memory")
 
@@ -706,43 +789,50 @@ def hub(tmp_path: Path, model_path: Path, cache: Path, monkeypatch: pytest.Monke
 
 
 def test_fetching_is_stopped_and_goes_on(opened: People, hub: Hub, model_path: Path) -> None:
+    from qwen_chat.web.panel.context import escape_markdown
+    from qwen_chat.web.panel.model_events import ModelEvents
+
     data = model_path.read_bytes()
     hub.put(one_model.REPOSITORY, one_model.FILE_NAME, data)
     hub.slow_from = len(data) // 2
     switches = ModelSwitches(may_fetch=True)
     events, switch = ModelEvents(panel_of(opened), switches), switches.of(opened[""])
-    value = dict(events.list_models(ME)[0]["choices"][-1:])
-    *_, line = events.take(next(iter(value.values())), ME)
+    value = dict(events.list_models(me())[0]["choices"][-1:])
+    *_, line = events.take(next(iter(value.values())), me())
     assert escape_markdown("tiny is being fetched: ") in line
-    assert escape_markdown("tiny is still being fetched: wait for it") in events.take("name:tiny", ME)[-1]
+    assert escape_markdown("tiny is still being fetched: wait for it") in events.take("name:tiny", me())[-1]
     until(lambda: re.search(r": (49|5\d) MB of 98 MB", switch.notice) is not None)
-    events.stop_fetching(ME)
+    events.stop_fetching(me())
     switch.wait()
     assert (switch.coming, switch.fetching) == ("", False)
-    assert "what has arrived stays" in events.show(ME)[-1].replace("\\", "")
+    assert "what has arrived stays" in events.show(me())[-1].replace("\\", "")
     hub.release.set()
     hub.asked.clear()
-    events.take("name:tiny", ME)
+    events.take("name:tiny", me())
     switch.wait()
     assert (switch.fault, opened[""].model.name) == ("", "tiny")
     assert min(start for _, start in hub.asked[1:]) >= 40 * 10**6, "it began anew"
 
 
 def test_a_model_that_cannot_be_fetched_leaves_the_old_one(opened: People, hub: Hub) -> None:
+    from qwen_chat.web.panel.model_events import ModelEvents
+
     switches = ModelSwitches(may_fetch=True)
     events, old = ModelEvents(panel_of(opened), switches), opened[""].model
-    events.take("name:tiny", ME)
+    events.take("name:tiny", me())
     switches.of(opened[""]).wait()
-    said = events.show(ME)[-1].replace("\\", "")
+    said = events.show(me())[-1].replace("\\", "")
     assert said.startswith("tiny cannot be fetched (Hugging Face: it answers 404")
     assert len(said.splitlines()) == 1
     assert opened[""].model is old
 
 
 def test_nothing_is_fetched_where_that_is_not_allowed(opened: People, hub: Hub) -> None:
+    from qwen_chat.web.panel.model_events import ModelEvents
+
     events = ModelEvents(panel_of(opened), ModelSwitches())
-    assert not any("tiny" in label for label, _ in events.list_models(ME)[0]["choices"])
-    assert "models are not fetched on this page" in events.take("name:tiny", ME)[-1]
+    assert not any("tiny" in label for label, _ in events.list_models(me())[0]["choices"])
+    assert "models are not fetched on this page" in events.take("name:tiny", me())[-1]
     assert hub.asked == []
 
 
@@ -761,7 +851,7 @@ def test_reasoning_is_offered_where_a_model_has_it(thinks: bool) -> None:
     assert (think["visible"], think["value"]) == (thinks, "on")
 
 
-def test_the_context_in_use_is_shown(panel: PanelContext, session: ChatSession) -> None:
+def test_the_context_in_use_is_shown(panel: "PanelContext", session: ChatSession) -> None:
     events = model_events(panel)
     assert events.show(viewing(session))[2]["value"] == "0 / 8,192"
     session.configure(SamplingParams(max_new_tokens=2))
@@ -776,6 +866,8 @@ def test_the_context_in_use_is_shown(panel: PanelContext, session: ChatSession) 
 @given(st.text(st.sampled_from("a*_`<>[]()!#$\\|~&\n\x1b")))
 def test_lines_show_any_text_as_it_is(text: str) -> None:
     from markdown_it import MarkdownIt
+
+    from qwen_chat.web.panel.context import escape_markdown
 
     shown = MarkdownIt("commonmark", {"html": False}).renderInline(escape_markdown(text))
     assert "<a" not in shown

@@ -3,23 +3,26 @@
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from threading import Event, Timer
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import tiny_hf
-import torch
 from test_first_generation import folder as qwen1_folder  # noqa: F401 - a fixture
-from transformers import PreTrainedConfig
-from transformers.cache_utils import Cache
 
 from qwen_chat.errors import ContextLengthError, ModelError
 from qwen_chat.message import Message
 from qwen_chat.model.base import BatchRequest, CompletedAnswer
 from qwen_chat.model.formats.checkpoint import read_checkpoint
-from qwen_chat.model.hf import batching, cache_kinds
-from qwen_chat.model.hf.engine import TransformersModel
 from qwen_chat.model.hf.options import TransformersOptions
 from qwen_chat.sampling import SamplingParams
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedConfig
+    from transformers.cache_utils import Cache
+
+    from qwen_chat.model.hf import batching
+    from qwen_chat.model.hf.engine import TransformersModel
+
 
 GREEDY = SamplingParams(temperature=0)
 DRAWN = SamplingParams(temperature=1.2, top_p=0.9, top_k=40, min_p=0.01, seed=3)
@@ -29,14 +32,16 @@ PENALIZED = SamplingParams(
 LENGTHS = (60, 1, 20, 5)
 
 
-def opened(folder: Path, **options: Any) -> TransformersModel:
+def opened(folder: Path, **options: Any) -> "TransformersModel":
+    from qwen_chat.model.hf.engine import TransformersModel
+
     return TransformersModel(
         read_checkpoint(folder), "tiny", TransformersOptions(dtype="float32", threads=1, **options)
     )
 
 
 @pytest.fixture(scope="module")
-def tiny(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TransformersModel]:
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> "Iterator[TransformersModel]":
     model = opened(tiny_hf.write_checkpoint(tmp_path_factory.mktemp("tiny")))
     yield model
     model.close()
@@ -50,7 +55,7 @@ def requests(*params: SamplingParams) -> list[BatchRequest]:
     ]
 
 
-def alone(model: TransformersModel, request: BatchRequest) -> tuple[str, str, str | None, int]:
+def alone(model: "TransformersModel", request: BatchRequest) -> tuple[str, str, str | None, int]:
     deltas = list(model.stream(request.messages, request.params))
     text, reasoning = "".join(each.text for each in deltas), "".join(each.reasoning for each in deltas)
     assert deltas[-1].usage is not None
@@ -58,7 +63,7 @@ def alone(model: TransformersModel, request: BatchRequest) -> tuple[str, str, st
 
 
 def together(
-    model: TransformersModel, asked: Sequence[BatchRequest]
+    model: "TransformersModel", asked: Sequence[BatchRequest]
 ) -> list[tuple[str, str, str | None, int]]:
     return [
         (each.text, each.reasoning, each.finish_reason, each.usage.completion_tokens)
@@ -90,10 +95,12 @@ def test_rows_of_every_length_say_what_they_say_alone(tmp_path: Path, kind: str)
 def test_a_smaller_cache_counts_in_batches(
     tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    from qwen_chat.model.hf import batching, cache_kinds
+
     model = opened(tiny_hf.write_checkpoint(tmp_path), kv_cache=kind)
     made = list[str | None]()
 
-    def watched(config: PreTrainedConfig, kind: str | None, length: int | None) -> Cache:
+    def watched(config: "PreTrainedConfig", kind: str | None, length: int | None) -> "Cache":
         made.append(kind)
         return cache_kinds.new_cache(config, kind, length)
 
@@ -108,7 +115,7 @@ def test_a_smaller_cache_counts_in_batches(
     model.close()
 
 
-def test_each_row_has_its_own_parameters_and_seed(tiny: TransformersModel) -> None:
+def test_each_row_has_its_own_parameters_and_seed(tiny: "TransformersModel") -> None:
     asked = requests(DRAWN, GREEDY, PENALIZED, SamplingParams(temperature=1, seed=4))
     found = together(tiny, asked)
     assert found == [alone(tiny, request) for request in asked]
@@ -116,18 +123,18 @@ def test_each_row_has_its_own_parameters_and_seed(tiny: TransformersModel) -> No
     assert together(tiny, asked[:1] * 3) == found[:1] * 3
 
 
-def test_penalties_count_a_rows_own_answer(tiny: TransformersModel) -> None:
+def test_penalties_count_a_rows_own_answer(tiny: "TransformersModel") -> None:
     every_other = "".join(map(chr, range(32, 127, 2)))  # were prompts counted, these would become rare
     asked = [BatchRequest([Message("user", every_other * times)], PENALIZED) for times in (1, 3, 2)]
     assert together(tiny, asked) == [alone(tiny, request) for request in asked]
 
 
-def test_rows_without_a_seed_are_drawn_apart(tiny: TransformersModel) -> None:
+def test_rows_without_a_seed_are_drawn_apart(tiny: "TransformersModel") -> None:
     request = BatchRequest([Message("user", "hi")], SamplingParams(temperature=1, max_new_tokens=12))
     assert len({text for text, *_ in together(tiny, [request] * 3)}) == 3
 
 
-def test_a_stop_text_ends_its_row_before_it(tiny: TransformersModel) -> None:
+def test_a_stop_text_ends_its_row_before_it(tiny: "TransformersModel") -> None:
     long = [
         BatchRequest(each.messages, SamplingParams(max_new_tokens=20).over(each.params))
         for each in requests(DRAWN)
@@ -142,7 +149,7 @@ def test_a_stop_text_ends_its_row_before_it(tiny: TransformersModel) -> None:
     assert [found[0], *found[2:]] == [whole[0], *whole[2:]]
 
 
-def test_a_row_ends_at_the_end_of_the_context(tiny: TransformersModel) -> None:
+def test_a_row_ends_at_the_end_of_the_context(tiny: "TransformersModel") -> None:
     room = 7
     frame = tiny.count([Message("user", "")])
     long = BatchRequest([Message("user", "x" * (tiny.context_length - frame - room))], GREEDY)
@@ -166,7 +173,7 @@ def test_the_first_generation_stretches_each_row_by_its_own_length(qwen1_folder:
 # Faults and ends
 
 
-def test_a_prompt_that_does_not_fit_is_its_rows_fault(tiny: TransformersModel) -> None:
+def test_a_prompt_that_does_not_fit_is_its_rows_fault(tiny: "TransformersModel") -> None:
     asked = requests(GREEDY)
     found = tiny.answer([asked[0], BatchRequest([Message("user", "x" * 5000)], GREEDY), asked[1]])
     assert isinstance(found[1], ContextLengthError)
@@ -175,7 +182,7 @@ def test_a_prompt_that_does_not_fit_is_its_rows_fault(tiny: TransformersModel) -
     ]
 
 
-def test_nothing_to_write_is_no_fault(tiny: TransformersModel) -> None:
+def test_nothing_to_write_is_no_fault(tiny: "TransformersModel") -> None:
     assert tiny.answer([]) == []
     assert all(
         isinstance(each, ContextLengthError)
@@ -198,11 +205,15 @@ def test_cancel_ends_the_batch_within_a_step(tmp_path: Path) -> None:
 
 
 def test_too_little_memory_for_a_batch_writes_it_in_halves(
-    tiny: TransformersModel, monkeypatch: pytest.MonkeyPatch
+    tiny: "TransformersModel", monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    import torch
+
+    from qwen_chat.model.hf import batching
+
     write, sizes = batching._generate_together, list[int]()
 
-    def small(engine: Any, rows: Sequence[batching.BatchRow], cancel: Event) -> list[CompletedAnswer]:
+    def small(engine: Any, rows: "Sequence[batching.BatchRow]", cancel: Event) -> list[CompletedAnswer]:
         sizes.append(len(rows))
         if len(rows) > 2:
             raise torch.OutOfMemoryError("CUDA out of memory.")
@@ -216,12 +227,14 @@ def test_too_little_memory_for_a_batch_writes_it_in_halves(
     assert found == [alone(tiny, request) for request in asked]
 
 
-def test_the_row_at_fault_is_found(tiny: TransformersModel, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_row_at_fault_is_found(tiny: "TransformersModel", monkeypatch: pytest.MonkeyPatch) -> None:
+    from qwen_chat.model.hf import batching
+
     asked = requests(GREEDY)
     longest = max(tiny.count(request.messages) for request in asked)
     write = batching._generate_together
 
-    def fails(engine: Any, rows: Sequence[batching.BatchRow], cancel: Event) -> list[CompletedAnswer]:
+    def fails(engine: Any, rows: "Sequence[batching.BatchRow]", cancel: Event) -> list[CompletedAnswer]:
         if any(len(row.prompt) == longest for row in rows):
             raise RuntimeError("shape mismatch\nin layer 3")
         return write(engine, rows, cancel)

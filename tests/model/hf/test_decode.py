@@ -2,17 +2,18 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import tiny_hf
-import torch
-from transformers import AutoModelForCausalLM, LogitsProcessorList
-from transformers.cache_utils import Cache, DynamicCache
 
 from qwen_chat.message import Prefill
-from qwen_chat.model.hf.decode import Candidates, Decoder, DecodeTask
-from qwen_chat.model.hf.speculation import draft_model, prompt_lookup
+
+if TYPE_CHECKING:
+    from transformers.cache_utils import Cache
+
+    from qwen_chat.model.hf.decode import Candidates
+
 
 PROMPT = [3 + number * 7 % 250 for number in range(40)]
 LIMIT = 48
@@ -21,6 +22,9 @@ NO_END = frozenset({-1})
 
 @pytest.fixture(scope="module", params=["qwen2", "qwen3", "llama", "qwen3_moe"])
 def model(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    import torch
+    from transformers import AutoModelForCausalLM
+
     experts: dict[str, Any] = {"num_experts": 4, "num_experts_per_tok": 2, "moe_intermediate_size": 16}
     extra: dict[str, Any] = experts if "moe" in request.param else {}
     folder = tiny_hf.write_checkpoint(tmp_path_factory.mktemp("m"), model_type=request.param, **extra)
@@ -31,11 +35,16 @@ def answer(
     model: Any,
     *,
     chunk: int = 512,
-    candidates: Candidates | None = None,
-    cache: Cache | None = None,
+    candidates: "Candidates | None" = None,
+    cache: "Cache | None" = None,
     known: int = 0,
     ends: frozenset[int] = NO_END,
 ) -> list[int]:
+    from transformers import LogitsProcessorList
+    from transformers.cache_utils import DynamicCache
+
+    from qwen_chat.model.hf.decode import Decoder, DecodeTask
+
     task = DecodeTask(
         PROMPT, cache or DynamicCache(config=model.config), known, LogitsProcessorList(), ends, LIMIT
     )
@@ -46,6 +55,8 @@ def answer(
 @pytest.fixture(scope="module")
 def wanted(model: Any) -> list[int]:
     """What transformers itself writes, greedily."""
+    import torch
+
     prompt = torch.tensor([PROMPT])
     made = model.generate(
         prompt,
@@ -69,6 +80,9 @@ def test_the_prompt_can_be_read_in_chunks(model: Any, wanted: list[int], chunk: 
 
 
 def test_a_known_prefix_is_not_read_again(model: Any, wanted: list[int]) -> None:
+    import torch
+    from transformers.cache_utils import DynamicCache
+
     cache = DynamicCache(config=model.config)
     with torch.no_grad():
         model(input_ids=torch.tensor([PROMPT[:25]]), past_key_values=cache, use_cache=True)
@@ -77,7 +91,13 @@ def test_a_known_prefix_is_not_read_again(model: Any, wanted: list[int]) -> None
 
 @pytest.mark.parametrize("kind", ["lookup", "itself", "another"])
 def test_guesses_change_nothing(model: Any, wanted: list[int], kind: str, tmp_path: Path) -> None:
-    def guess() -> Callable[[], Candidates]:
+    import torch
+    from transformers import AutoModelForCausalLM
+    from transformers.cache_utils import DynamicCache
+
+    from qwen_chat.model.hf.speculation import draft_model, prompt_lookup
+
+    def guess() -> "Callable[[], Candidates]":
         if kind == "lookup":
             return prompt_lookup(5, 512)
         if kind == "itself":
@@ -91,6 +111,12 @@ def test_guesses_change_nothing(model: Any, wanted: list[int], kind: str, tmp_pa
 
 
 def test_right_guesses_save_steps(model: Any, wanted: list[int]) -> None:
+    from transformers import LogitsProcessorList
+    from transformers.cache_utils import DynamicCache
+
+    from qwen_chat.model.hf.decode import Decoder, DecodeTask
+    from qwen_chat.model.hf.speculation import draft_model
+
     task = DecodeTask(PROMPT, DynamicCache(config=model.config), 0, LogitsProcessorList(), NO_END, LIMIT)
     steps = [
         event for event in Decoder(model, 512).decode(task, draft_model(model)()) if isinstance(event, list)
@@ -100,6 +126,8 @@ def test_right_guesses_save_steps(model: Any, wanted: list[int]) -> None:
 
 
 def test_an_end_token_ends_it_also_among_guesses(model: Any, wanted: list[int]) -> None:
+    from qwen_chat.model.hf.speculation import draft_model
+
     end = wanted[20]
     upto = wanted[: wanted.index(end) + 1]
     assert answer(model, ends=frozenset({end})) == upto
@@ -107,6 +135,11 @@ def test_an_end_token_ends_it_also_among_guesses(model: Any, wanted: list[int]) 
 
 
 def test_progress_is_told_before_the_work_and_after_it(model: Any) -> None:
+    from transformers import LogitsProcessorList
+    from transformers.cache_utils import DynamicCache
+
+    from qwen_chat.model.hf.decode import Decoder, DecodeTask
+
     task = DecodeTask(PROMPT, DynamicCache(config=model.config), 0, LogitsProcessorList(), NO_END, 1)
     events = Decoder(model, 16).decode(task)
     assert next(events) == Prefill(0, 40)

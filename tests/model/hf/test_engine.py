@@ -3,23 +3,27 @@
 import gc
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from statistics import median
 from threading import Event, Thread
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import tiny_hf
-import torch
+from torch_errors import out_of_memory
 
 from qwen_chat.errors import ContextLengthError, ModelError
 from qwen_chat.message import Delta, Message, Usage
 from qwen_chat.model import background_stream
 from qwen_chat.model.formats.checkpoint import read_checkpoint
-from qwen_chat.model.hf.engine import TransformersModel
 from qwen_chat.model.hf.options import TransformersOptions
 from qwen_chat.sampling import SamplingParams
+
+if TYPE_CHECKING:
+    from qwen_chat.model.hf.engine import TransformersModel
+
 
 GREEDY = SamplingParams(temperature=0, max_new_tokens=24)
 CHAT = [Message("user", "Tell me a story.")]
@@ -31,14 +35,16 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tiny_hf.write_checkpoint(tmp_path_factory.mktemp("tiny"), max_position_embeddings=2048)
 
 
-def opened(folder: Path, **options: Any) -> TransformersModel:
+def opened(folder: Path, **options: Any) -> "TransformersModel":
+    from qwen_chat.model.hf.engine import TransformersModel
+
     return TransformersModel(
         read_checkpoint(folder), "tiny", TransformersOptions(dtype="float32", threads=1, **options)
     )
 
 
 @pytest.fixture(scope="module")
-def tiny(folder: Path) -> Iterator[TransformersModel]:
+def tiny(folder: Path) -> "Iterator[TransformersModel]":
     model = opened(folder)
     yield model
     model.close()
@@ -59,7 +65,9 @@ def settled() -> bool:
     return True
 
 
-def ask(model: TransformersModel, chat: list[Message], params: SamplingParams = GREEDY) -> tuple[str, Delta]:
+def ask(
+    model: "TransformersModel", chat: list[Message], params: SamplingParams = GREEDY
+) -> tuple[str, Delta]:
     deltas = list(model.stream(chat, params))
     return "".join(delta.text for delta in deltas), deltas[-1]
 
@@ -69,19 +77,19 @@ def usage(delta: Delta) -> Usage:
     return delta.usage
 
 
-def test_a_real_model_talks(smol_model: TransformersModel) -> None:
+def test_a_real_model_talks(smol_model: "TransformersModel") -> None:
     text, last = ask(smol_model, [Message("user", "What is the capital of France?")])
     assert text == "The capital of France is Paris."
     assert last.finish_reason == "stop"
     assert usage(last).completion_tokens == 8
 
 
-def test_what_it_read_is_what_it_shows(tiny: TransformersModel) -> None:
+def test_what_it_read_is_what_it_shows(tiny: "TransformersModel") -> None:
     _, last = ask(tiny, CHAT)
     assert usage(last).prompt_tokens == len(tiny.encode(CHAT)) == tiny.count(CHAT)
 
 
-def test_the_defaults_are_the_checkpoints(tiny: TransformersModel) -> None:
+def test_the_defaults_are_the_checkpoints(tiny: "TransformersModel") -> None:
     assert tiny.context_length == 2048
     assert tiny.default_params == SamplingParams(max_new_tokens=16)
     assert tiny.default_system == ""
@@ -110,19 +118,19 @@ def test_why_it_ended(tmp_path: Path, params: SamplingParams, reason: str) -> No
     model.close()
 
 
-def test_a_stop_text_ends_it(smol_model: TransformersModel) -> None:
+def test_a_stop_text_ends_it(smol_model: "TransformersModel") -> None:
     question = [Message("user", "What is the capital of France?")]
     text, last = ask(smol_model, question, SamplingParams(stop=("France",)).over(GREEDY))
     assert (text, last.finish_reason) == ("The capital of ", "stop")
 
 
-def test_too_long_a_prompt(tiny: TransformersModel) -> None:
+def test_too_long_a_prompt(tiny: "TransformersModel") -> None:
     with pytest.raises(ContextLengthError) as fault:
         tiny.stream([Message("user", "x" * 4000)], GREEDY)
     assert (fault.value.prompt_tokens, fault.value.context_length) == (4019, 2048)
 
 
-def test_a_seed_gives_the_same_answer_whatever_is_written_beside(tiny: TransformersModel) -> None:
+def test_a_seed_gives_the_same_answer_whatever_is_written_beside(tiny: "TransformersModel") -> None:
     def answer(seed: int) -> str:
         return ask(tiny, CHAT, SamplingParams(temperature=1, seed=seed, max_new_tokens=30))[0]
 
@@ -187,7 +195,7 @@ def test_an_interrupted_answer_is_known_too(folder: Path) -> None:
 # Stopping
 
 
-def test_cancelling_in_the_prompt_ends_within_a_chunk(tiny: TransformersModel) -> None:
+def test_cancelling_in_the_prompt_ends_within_a_chunk(tiny: "TransformersModel") -> None:
     cancel = Event()
     stream = tiny.stream([Message("user", "fresh " * 300)], GREEDY, cancel=cancel)
     assert next(stream).prefill is not None
@@ -197,7 +205,7 @@ def test_cancelling_in_the_prompt_ends_within_a_chunk(tiny: TransformersModel) -
     assert not any(delta.text for delta in rest)
 
 
-def test_cancelling_in_the_answer_keeps_what_was_written(smol_model: TransformersModel) -> None:
+def test_cancelling_in_the_answer_keeps_what_was_written(smol_model: "TransformersModel") -> None:
     cancel = Event()
     deltas: list[Delta] = []
     for delta in smol_model.stream(CHAT, GREEDY, cancel=cancel):
@@ -209,7 +217,7 @@ def test_cancelling_in_the_answer_keeps_what_was_written(smol_model: Transformer
 
 
 @pytest.mark.timing
-def test_two_hundred_cancelled_answers_leave_nothing_behind(tiny: TransformersModel) -> None:
+def test_two_hundred_cancelled_answers_leave_nothing_behind(tiny: "TransformersModel") -> None:
     def first_seconds() -> float:
         started = time.perf_counter()
         stream = tiny.stream(LONG, GREEDY)
@@ -234,7 +242,7 @@ def test_two_hundred_cancelled_answers_leave_nothing_behind(tiny: TransformersMo
 # Several at once
 
 
-def test_several_conversations_are_written_by_turns(tiny: TransformersModel) -> None:
+def test_several_conversations_are_written_by_turns(tiny: "TransformersModel") -> None:
     moments: dict[int, list[float]] = {}
     texts: dict[int, str] = {}
     params = SamplingParams(temperature=1, seed=1, max_new_tokens=60)
@@ -280,7 +288,7 @@ class _Fails:
 @pytest.mark.parametrize(
     ("error", "words"),
     [
-        (torch.OutOfMemoryError("CUDA out of memory."), "out of memory in this answer: begin a new chat"),
+        (partial(out_of_memory, "CUDA out of memory."), "out of memory in this answer: begin a new chat"),
         (
             RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried"),
             "out of memory",
@@ -290,12 +298,12 @@ class _Fails:
     ],
 )
 def test_a_fault_in_an_answer_is_told_at_once_and_the_next_answer_works(
-    folder: Path, monkeypatch: pytest.MonkeyPatch, error: Exception, words: str
+    folder: Path, monkeypatch: pytest.MonkeyPatch, error: Exception | Callable[[], Exception], words: str
 ) -> None:
     model = opened(folder)
     wanted, _ = ask(model, CHAT)
     decoder = model._open_engine().decoder
-    failing = _Fails(decoder._step, 5, error)
+    failing = _Fails(decoder._step, 5, error() if callable(error) else error)
     with monkeypatch.context() as patch:
         patch.setattr(decoder, "_step", failing)
         with pytest.raises((ModelError, ValueError), match=words):
@@ -340,6 +348,8 @@ def test_options_chat_and_resume(folder: Path, options: dict[str, Any]) -> None:
 
 
 def test_a_draft_model_changes_nothing(folder: Path, tmp_path: Path) -> None:
+    from qwen_chat.model.hf.engine import TransformersModel
+
     small = read_checkpoint(tiny_hf.write_checkpoint(tmp_path, num_hidden_layers=1, seed=9))
     options = TransformersOptions(dtype="float32")
     model = TransformersModel(read_checkpoint(folder), "tiny", options, draft=small)

@@ -4,28 +4,28 @@ import json
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import tiny_hf
-import torch
-from accelerate import infer_auto_device_map, init_empty_weights
-from accelerate.utils import compute_module_sizes
 from places import DATA
-from transformers import AutoModelForCausalLM
+from torch_errors import out_of_memory
 
 from qwen_chat.errors import ModelLoadError
 from qwen_chat.message import Message
 from qwen_chat.model import qwen1
 from qwen_chat.model.catalog.machine import available_bytes
 from qwen_chat.model.formats.checkpoint import read_checkpoint
-from qwen_chat.model.hf import dtype
-from qwen_chat.model.hf.engine import TransformersModel
 from qwen_chat.model.hf.options import TransformersOptions
-from qwen_chat.model.hf.placement import parse_max_memory
 from qwen_chat.model.processors import usable_cores
 from qwen_chat.sampling import SamplingParams
+
+if TYPE_CHECKING:
+    from qwen_chat.model.hf.engine import TransformersModel
+
 
 CHAT = [Message("user", "Tell me a story.")]
 GREEDY = SamplingParams(temperature=0, max_new_tokens=16)
@@ -36,7 +36,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tiny_hf.write_checkpoint(tmp_path_factory.mktemp("tiny"), hidden_size=64)
 
 
-def opened(folder: Path, **options: Any) -> TransformersModel:
+def opened(folder: Path, **options: Any) -> "TransformersModel":
+    from qwen_chat.model.hf.engine import TransformersModel
+
     return TransformersModel(
         read_checkpoint(folder), "tiny", TransformersOptions(**{"dtype": "float32", "threads": 1, **options})
     )
@@ -61,6 +63,8 @@ def test_weights_may_lie_on_a_disk(folder: Path) -> None:
 def test_as_many_threads_compute_as_there_are_cores_unless_someone_chose(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    import torch
+
     before = torch.get_num_threads()
     try:
         for chosen, variable, expected in ((3, None, 3), (None, "1", 3), (None, None, usable_cores())):
@@ -103,6 +107,13 @@ def test_an_impossible_plan(folder: Path, tmp_path: Path, plan: str | None, word
 
 
 def test_seventy_two_billion_weights_are_placed_within_what_was_allowed() -> None:
+    import torch
+    from accelerate import infer_auto_device_map, init_empty_weights
+    from accelerate.utils import compute_module_sizes
+    from transformers import AutoModelForCausalLM
+
+    from qwen_chat.model.hf.placement import parse_max_memory
+
     qwen1.register()
     layers: dict[str, Any] = {"num_hidden_layers": 80, "num_attention_heads": 64, "kv_channels": 128}
     sizes: dict[str, Any] = {"hidden_size": 8192, "intermediate_size": 49152, "vocab_size": 152064}
@@ -129,6 +140,8 @@ def test_seventy_two_billion_weights_are_placed_within_what_was_allowed() -> Non
 
 @pytest.mark.parametrize("wanted", ["float32", "bfloat16", "float16"])
 def test_the_number_type_asked_for(folder: Path, wanted: str) -> None:
+    import torch
+
     model = opened(folder, dtype=wanted)
     assert wanted in model.notice
     assert model._open_engine().decoder.model.dtype == getattr(torch, wanted)
@@ -136,6 +149,10 @@ def test_the_number_type_asked_for(folder: Path, wanted: str) -> None:
 
 
 def test_the_number_type_that_is_fastest_here(folder: Path) -> None:
+    import torch
+
+    from qwen_chat.model.hf import dtype
+
     _, notice = answer(folder, dtype="auto")
     assert "times as fast as" in notice
     best, why = dtype.fastest_on_cpu(64, 128)
@@ -182,6 +199,8 @@ def test_code_beside_a_checkpoint_is_never_run(tmp_path: Path, folder: Path) -> 
 
 def _needs_its_ranks(folder: Path) -> None:
     """The fixture of the first generation has no vocabulary; its weights load all the same."""
+    from transformers import AutoModelForCausalLM
+
     with pytest.raises(ModelLoadError, match=r"qwen\.tiktoken"):
         read_checkpoint(folder)
     qwen1.register()
@@ -215,15 +234,15 @@ def test_a_tokenizer_that_is_not_json(tmp_path: Path, folder: Path) -> None:
     "error",
     [
         MemoryError(),
-        torch.OutOfMemoryError("CUDA"),
+        partial(out_of_memory, "CUDA"),
         RuntimeError("DefaultCPUAllocator: can't allocate memory"),
     ],
 )
 def test_too_little_memory_says_what_to_try(
-    folder: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+    folder: Path, monkeypatch: pytest.MonkeyPatch, error: Exception | Callable[[], Exception]
 ) -> None:
     def fails(*_: object, **__: object) -> None:
-        raise error
+        raise error() if callable(error) else error
 
     monkeypatch.setattr("qwen_chat.model.hf.loading.AutoModelForCausalLM.from_pretrained", fails)
     with pytest.raises(
@@ -242,6 +261,8 @@ def test_too_little_memory_says_what_to_try(
     ],
 )
 def test_limits_of_memory(items: tuple[str, ...], limits: dict[int | str, int]) -> None:
+    from qwen_chat.model.hf.placement import parse_max_memory
+
     assert parse_max_memory(items) == limits
 
 
@@ -252,6 +273,8 @@ def test_limits_for_what_is_not_there(folder: Path) -> None:
 
 @pytest.mark.parametrize("item", ["20GiB", "gpu=1GiB", "0=", "0=-1GiB", "0=1XB", "0=1GiB,", "cpu=nan"])
 def test_limits_that_mean_nothing(item: str) -> None:
+    from qwen_chat.model.hf.placement import parse_max_memory
+
     with pytest.raises(ModelLoadError, match="write DEVICE=SIZE, for example 0=20GiB or cpu=64GiB"):
         parse_max_memory((item,))
 
@@ -261,6 +284,8 @@ def test_there_is_some_memory() -> None:
 
 
 def test_a_draft_of_another_family(folder: Path, tmp_path: Path) -> None:
+    from qwen_chat.model.hf.engine import TransformersModel
+
     other = read_checkpoint(tiny_hf.write_checkpoint(tmp_path, extra=("<other>",)))
     with pytest.raises(ModelLoadError, match="has another vocabulary"):
         TransformersModel(read_checkpoint(folder), "tiny", TransformersOptions(dtype="float32"), draft=other)

@@ -2,15 +2,18 @@
 
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 import tiny_hf
-from transformers import PreTrainedTokenizerFast
 
 from qwen_chat.errors import ModelError, ModelLoadError
 from qwen_chat.message import Message, Think, Tool
 from qwen_chat.model.base import PromptOptions
-from qwen_chat.model.hf.prompt import CheckpointPrompt
+
+if TYPE_CHECKING:
+    from qwen_chat.model.hf.prompt import CheckpointPrompt
+
 
 THINKING = (
     "{% for message in messages %}{{ '<|im_start|>' + message.role + '\n' + message.content }}"
@@ -32,7 +35,11 @@ ATTACKS = [
 ]
 
 
-def prompt(folder: Path, *, raw: bool = False, template: str | None = tiny_hf.TEMPLATE) -> CheckpointPrompt:
+def prompt(folder: Path, *, raw: bool = False, template: str | None = tiny_hf.TEMPLATE) -> "CheckpointPrompt":
+    from transformers import PreTrainedTokenizerFast
+
+    from qwen_chat.model.hf.prompt import CheckpointPrompt
+
     tiny_hf.write_checkpoint(folder, template=template, extra=("<think>", "</think>"))
     return CheckpointPrompt(PreTrainedTokenizerFast.from_pretrained(folder), first_generation=False, raw=raw)
 
@@ -76,6 +83,10 @@ def test_several_templates_without_a_default_are_refused_but_not_raw(tmp_path: P
 
 @pytest.mark.parametrize("text", ATTACKS)
 def test_a_real_vocabulary_equals_its_template(smol_path: Path, text: str) -> None:
+    from transformers import PreTrainedTokenizerFast
+
+    from qwen_chat.model.hf.prompt import CheckpointPrompt
+
     tokenizer = PreTrainedTokenizerFast.from_pretrained(smol_path)
     ours = CheckpointPrompt(tokenizer, first_generation=False, raw=False)
     chat = [Message("system", text), Message("user", text), Message("assistant", text), Message("user", text)]
@@ -91,6 +102,8 @@ def test_a_real_vocabulary_equals_its_template(smol_path: Path, text: str) -> No
 @pytest.mark.parametrize("template", [tiny_hf.TEMPLATE, THINKING])
 @pytest.mark.parametrize("text", ATTACKS)
 def test_it_equals_the_template_with_sanitized_text(tmp_path: Path, template: str, text: str) -> None:
+    from transformers import PreTrainedTokenizerFast
+
     ours = prompt(tmp_path, template=template)
     chat = [Message("system", text), Message("user", text), Message("assistant", text), Message("user", text)]
     wanted = PreTrainedTokenizerFast.from_pretrained(tmp_path).apply_chat_template(
@@ -112,6 +125,10 @@ def test_the_bytes_of_the_tokens_are_the_prompt(tmp_path: Path) -> None:
 
 
 def test_the_bytes_of_a_real_vocabulary(smol_path: Path) -> None:
+    from transformers import PreTrainedTokenizerFast
+
+    from qwen_chat.model.hf.prompt import CheckpointPrompt
+
     ours = CheckpointPrompt(
         PreTrainedTokenizerFast.from_pretrained(smol_path), first_generation=False, raw=False
     )
@@ -146,6 +163,8 @@ def test_no_template_and_no_chatml(tmp_path: Path) -> None:
     from tokenizers.models import BPE
     from transformers import PreTrainedTokenizerFast
 
+    from qwen_chat.model.hf.prompt import CheckpointPrompt
+
     bare = PreTrainedTokenizerFast(tokenizer_object=Tokenizer(BPE(vocab={"a": 0}, merges=[])))
     with pytest.raises(ModelLoadError, match="has no chat template, it is a base model: use --raw"):
         CheckpointPrompt(bare, first_generation=False, raw=False)
@@ -164,6 +183,10 @@ SWITCHED = tiny_hf.TEMPLATE + "{% if enable_thinking is false %}{{ '<think>\n\n<
     ],
 )
 def test_reasoning_is_switched_as_the_template_says(tmp_path: Path, think: Think, ends_with: bytes) -> None:
+    from transformers import PreTrainedTokenizerFast
+
+    from qwen_chat.model.hf.prompt import CheckpointPrompt
+
     tiny_hf.write_checkpoint(tmp_path, template=SWITCHED, extra=("<think>", "</think>"))
     tokenizer = PreTrainedTokenizerFast.from_pretrained(tmp_path)
     ours = CheckpointPrompt(tokenizer, first_generation=False)

@@ -6,11 +6,9 @@ from typing import Any
 
 import pytest
 from tiny_qwen1 import FOLDER
-from transformers import AutoConfig, AutoModelForCausalLM
 
 from qwen_chat.errors import ModelLoadError
 from qwen_chat.model.qwen1 import register
-from qwen_chat.model.qwen1.configuration import QWenConfig
 
 ORIGINAL: dict[str, Any] = json.loads((FOLDER / "config.json").read_text(encoding="utf-8"))
 
@@ -21,6 +19,8 @@ def folder_with(tmp_path: Path, entries: dict[str, Any]) -> Path:
 
 
 def test_every_entry_is_kept_but_the_code(tmp_path: Path) -> None:
+    from transformers import AutoConfig
+
     register()
     flags = {
         "bf16": True,
@@ -37,6 +37,8 @@ def test_every_entry_is_kept_but_the_code(tmp_path: Path) -> None:
 
 
 def test_saving_a_model_names_no_code(tmp_path: Path) -> None:
+    from transformers import AutoModelForCausalLM
+
     register()
     AutoModelForCausalLM.from_pretrained(FOLDER).save_pretrained(tmp_path)
     saved = json.loads((tmp_path / "config.json").read_text(encoding="utf-8"))
@@ -47,6 +49,8 @@ def test_saving_a_model_names_no_code(tmp_path: Path) -> None:
 
 
 def test_the_first_names_mean_the_same(tmp_path: Path) -> None:
+    from transformers import AutoConfig
+
     register()
     first = {
         "hidden_size": "n_embd",
@@ -66,6 +70,8 @@ def test_the_first_names_mean_the_same(tmp_path: Path) -> None:
 
 
 def test_names_that_transformers_knows() -> None:
+    from qwen_chat.model.qwen1.configuration import QWenConfig
+
     config = QWenConfig(layer_norm_epsilon=1e-5, attn_dropout_prob=0.25)
     assert config.rms_norm_eps == 1e-5
     assert config.attention_dropout == 0.25
@@ -75,6 +81,8 @@ def test_names_that_transformers_knows() -> None:
 
 @pytest.mark.parametrize(("sense", "name"), [("visual", "Qwen-VL"), ("audio", "Qwen-Audio")])
 def test_relatives_with_other_senses_are_refused(tmp_path: Path, sense: str, name: str) -> None:
+    from transformers import AutoConfig, AutoModelForCausalLM
+
     register()
     folder = folder_with(tmp_path, ORIGINAL | {sense: {"width": 1664}})
     for auto in (AutoConfig, AutoModelForCausalLM):
@@ -98,6 +106,8 @@ def test_relatives_with_other_senses_are_refused(tmp_path: Path, sense: str, nam
     ids=str,
 )
 def test_a_config_at_odds_with_itself_is_refused(tmp_path: Path, change: dict[str, Any], fault: str) -> None:
+    from transformers import AutoConfig
+
     register()
     with pytest.raises(
         ModelLoadError, match=f"^config.json is at odds with itself, {fault}.*: fetch it again$"

@@ -2,19 +2,19 @@
 
 import copy
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import pytest
-import torch
 from tiny_qwen1 import SEQ_LENGTH, Model, load, prompt
-from transformers import DynamicCache, StaticCache
 
-from qwen_chat.model.qwen1.configuration import QWenConfig
-from qwen_chat.model.qwen1.rotary import ntk_alpha
+if TYPE_CHECKING:
+    import torch
+    from transformers import DynamicCache
+
 
 NEW = 20
 LENGTHS = (5, 12, SEQ_LENGTH, SEQ_LENGTH + 1, 30, 40)
-Answer = Callable[[Model, torch.Tensor], list[int]]
+Answer: TypeAlias = "Callable[[Model, torch.Tensor], list[int]]"
 
 
 @pytest.fixture(scope="module")
@@ -22,29 +22,35 @@ def model() -> Model:
     return load(max_position_embeddings=256)
 
 
-def answer(model: Model, ids: torch.Tensor, **options: object) -> list[int]:
+def answer(model: Model, ids: "torch.Tensor", **options: object) -> list[int]:
     written = model.generate(ids, max_new_tokens=NEW, do_sample=False, **options)
     new: list[int] = written[0, ids.shape[1] :].tolist()
     assert len(new) == NEW
     return new
 
 
-def padded(model: Model, ids: torch.Tensor) -> list[int]:
+def padded(model: Model, ids: "torch.Tensor") -> list[int]:
     """Answer in the first row of a batch, beside a prompt that is longer."""
+    import torch
+
     longest = ids.shape[1] + 9
     rows = torch.cat((torch.cat((torch.zeros(1, 9, dtype=torch.long), ids), dim=1), prompt(longest, seed=8)))
     mask = torch.stack([torch.arange(longest) >= 9, torch.arange(longest) >= 0]).long()
     return answer(model, rows, attention_mask=mask)
 
 
-def read(model: Model, cache: DynamicCache, ids: torch.Tensor, chunk: int = 4) -> None:
+def read(model: Model, cache: "DynamicCache", ids: "torch.Tensor", chunk: int = 4) -> None:
     """Read what the cache lacks of a prompt but for its last token, chunk by chunk."""
+    import torch
+
     with torch.no_grad():
         for start in range(int(cache.get_seq_length()), ids.shape[1] - 1, chunk):
             model(ids[:, start : min(start + chunk, ids.shape[1] - 1)], past_key_values=cache)
 
 
-def in_chunks(model: Model, ids: torch.Tensor) -> list[int]:
+def in_chunks(model: Model, ids: "torch.Tensor") -> list[int]:
+    from transformers import DynamicCache
+
     cache = DynamicCache(config=model.config)
     model.begin_cache(cache, ids.shape[1])
     read(model, cache, ids)
@@ -71,6 +77,8 @@ def test_all_ways_of_reading_give_one_answer(model: Model, way: Answer, length: 
 
 
 def test_beams_do_not_depend_on_the_cache(model: Model) -> None:
+    import torch
+
     rows = torch.cat((torch.cat((torch.zeros(1, 28, dtype=torch.long), prompt(12)), dim=1), prompt(40)))
     mask = torch.stack([torch.arange(40) >= 28, torch.arange(40) >= 0]).long()
     cached, uncached = (
@@ -81,6 +89,8 @@ def test_beams_do_not_depend_on_the_cache(model: Model) -> None:
 
 
 def test_a_batch_of_many_lengths_answers_as_each_alone(model: Model) -> None:
+    import torch
+
     prompts = [prompt(length, seed=length) for length in LENGTHS]
     longest = max(LENGTHS)
     rows = torch.cat([torch.nn.functional.pad(ids, (longest - ids.shape[1], 0)) for ids in prompts])
@@ -91,6 +101,9 @@ def test_a_batch_of_many_lengths_answers_as_each_alone(model: Model) -> None:
 
 def test_interleaved_conversations_do_not_disturb_each_other(model: Model) -> None:
     """Their prompts are stretched differently, and each step of one comes between two of the other."""
+    import torch
+    from transformers import DynamicCache
+
     conversations = [prompt(12, seed=1), prompt(40, seed=2)]
     alone = [answer(model, ids) for ids in conversations]
     caches = [DynamicCache(config=model.config) for _ in conversations]
@@ -108,6 +121,9 @@ def test_interleaved_conversations_do_not_disturb_each_other(model: Model) -> No
 @pytest.mark.parametrize(("first", "second"), [(5, 14), (20, 31), (35, 62)])
 def test_a_next_turn_goes_on_in_the_cache(model: Model, first: int, second: int) -> None:
     """The first answer itself grows past a length that would be stretched more."""
+    import torch
+    from transformers import DynamicCache
+
     assert model.rope_alpha(first) == model.rope_alpha(second)
     ids = prompt(first, seed=first)
     cache = DynamicCache(config=model.config)
@@ -124,6 +140,9 @@ def test_a_next_turn_goes_on_in_the_cache(model: Model, first: int, second: int)
 
 
 def test_without_begin_cache_the_first_chunk_would_decide(model: Model) -> None:
+    import torch
+    from transformers import DynamicCache
+
     ids, logits = prompt(40), []
     for begun in (False, True):
         cache = DynamicCache(config=model.config)
@@ -139,6 +158,8 @@ def test_without_begin_cache_the_first_chunk_would_decide(model: Model) -> None:
 
 
 def test_a_cache_of_another_stretching_is_refused(model: Model) -> None:
+    from transformers import DynamicCache
+
     cache = DynamicCache(config=model.config)
     model.begin_cache(cache, 10)
     model.begin_cache(cache, 40)  # It is still empty.
@@ -149,6 +170,9 @@ def test_a_cache_of_another_stretching_is_refused(model: Model) -> None:
 
 
 def test_an_emptied_cache_forgets_its_stretching(model: Model) -> None:
+    import torch
+    from transformers import StaticCache
+
     cache = StaticCache(config=model.config, max_cache_len=64)
     with torch.no_grad():
         model(prompt(40), past_key_values=cache)
@@ -159,6 +183,8 @@ def test_an_emptied_cache_forgets_its_stretching(model: Model) -> None:
 
 
 def test_a_copied_cache_keeps_its_stretching(model: Model) -> None:
+    from transformers import DynamicCache
+
     ids = prompt(40)
     cache = DynamicCache(config=model.config)
     model.begin_cache(cache, 40)
@@ -167,6 +193,9 @@ def test_a_copied_cache_keeps_its_stretching(model: Model) -> None:
 
 
 def test_the_rows_of_a_cache_can_be_multiplied(model: Model) -> None:
+    import torch
+    from transformers import DynamicCache
+
     rows = torch.cat((prompt(40, seed=1), prompt(40, seed=2)))
     cache = DynamicCache(config=model.config)
     with torch.no_grad():
@@ -178,6 +207,9 @@ def test_the_rows_of_a_cache_can_be_multiplied(model: Model) -> None:
 
 
 def test_one_compiled_graph_serves_all_steps(model: Model) -> None:
+    import torch
+    from transformers import StaticCache
+
     ids = prompt(40)
     cache = StaticCache(config=model.config, max_cache_len=64)
     step: Any = torch.compile(model.forward, backend="eager", fullgraph=True)
@@ -195,5 +227,8 @@ def test_one_compiled_graph_serves_all_steps(model: Model) -> None:
     [(0, 1), (1, 1), (8191, 1), (8192, 1), (8193, 3), (16384, 3), (16385, 7), (32768, 7), (32769, 15)],
 )
 def test_the_stretching_of_a_prompt(tokens: int, alpha: int) -> None:
+    from qwen_chat.model.qwen1.configuration import QWenConfig
+    from qwen_chat.model.qwen1.rotary import ntk_alpha
+
     assert ntk_alpha(tokens, QWenConfig()) == alpha
     assert ntk_alpha(tokens, QWenConfig(use_dynamic_ntk=False)) == 1

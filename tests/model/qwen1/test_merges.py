@@ -11,7 +11,6 @@ from qwen1_vocabulary import RANKS, load_ranks, random_ranks, rank_file, referen
 
 from qwen_chat.errors import ModelLoadError
 from qwen_chat.model.qwen1.merges import derive_merges
-from qwen_chat.model.qwen1.tokenization import QWenTokenizer
 
 
 @pytest.fixture
@@ -26,6 +25,8 @@ def small_texts() -> list[str]:
 
 @pytest.mark.parametrize("seed", range(12))
 def test_any_rank_file_gives_the_ids_of_tiktoken(tmp_path: Path, seed: int) -> None:
+    from qwen_chat.model.qwen1.tokenization import QWenTokenizer
+
     ranks = random_ranks(random.Random(seed), 300)
     file = write_ranks(tmp_path / "qwen.tiktoken", ranks)
     tokenizer, encoding = QWenTokenizer(vocab_file=str(file)), reference(ranks, 300)
@@ -35,6 +36,8 @@ def test_any_rank_file_gives_the_ids_of_tiktoken(tmp_path: Path, seed: int) -> N
 
 
 def test_a_token_that_merging_cannot_make_stands_only_for_itself(tmp_path: Path) -> None:
+    from qwen_chat.model.qwen1.tokenization import QWenTokenizer
+
     ranks = {bytes([byte]): byte for byte in range(256)} | {b"abc": 256}
     assert list(derive_merges(ranks)) == []
     tokenizer = QWenTokenizer(vocab_file=str(write_ranks(tmp_path / "qwen.tiktoken", ranks)))
@@ -44,6 +47,8 @@ def test_a_token_that_merging_cannot_make_stands_only_for_itself(tmp_path: Path)
 
 
 def test_a_further_file_adds_tokens_behind_the_control_tokens(tmp_path: Path) -> None:
+    from qwen_chat.model.qwen1.tokenization import QWenTokenizer
+
     words = ("我是一只猫", "你是一只猫", "他是一只猫")
     known = load_ranks(rank_file())
     extra = {b: 151851 + i for i, b in enumerate(steps(reference(known, RANKS), words, known))}
@@ -72,6 +77,8 @@ def steps(encoding: tiktoken.Encoding, words: tuple[str, ...], known: Mapping[by
 
 
 def test_a_further_file_may_be_named_by_the_checkpoint(tmp_path: Path, small_ranks: dict[bytes, int]) -> None:
+    from qwen_chat.model.qwen1.tokenization import QWenTokenizer
+
     write_ranks(tmp_path / "qwen.tiktoken", small_ranks)
     write_ranks(tmp_path / "more.tiktoken", {b"xy": 508, b"xyz": 600})
     config = {"tokenizer_class": "QWenTokenizer", "extra_vocab_file": "more.tiktoken"}
@@ -83,6 +90,8 @@ def test_a_further_file_may_be_named_by_the_checkpoint(tmp_path: Path, small_ran
 
 
 def test_a_further_file_changes_nothing_that_is_there(tmp_path: Path, small_ranks: dict[bytes, int]) -> None:
+    from qwen_chat.model.qwen1.tokenization import QWenTokenizer
+
     file = write_ranks(tmp_path / "qwen.tiktoken", small_ranks)
     extra = write_ranks(tmp_path / "more.tiktoken", {b"a": 508, b"xy": 301, b"zz": 0, b"yz": 509, b"zy": 509})
     tokenizer = QWenTokenizer(vocab_file=str(file), extra_vocab_file=str(extra))
@@ -105,6 +114,8 @@ def test_a_further_file_changes_nothing_that_is_there(tmp_path: Path, small_rank
 def test_a_damaged_rank_file_is_named_with_its_line(
     tmp_path: Path, small_ranks: dict[bytes, int], line: int, damaged: str, fault: str
 ) -> None:
+    from qwen_chat.model.qwen1.tokenization import QWenTokenizer
+
     file = write_ranks(tmp_path / "qwen.tiktoken", small_ranks)
     lines = file.read_text().splitlines()
     lines[line - 1] = damaged
@@ -117,6 +128,8 @@ def test_a_damaged_rank_file_is_named_with_its_line(
 
 
 def test_a_rank_file_that_ends_early_is_refused(tmp_path: Path, small_ranks: dict[bytes, int]) -> None:
+    from qwen_chat.model.qwen1.tokenization import QWenTokenizer
+
     file = write_ranks(tmp_path / "qwen.tiktoken", dict(list(small_ranks.items())[:200]))
     with pytest.raises(ModelLoadError, match=r"is damaged: no line has the byte 0x"):
         QWenTokenizer.from_pretrained(tmp_path)
@@ -128,6 +141,8 @@ def test_a_rank_file_that_ends_early_is_refused(tmp_path: Path, small_ranks: dic
 def test_a_further_file_that_is_missing_or_damaged_is_named(
     tmp_path: Path, small_ranks: dict[bytes, int]
 ) -> None:
+    from qwen_chat.model.qwen1.tokenization import QWenTokenizer
+
     write_ranks(tmp_path / "qwen.tiktoken", small_ranks)
     with pytest.raises(ModelLoadError, match=r"^cannot read more\.tiktoken: No such file"):
         QWenTokenizer.from_pretrained(tmp_path, extra_vocab_file="more.tiktoken")

@@ -1,18 +1,17 @@
 """The model gives the logits of the original, and those of an independent account of its formulae."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-import torch
 from reference import Array, Reference
 from safetensors.numpy import load_file
-from tiny_qwen1 import EXPECTED, FOLDER, IDS, SEQ_LENGTH, Model, load, prompt
-from transformers import DynamicCache
+from tiny_qwen1 import FOLDER, SEQ_LENGTH, Model, expected, load, prompt
 
-from qwen_chat.model.qwen1.configuration import QWenConfig
-from qwen_chat.model.qwen1.modeling import QWenLMHeadModel
+if TYPE_CHECKING:
+    import torch
+
 
 LENGTHS = (8, 16, 17, 33, 51)
 PREFILLS = (5, 20)
@@ -38,15 +37,18 @@ def tolerance(model: Model) -> float:
     return TOLERANCE[str(model.config._attn_implementation)]
 
 
-def distance(logits: torch.Tensor, expected: torch.Tensor | Array) -> float:
+def distance(logits: "torch.Tensor", wanted: "torch.Tensor | Array") -> float:
     """Return the greatest difference, of shapes that must be the same."""
-    ours, theirs = logits.detach().double().numpy(), np.asarray(expected, dtype=np.float64)
+    ours, theirs = logits.detach().double().numpy(), np.asarray(wanted, dtype=np.float64)
     assert ours.shape == theirs.shape
     return float(np.abs(ours - theirs).max())
 
 
-def stepwise(model: Model, ids: torch.Tensor, prefill: int) -> torch.Tensor:
+def stepwise(model: Model, ids: "torch.Tensor", prefill: int) -> "torch.Tensor":
     """Return the logits [steps, vocabulary] of all ids after a prefill, each read alone."""
+    import torch
+    from transformers import DynamicCache
+
     cache = DynamicCache(config=model.config)
     with torch.no_grad():
         model(ids[:, :prefill], past_key_values=cache)
@@ -58,35 +60,41 @@ def stepwise(model: Model, ids: torch.Tensor, prefill: int) -> torch.Tensor:
 
 @pytest.mark.parametrize("length", LENGTHS)
 def test_a_prompt_gives_the_original_logits(model: Model, length: int) -> None:
+    import torch
+
     with torch.no_grad():
-        logits = model(IDS[:, :length]).logits[0, -3:]
-    assert distance(logits, EXPECTED[f"full{length}"]) <= tolerance(model)
+        logits = model(expected()["ids"][:, :length]).logits[0, -3:]
+    assert distance(logits, expected()[f"full{length}"]) <= tolerance(model)
 
 
 @pytest.mark.parametrize("prefill", PREFILLS)
 def test_cached_steps_give_the_original_logits(model: Model, prefill: int) -> None:
     """Both answers cross a length at which a longer prompt would be stretched more."""
-    assert distance(stepwise(model, IDS, prefill)[::6], EXPECTED[f"step{prefill}"]) <= tolerance(model)
+    assert distance(
+        stepwise(model, expected()["ids"], prefill)[::6], expected()[f"step{prefill}"]
+    ) <= tolerance(model)
 
 
 def test_every_stored_logit_is_looked_at() -> None:
     read = {f"full{length}" for length in LENGTHS} | {f"step{prefill}" for prefill in PREFILLS}
-    assert read | {"ids"} == EXPECTED.keys()
+    assert read | {"ids"} == expected().keys()
 
 
 def test_the_reference_gives_the_original_logits() -> None:
-    reference, ids = Reference(FOLDER), IDS[0].tolist()
+    reference, ids = Reference(FOLDER), expected()["ids"][0].tolist()
     for length in LENGTHS:
-        expected = EXPECTED[f"full{length}"].numpy()
-        np.testing.assert_allclose(reference.logits(ids[:length])[-3:], expected, rtol=0, atol=1e-5)
+        wanted = expected()[f"full{length}"].numpy()
+        np.testing.assert_allclose(reference.logits(ids[:length])[-3:], wanted, rtol=0, atol=1e-5)
     for prefill in PREFILLS:
         steps = reference.logits(ids, prompt=prefill)[prefill::6]
         # The original computed in fp32, where angles of many radians are less sharp.
-        np.testing.assert_allclose(steps, EXPECTED[f"step{prefill}"].numpy(), rtol=0, atol=3e-5)
+        np.testing.assert_allclose(steps, expected()[f"step{prefill}"].numpy(), rtol=0, atol=3e-5)
 
 
 @pytest.mark.parametrize("variant", VARIANTS, ids=str)
 def test_other_configurations_agree_with_the_reference(variant: dict[str, Any]) -> None:
+    import torch
+
     model, reference = load(**variant), Reference(FOLDER, **variant)
     ids = prompt(70)
     for length in (SEQ_LENGTH - 4, SEQ_LENGTH, SEQ_LENGTH + 1, 70):
@@ -105,6 +113,11 @@ def test_the_configurations_differ_beyond_the_trained_length() -> None:
 
 
 def test_biases_agree_with_the_reference(tmp_path: Path) -> None:
+    import torch
+
+    from qwen_chat.model.qwen1.configuration import QWenConfig
+    from qwen_chat.model.qwen1.modeling import QWenLMHeadModel
+
     sizes: dict[str, Any] = {
         "vocab_size": 64,
         "hidden_size": 32,
@@ -133,6 +146,8 @@ def test_biases_agree_with_the_reference(tmp_path: Path) -> None:
 
 def test_padding_has_positions_unless_they_are_given(model: Model) -> None:
     """As in the original when the model is called; `generate` counts tokens only."""
+    import torch
+
     ids, padding = prompt(40), 9
     padded = torch.cat((torch.zeros(1, padding, dtype=torch.long), ids), dim=1)
     mask = (torch.arange(40 + padding) >= padding).long()[None]
@@ -148,6 +163,8 @@ def test_padding_has_positions_unless_they_are_given(model: Model) -> None:
 
 @pytest.mark.parametrize("length", [8, 40])
 def test_bfloat16_is_finite_and_near(length: int) -> None:
+    import torch
+
     ids = prompt(length)
     model = load(dtype=torch.bfloat16)
     with torch.no_grad():
@@ -160,6 +177,8 @@ def test_bfloat16_is_finite_and_near(length: int) -> None:
 
 def test_angles_are_not_rounded_in_bfloat16() -> None:
     """Rounded to 8 bits, neighbouring positions near 1000 would be one and the same."""
+    import torch
+
     rows = torch.tensor([[1000], [1001]])
     model = load(dtype=torch.bfloat16, use_logn_attn=False, max_position_embeddings=2048)
     cos, _, _ = model.model._positions(rows, torch.ones(1))
@@ -170,6 +189,8 @@ def test_angles_are_not_rounded_in_bfloat16() -> None:
 
 @pytest.mark.parametrize("checkpointing", [False, True])
 def test_training_reads_without_stretching(*, checkpointing: bool) -> None:
+    import torch
+
     model = load().train()
     if checkpointing:
         model.activation_checkpointing_enable()
@@ -177,11 +198,11 @@ def test_training_reads_without_stretching(*, checkpointing: bool) -> None:
     plain = Reference(FOLDER, use_dynamic_ntk=False, use_logn_attn=False).logits(ids[0].tolist())
     logits = plain[:-1] - plain[:-1].max(axis=-1, keepdims=True)
     chances = logits - np.log(np.exp(logits).sum(axis=-1, keepdims=True))
-    expected = -chances[np.arange(39), ids[0, 1:].numpy()].mean()
+    wanted = -chances[np.arange(39), ids[0, 1:].numpy()].mean()
     optimizer = torch.optim.SGD(model.parameters(), lr=0.02)
     loss = model(ids, labels=ids).loss
     assert model.loss_type == "ForCausalLM"
-    assert loss.item() == pytest.approx(expected, abs=1e-4)
+    assert loss.item() == pytest.approx(wanted, abs=1e-4)
     loss.backward()
     optimizer.step()
     assert all(weights.grad is not None for weights in model.parameters())
@@ -190,6 +211,8 @@ def test_training_reads_without_stretching(*, checkpointing: bool) -> None:
 
 def test_packed_requests_are_not_stretched() -> None:
     """Continuous batching is known by the `cache` that it brings."""
+    import torch
+
     ids = prompt(40)
     with torch.no_grad():
         packed = load(attn_implementation="sdpa")(ids, cache=object()).logits[0]
@@ -197,6 +220,8 @@ def test_packed_requests_are_not_stretched() -> None:
 
 
 def test_gradients_do_not_depend_on_checkpointing() -> None:
+    import torch
+
     ids, gradients = prompt(20), []
     for checkpointing in (False, True):
         model = load().train()

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 from packed import Tensors, quantized, scheme
 from safetensors.numpy import load_file, save_file
 from tiny_qwen1 import Model, prompt
@@ -17,8 +16,7 @@ from tiny_qwen1 import Model, prompt
 from qwen_chat.errors import ModelLoadError
 from qwen_chat.model.formats.checkpoint import CheckpointInfo
 from qwen_chat.model.hf.library_logging import silence_gptqmodel
-from qwen_chat.model.qwen1 import packed, register
-from qwen_chat.model.qwen1.modeling import QWenLMHeadModel
+from qwen_chat.model.qwen1 import register
 
 HIDDEN, MLP = 64, 128
 SHAPE = {"hidden_size": HIDDEN, "intermediate_size": 2 * MLP, "num_hidden_layers": 2}
@@ -80,6 +78,10 @@ def write(folder: Path, weights: Tensors, **more: Any) -> Path:
 
 
 def load(folder: Path, **options: Any) -> Any:
+    import torch
+
+    from qwen_chat.model.qwen1.modeling import QWenLMHeadModel
+
     register()
     silence_gptqmodel()
     model: Model = QWenLMHeadModel.from_pretrained(folder, dtype=torch.float32, device_map="cpu", **options)
@@ -88,6 +90,8 @@ def load(folder: Path, **options: Any) -> Any:
 
 @pytest.mark.parametrize(("bits", "shuffled"), [(4, False), (4, True), (8, False)])
 def test_packed_weights_mean_what_they_were_packed_from(tmp_path: Path, bits: int, shuffled: bool) -> None:
+    import torch
+
     small, plain = tensors(bits, shuffled=shuffled)
     folder = write(tmp_path / "small", small, **scheme(bits, shuffled=shuffled))
     model, report = load(folder, output_loading_info=True)
@@ -102,6 +106,8 @@ def test_packed_weights_mean_what_they_were_packed_from(tmp_path: Path, bits: in
 
 
 def test_saving_restores_the_original_layout(tmp_path: Path) -> None:
+    from qwen_chat.model.qwen1 import packed
+
     small, _ = tensors(4, shuffled=False)
     folder = write(tmp_path / "small", small, **scheme(4, shuffled=False))
     load(folder).save_pretrained(tmp_path / "again")
@@ -119,6 +125,8 @@ def test_saving_restores_the_original_layout(tmp_path: Path) -> None:
 
 
 def test_a_bias_that_is_not_to_be_there_is_refused(tmp_path: Path) -> None:
+    from qwen_chat.model.qwen1 import packed
+
     small, _ = tensors(4, shuffled=False)
     small["transformer.h.1.mlp.w2.bias"][3] = 0.5
     folder = write(tmp_path / "small", small)
@@ -128,6 +136,8 @@ def test_a_bias_that_is_not_to_be_there_is_refused(tmp_path: Path) -> None:
 
 
 def test_zero_biases_are_nothing_to_refuse(tmp_path: Path) -> None:
+    from qwen_chat.model.qwen1 import packed
+
     small, _ = tensors(4, shuffled=False)
     folder = write(tmp_path / "small", small)
     packed.check_biases(CheckpointInfo(folder, "qwen", CONFIG, {}, 0, 0, "gptq"))

@@ -7,16 +7,19 @@ import unicodedata
 from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 import tiktoken
 from qwen1_vocabulary import RANKS, load_ranks, qwen1_tokenizer, rank_file, reference
 from tokenizers.decoders import DecodeStream
-from transformers import AutoTokenizer
 
 from qwen_chat.errors import ModelLoadError
 from qwen_chat.model.qwen1 import register
-from qwen_chat.model.qwen1.tokenization import CONTROL_TOKENS, QWenTokenizer
+
+if TYPE_CHECKING:
+    from qwen_chat.model.qwen1.tokenization import QWenTokenizer
+
 
 TEXTS = (
     "The quick brown fox doesn't jump; it's 3.14159 o'clock, and we'LL SEE.",
@@ -38,6 +41,8 @@ TEXTS = (
 
 def random_texts(count: int) -> Iterator[str]:
     """Yield texts of any assigned characters, mixed with what makes tokenizers stumble."""
+    from qwen_chat.model.qwen1.tokenization import CONTROL_TOKENS
+
     rng = random.Random(20230803)
     letters = [c for c in map(chr, range(0x110000)) if unicodedata.category(c) not in ("Cn", "Cs")]
     traps = [
@@ -63,7 +68,7 @@ def random_texts(count: int) -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def tokenizer() -> QWenTokenizer:
+def tokenizer() -> "QWenTokenizer":
     return qwen1_tokenizer()
 
 
@@ -94,7 +99,7 @@ def test_the_rank_file_is_the_real_one() -> None:
     assert sha256(rank_file().read_bytes()).hexdigest() == known
 
 
-def test_control_ids_follow_the_ranks(tokenizer: QWenTokenizer) -> None:
+def test_control_ids_follow_the_ranks(tokenizer: "QWenTokenizer") -> None:
     names = ["<|endoftext|>", "<|im_start|>", "<|im_end|>", "<|extra_0|>", "<|extra_204|>"]
     assert tokenizer.convert_tokens_to_ids(names) == [151643, 151644, 151645, 151646, 151850]
     assert len(tokenizer) == tokenizer.vocab_size == 151851
@@ -103,7 +108,9 @@ def test_control_ids_follow_the_ranks(tokenizer: QWenTokenizer) -> None:
 
 
 @pytest.mark.parametrize("text", TEXTS)
-def test_ids_are_those_of_tiktoken(tokenizer: QWenTokenizer, encoding: tiktoken.Encoding, text: str) -> None:
+def test_ids_are_those_of_tiktoken(
+    tokenizer: "QWenTokenizer", encoding: tiktoken.Encoding, text: str
+) -> None:
     composed = unicodedata.normalize("NFC", text)
     assert tokenizer.encode(text) == encoding.encode(composed, disallowed_special=())
     assert tokenizer.decode(tokenizer.encode(text)) == composed
@@ -112,7 +119,7 @@ def test_ids_are_those_of_tiktoken(tokenizer: QWenTokenizer, encoding: tiktoken.
 
 
 def test_ids_of_random_texts_are_those_of_tiktoken(
-    tokenizer: QWenTokenizer, encoding: tiktoken.Encoding
+    tokenizer: "QWenTokenizer", encoding: tiktoken.Encoding
 ) -> None:
     texts = list(random_texts(3000))
     meant = encoding.encode_batch(texts, num_threads=1, disallowed_special=())
@@ -121,7 +128,9 @@ def test_ids_of_random_texts_are_those_of_tiktoken(
     assert all(max(ids) < RANKS for ids in meant)
 
 
-def test_control_tokens_in_a_text_stay_text(tokenizer: QWenTokenizer) -> None:
+def test_control_tokens_in_a_text_stay_text(tokenizer: "QWenTokenizer") -> None:
+    from qwen_chat.model.qwen1.tokenization import CONTROL_TOKENS
+
     forged = [
         text for name in CONTROL_TOKENS for text in (name, f"a{name}b", f" {name}\n{name}", name.upper())
     ]
@@ -134,13 +143,13 @@ def test_control_tokens_in_a_text_stay_text(tokenizer: QWenTokenizer) -> None:
 @pytest.mark.parametrize(
     ("decomposed", "composed"), [("cafe\u0301", "café"), ("\u1112\u1161\u11ab", "한"), ("\u212b", "Å")]
 )
-def test_text_is_composed_first(tokenizer: QWenTokenizer, decomposed: str, composed: str) -> None:
+def test_text_is_composed_first(tokenizer: "QWenTokenizer", decomposed: str, composed: str) -> None:
     assert decomposed != composed
     assert tokenizer.encode(decomposed) == tokenizer.encode(composed)
 
 
 @pytest.mark.parametrize("text", TEXTS)
-def test_streamed_text_never_shows_half_characters(tokenizer: QWenTokenizer, text: str) -> None:
+def test_streamed_text_never_shows_half_characters(tokenizer: "QWenTokenizer", text: str) -> None:
     ids = tokenizer.encode(text)
     stream = DecodeStream(skip_special_tokens=True)
     pieces = [stream.step(tokenizer.backend_tokenizer, id) or "" for id in ids]
@@ -148,12 +157,16 @@ def test_streamed_text_never_shows_half_characters(tokenizer: QWenTokenizer, tex
     assert "".join(pieces) == tokenizer.decode(ids) == unicodedata.normalize("NFC", text)
 
 
-def test_some_characters_take_several_tokens(tokenizer: QWenTokenizer) -> None:
+def test_some_characters_take_several_tokens(tokenizer: "QWenTokenizer") -> None:
     """The test above would prove nothing otherwise."""
     assert "\ufffd" in tokenizer.decode(tokenizer.encode("👩‍👩‍👧‍👦")[:-2])
 
 
-def test_a_published_folder_loads_without_its_code(checkpoint: Path, tokenizer: QWenTokenizer) -> None:
+def test_a_published_folder_loads_without_its_code(checkpoint: Path, tokenizer: "QWenTokenizer") -> None:
+    from transformers import AutoTokenizer
+
+    from qwen_chat.model.qwen1.tokenization import QWenTokenizer
+
     register()
     loaded = AutoTokenizer.from_pretrained(checkpoint)
     assert type(loaded) is QWenTokenizer
@@ -162,7 +175,9 @@ def test_a_published_folder_loads_without_its_code(checkpoint: Path, tokenizer: 
     assert (loaded.eos_token_id, loaded.pad_token_id, loaded.bos_token_id) == (RANKS, RANKS, None)
 
 
-def test_a_saved_tokenizer_gives_the_same_ids(tmp_path: Path, tokenizer: QWenTokenizer) -> None:
+def test_a_saved_tokenizer_gives_the_same_ids(tmp_path: Path, tokenizer: "QWenTokenizer") -> None:
+    from qwen_chat.model.qwen1.tokenization import QWenTokenizer
+
     tokenizer.save_pretrained(tmp_path)
     assert not (tmp_path / "qwen.tiktoken").exists()
     loaded = QWenTokenizer.from_pretrained(tmp_path)
@@ -171,6 +186,8 @@ def test_a_saved_tokenizer_gives_the_same_ids(tmp_path: Path, tokenizer: QWenTok
 
 
 def test_what_is_saved_needs_no_code_of_the_checkpoint(checkpoint: Path, tmp_path: Path) -> None:
+    from qwen_chat.model.qwen1.tokenization import QWenTokenizer
+
     QWenTokenizer.from_pretrained(checkpoint).save_pretrained(tmp_path / "saved")
     config = json.loads((tmp_path / "saved" / "tokenizer_config.json").read_text())
     assert "auto_map" not in config
@@ -179,6 +196,8 @@ def test_what_is_saved_needs_no_code_of_the_checkpoint(checkpoint: Path, tmp_pat
 
 
 def test_a_missing_rank_file_is_named_with_the_mend(checkpoint: Path) -> None:
+    from qwen_chat.model.qwen1.tokenization import QWenTokenizer
+
     (checkpoint / "qwen.tiktoken").unlink()
     mend = f"there is no qwen.tiktoken in {checkpoint}: fetch that file from the model's page into the folder"
     with pytest.raises(ModelLoadError) as error:
@@ -187,6 +206,8 @@ def test_a_missing_rank_file_is_named_with_the_mend(checkpoint: Path) -> None:
 
 
 def test_a_damaged_saved_tokenizer_is_named_with_the_mend(tmp_path: Path) -> None:
+    from qwen_chat.model.qwen1.tokenization import QWenTokenizer
+
     file = tmp_path / "tokenizer.json"
     file.write_text('{"added_tokens": []}')
     with pytest.raises(ModelLoadError) as error:

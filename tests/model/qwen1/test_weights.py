@@ -9,16 +9,11 @@ import sys
 from pathlib import Path
 
 import pytest
-import torch
-from accelerate import infer_auto_device_map, init_empty_weights
 from safetensors import safe_open
 from safetensors.numpy import load_file
 from tiny_qwen1 import FOLDER, Model, load, prompt
-from transformers import AutoConfig, AutoModelForCausalLM, DynamicCache
 
 from qwen_chat.model.qwen1 import register
-from qwen_chat.model.qwen1.configuration import QWenConfig
-from qwen_chat.model.qwen1.modeling import QWenLMHeadModel
 
 Layout = dict[str, tuple[str, tuple[int, ...], bytes]]
 
@@ -44,6 +39,8 @@ def test_saving_restores_the_original_layout(tmp_path: Path) -> None:
 
 
 def test_saving_in_parts_restores_the_original_layout(tmp_path: Path) -> None:
+    import torch
+
     load(dtype="auto").save_pretrained(tmp_path, max_shard_size="20KB")
     parts = sorted(tmp_path.glob("model-*.safetensors"))
     assert len(parts) > 1
@@ -52,6 +49,11 @@ def test_saving_in_parts_restores_the_original_layout(tmp_path: Path) -> None:
 
 
 def test_a_model_that_was_never_loaded_is_saved_in_the_original_layout(tmp_path: Path) -> None:
+    import torch
+
+    from qwen_chat.model.qwen1.configuration import QWenConfig
+    from qwen_chat.model.qwen1.modeling import QWenLMHeadModel
+
     register()
     model: Model = QWenLMHeadModel(QWenConfig.from_pretrained(FOLDER))
     model.half().save_pretrained(tmp_path)
@@ -68,6 +70,8 @@ def test_a_model_that_was_never_loaded_is_saved_in_the_original_layout(tmp_path:
 
 
 def test_training_changes_what_is_saved(tmp_path: Path) -> None:
+    import torch
+
     model = load()
     with torch.no_grad():
         model.model.layers[0].mlp.gate_proj.weight.add_(1)
@@ -77,6 +81,8 @@ def test_training_changes_what_is_saved(tmp_path: Path) -> None:
 
 
 def test_pickled_weights_are_loaded(tmp_path: Path) -> None:
+    import torch
+
     shutil.copy(FOLDER / "config.json", tmp_path)
     with safe_open(FOLDER / "model.safetensors", "pt") as file:
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
@@ -86,6 +92,11 @@ def test_pickled_weights_are_loaded(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("trust", [None, False, True])
 def test_code_in_the_checkpoint_is_not_run(tmp_path: Path, trust: bool | None) -> None:
+    from transformers import AutoConfig, AutoModelForCausalLM
+
+    from qwen_chat.model.qwen1.configuration import QWenConfig
+    from qwen_chat.model.qwen1.modeling import QWenLMHeadModel
+
     register()
     folder, canary = tmp_path / "checkpoint", tmp_path / "canary"
     shutil.copytree(FOLDER, folder)
@@ -105,6 +116,9 @@ def test_code_in_the_checkpoint_is_not_run(tmp_path: Path, trust: bool | None) -
 
 
 def test_layers_may_lie_on_disk(tmp_path: Path) -> None:
+    import torch
+    from transformers import DynamicCache
+
     names = (
         "model.embed_tokens",
         "model.dropout",
@@ -127,6 +141,8 @@ def test_layers_may_lie_on_disk(tmp_path: Path) -> None:
 
 
 def test_places_are_found_on_their_own(tmp_path: Path) -> None:
+    import torch
+
     model = load(device_map="auto", max_memory={"cpu": 65_000}, offload_folder=tmp_path)
     assert {"cpu", "disk"} == set(model.hf_device_map.values())
     with torch.no_grad():
@@ -134,6 +150,9 @@ def test_places_are_found_on_their_own(tmp_path: Path) -> None:
 
 
 def test_an_empty_model_can_be_planned() -> None:
+    from accelerate import infer_auto_device_map, init_empty_weights
+    from transformers import AutoConfig, AutoModelForCausalLM
+
     register()
     with init_empty_weights():
         model: Model = AutoModelForCausalLM.from_config(AutoConfig.from_pretrained(FOLDER))
@@ -151,6 +170,8 @@ def test_an_empty_model_can_be_planned() -> None:
 
 
 def test_registering_again_changes_nothing() -> None:
+    import torch
+
     register()
     register()
     assert torch.equal(load()(prompt(20)).logits, load()(prompt(20)).logits)
