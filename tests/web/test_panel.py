@@ -6,7 +6,7 @@ import os
 import re
 import shutil
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
@@ -863,11 +863,17 @@ def test_the_context_in_use_is_shown(panel: "PanelContext", session: ChatSession
 # Words
 
 
-@given(st.text(st.sampled_from("a*_`<>[]()!#$\\|~&\n\x1b")))
-def test_lines_show_any_text_as_it_is(text: str) -> None:
-    from markdown_it import MarkdownIt
-
+@pytest.fixture(scope="module")
+def escape_markdown() -> Callable[[str], str]:
+    """The function, imported before hypothesis looks at the clock."""
     from qwen_chat.web.panel.context import escape_markdown
+
+    return escape_markdown
+
+
+@given(text=st.text(st.sampled_from("a*_`<>[]()!#$\\|~&\n\x1b")))
+def test_lines_show_any_text_as_it_is(text: str, escape_markdown: Callable[[str], str]) -> None:
+    from markdown_it import MarkdownIt
 
     shown = MarkdownIt("commonmark", {"html": False}).renderInline(escape_markdown(text))
     assert "<a" not in shown

@@ -3,21 +3,22 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
 
 import pytest
 import tiny_hf
-import torch
-from safetensors.torch import load_file, save_file
 
 from qwen_chat.errors import ModelLoadError
 from qwen_chat.message import Message
 from qwen_chat.model.formats.checkpoint import read_checkpoint
-from qwen_chat.model.hf.engine import TransformersModel
 from qwen_chat.model.hf.options import TransformersOptions
 from qwen_chat.sampling import SamplingParams
 
-Weights = dict[str, torch.Tensor]
-Change = Callable[[Weights], Weights]
+if TYPE_CHECKING:
+    import torch
+
+Weights: TypeAlias = "dict[str, torch.Tensor]"
+Change: TypeAlias = "Callable[[Weights], Weights]"
 
 PREFIXES = {
     "_orig_mod.": "saved from torch.compile",
@@ -29,6 +30,8 @@ UP = "model.layers.1.mlp.up_proj"
 
 
 def answer(folder: Path, strip_prefix: str | None = None) -> str:
+    from qwen_chat.model.hf.engine import TransformersModel
+
     model = TransformersModel(
         read_checkpoint(folder),
         "tiny",
@@ -40,8 +43,10 @@ def answer(folder: Path, strip_prefix: str | None = None) -> str:
     return text
 
 
-def change(folder: Path, weights: Change | None = None, **config: object) -> Path:
+def change(folder: Path, weights: "Change | None" = None, **config: object) -> Path:
     """Change what was written, and return the folder."""
+    from safetensors.torch import load_file, save_file
+
     if weights is not None:
         file = folder / "model.safetensors"
         save_file(weights(load_file(file)), file, {"format": "pt"})
@@ -110,6 +115,8 @@ def test_another_shape_is_named(tmp_path: Path) -> None:
 
 
 def test_weights_packed_in_an_unknown_way_are_named(tmp_path: Path) -> None:
+    import torch
+
     def pack(weights: Weights) -> Weights:
         packed = weights.pop(f"{UP}.weight").to(torch.int8)
         return {**weights, f"{UP}.weight_packed": packed, f"{UP}.weight_scale": torch.ones(64, 1)}
@@ -135,6 +142,8 @@ def test_lora_weights_are_named(tmp_path: Path) -> None:
 
 
 def test_parts_that_the_model_does_not_have_are_no_fault(tmp_path: Path) -> None:
+    import torch
+
     folder = tiny_hf.write_checkpoint(tmp_path)
     expected = answer(folder)
     tower = {"visual.blocks.0.weight": torch.ones(2, 2), "mtp.norm.weight": torch.ones(2)}
