@@ -24,8 +24,6 @@ from qwen_chat.terminal.output.footer import format_footer
 from qwen_chat.terminal.output.verbose import format_cost
 from qwen_chat.web.views import chat_view
 
-import gradio as gr  # isort: skip  # after the panel, which makes it cheap to import
-
 
 class RemoteModel(ScriptedModel):
     """A model on a server that refuses prompts of more characters than `limit`, and gives no numbers."""

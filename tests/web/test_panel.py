@@ -52,8 +52,6 @@ if TYPE_CHECKING:
     from qwen_chat.web.panel.context import PanelContext
     from qwen_chat.web.panel.model_events import ModelEvents
 
-import gradio as gr  # isort: skip  # after the panel, which makes it cheap to import
-
 
 def asking(name: str = "", chat: str = "") -> "gr.Request":
     import gradio as gr
