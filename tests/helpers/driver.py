@@ -41,12 +41,13 @@ class Terminal:
         size: tuple[int, int] = (30, 160),
         environ: Mapping[str, str] | None = None,
         command: list[str] | None = None,
+        modules: tuple[str, ...] = (),
     ) -> None:
         rows, columns = size
         self.screen = _Screen(columns, rows, history=20_000, ratio=0.5)
         self._stream = pyte.ByteStream(self.screen)
         env = _environment(environ or {})
-        spawn: Any = warm.Spawn if command is None and warm.is_warm(env) else pexpect.spawn
+        spawn: Any = warm.spawn(modules) if command is None and warm.is_warm(env) else pexpect.spawn
         argv = command or [sys.executable, "-m", "qwen_chat"]
         self.process: Any = spawn(argv[0], [*argv[1:], *arguments], env=env, dimensions=size)
         self.screen.answer = self.process.send

@@ -54,6 +54,11 @@ class Spawn(pexpect.spawn):  # type: ignore[type-arg]
         return ptyprocess.PtyProcess(pid, ours)
 
 
+def spawn(modules: tuple[str, ...]) -> type[Spawn]:
+    """Return what starts the command with these modules imported besides."""
+    return type("Spawn", (Spawn,), {"modules": modules})
+
+
 def start(
     arguments: list[str],
     environ: Mapping[str, str] | None,
