@@ -525,8 +525,8 @@ def test_cards_become_roles(panel: "PanelContext", tmp_path: Path) -> None:
     [
         (b"{", "x.json: it is not JSON"),
         (b"{}", "x.json: it is JSON, but no character card"),
-        (b"\xff\xd8\xff", "x.json: it is a JPEG picture"),
-        (b"", "x.json: it is neither PNG nor JSON"),
+        (b"\xff\xd8\xff", "x.json: the picture holds no character"),
+        (b"", "x.json: it is neither a picture nor JSON"),
         (b" " * (16 * 2**20 + 1), "x.json is larger than 16 MiB"),
     ],
 )

@@ -12,6 +12,8 @@ from qwen_chat.message import Message, Think, Tool
 from qwen_chat.model.base import PromptOptions
 
 if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerFast
+
     from qwen_chat.model.hf.prompt import CheckpointPrompt
 
 
@@ -48,8 +50,10 @@ NAMED = {"default": tiny_hf.TEMPLATE, "tool_use": "{{ tools[0].function.name }}:
 WEATHER = Tool("weather", "Tell the weather of a city.", {"type": "object", "properties": {}})
 
 
-def write_named(folder: Path, templates: dict[str, str], form: str) -> PreTrainedTokenizerFast:
+def write_named(folder: Path, templates: dict[str, str], form: str) -> "PreTrainedTokenizerFast":
     """Write a checkpoint with several templates: in a list of its config, or in files."""
+    from transformers import PreTrainedTokenizerFast
+
     tiny_hf.write_checkpoint(folder, template=None)
     if form == "list":
         config = folder / "tokenizer_config.json"
@@ -65,6 +69,8 @@ def write_named(folder: Path, templates: dict[str, str], form: str) -> PreTraine
 
 @pytest.mark.parametrize("form", ["list", "files"])
 def test_of_several_templates_the_default_and_that_for_tools(tmp_path: Path, form: str) -> None:
+    from qwen_chat.model.hf.prompt import CheckpointPrompt
+
     ours = CheckpointPrompt(write_named(tmp_path, NAMED, form), first_generation=False)
     chat = [Message("user", "hi")]
     plain = "".join(segment.text for segment in ours.segments(chat))
@@ -74,6 +80,8 @@ def test_of_several_templates_the_default_and_that_for_tools(tmp_path: Path, for
 
 
 def test_several_templates_without_a_default_are_refused_but_not_raw(tmp_path: Path) -> None:
+    from qwen_chat.model.hf.prompt import CheckpointPrompt
+
     tokenizer = write_named(tmp_path, {"rag": tiny_hf.TEMPLATE, "tool_use": tiny_hf.TEMPLATE}, "list")
     with pytest.raises(ModelLoadError, match="none is named default: rag, tool_use; rename one"):
         CheckpointPrompt(tokenizer, first_generation=False)
