@@ -1,6 +1,5 @@
 """The settings in a real browser: what is set there counts, is seen there, and breaks no wall."""
 
-import itertools
 from collections.abc import Iterator
 
 import pdfs
@@ -14,12 +13,9 @@ from windows import LONGEST, Window, window
 from qwen_chat.files.fenced import full_text
 from qwen_chat.model.llamacpp.engine import LlamaCppModel
 from qwen_chat.roles import load_role
-from qwen_chat.sampling import SamplingParams
 from qwen_chat.session.session import ChatSession
 
 expect.set_options(timeout=LONGEST)
-
-NUMBERS = itertools.count(1000)
 
 
 @pytest.fixture(scope="module")
@@ -28,28 +24,10 @@ def page(tmp_path_factory: pytest.TempPathFactory, model: LlamaCppModel) -> Iter
         yield found
 
 
-@pytest.fixture(scope="module")
-def opened(browser: Browser, page: Served) -> Iterator[Window]:
-    """One window with the settings: to open them costs more than most tests."""
+@pytest.fixture
+def seen(browser: Browser, page: Served) -> Iterator[Window]:
     with window(browser, page.page.url, viewport={"width": 1280, "height": 1000}) as opened:
         yield with_settings(opened.open())
-
-
-@pytest.fixture
-def seen(opened: Window, page: Served) -> Window:
-    """The window with a fresh conversation, once the settings are those of it."""
-    before, tab = opened.chat, opened.page
-    tab.focus("#composer textarea")
-    tab.keyboard.press("Control+Shift+O")
-    tab.wait_for_function("before => !location.search.includes(before)", arg=before)
-    tab.wait_for_selector("#conversation .welcome:not([hidden])")
-    section(opened, "sampling")
-    session, number = session_of(page, opened), next(NUMBERS)
-    session.configure(SamplingParams(seed=number))
-    expect(opened.panel.locator("#sampling-seed input")).to_have_value(str(number))
-    session.configure(SamplingParams(), frozenset(["seed"]))
-    expect(opened.panel.locator("#sampling-seed input")).to_have_value("")
-    return opened
 
 
 def session_of(page: Served, seen: Window) -> ChatSession:
