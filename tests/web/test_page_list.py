@@ -109,7 +109,7 @@ def test_a_hit_in_a_folded_message_unfolds_it(here: Window, store: Store) -> Non
 def test_a_conversation_that_is_answering_is_marked_in_every_tab_until_it_ends(
     here: Window, page: Served, store: Store
 ) -> None:
-    elsewhere = talked(store, "Elsewhere", title="Elsewhere").id
+    elsewhere = talked(store, "Goshawk", title="Goshawk").id
     tab = here.beside(elsewhere)
     page.people[""].settings = replace(SHORT, sampling=SamplingParams(max_new_tokens=3000, temperature=0.0))
     before = here.chat
@@ -133,7 +133,7 @@ def test_a_conversation_that_is_answering_is_marked_in_every_tab_until_it_ends(
     expect(tab.get_by_role("img", name="is answering")).to_be_visible()
     # Who looks for something else meanwhile, and comes back, sees it still.
     here.page.keyboard.press("Control+k")
-    here.page.keyboard.type("Elsewhere")
+    here.page.keyboard.type("Goshawk")
     expect(here.page.locator("#chats .excerpt")).to_be_visible()
     expect(here.page.get_by_role("img", name="is answering")).to_have_count(0)
     here.page.keyboard.press("Escape")
