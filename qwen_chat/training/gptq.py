@@ -24,10 +24,9 @@ from qwen_chat.message import Message
 from qwen_chat.model import qwen1
 from qwen_chat.model.chatml import IM_START, Segment
 from qwen_chat.model.formats.checkpoint import CheckpointInfo
-from qwen_chat.model.hf.library_logging import silence_gptqmodel
+from qwen_chat.model.hf.gptqmodel_import import prepare_gptqmodel
 from qwen_chat.model.hf.prompt import CheckpointPrompt
 from qwen_chat.model.hf.quantization_config import choose_group_size
-from qwen_chat.model.hf.torch_extensions import import_setuptools
 
 _WRITTEN_CONFIGS = ("config.json", "quantize_config.json")
 """Files that are written new, beside the weights; all others are copied from the original checkpoint."""
@@ -107,8 +106,7 @@ def _open_model(info: CheckpointInfo, settings: GptqSettings, size: int, offload
     """Return the checkpoint as gptqmodel's model."""
     logging.set_verbosity_error()
     logging.disable_progress_bar()
-    import_setuptools()
-    silence_gptqmodel()
+    prepare_gptqmodel()
     # By default it takes half the processors as workers, but needs two, so it fails on two processors.
     os.environ.setdefault("GPTQMODEL_CPU_WORKERS", str(max(2, ((os.cpu_count() or 1) + 1) // 2)))
     with redirect_stdout(StringIO()):

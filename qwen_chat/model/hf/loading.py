@@ -26,7 +26,7 @@ from qwen_chat.model import qwen1
 from qwen_chat.model.catalog.machine import available_bytes
 from qwen_chat.model.formats.checkpoint import CheckpointInfo
 from qwen_chat.model.hf.dtype import fastest_on_cpu
-from qwen_chat.model.hf.library_logging import redirect_gptqmodel_output
+from qwen_chat.model.hf.gptqmodel_import import redirect_gptqmodel_output
 from qwen_chat.model.hf.options import TransformersOptions
 from qwen_chat.model.hf.placement import describe_devices, placement_arguments, uses_gpu
 from qwen_chat.model.hf.quantization_config import fastest_dtype, quantization_config

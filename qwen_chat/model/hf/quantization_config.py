@@ -8,10 +8,10 @@ import torch
 
 from qwen_chat.errors import MissingExtraError, ModelLoadError
 from qwen_chat.model.formats.checkpoint import CheckpointInfo
-from qwen_chat.model.hf.library_logging import silence_gptqmodel, silence_libraries
+from qwen_chat.model.hf.gptqmodel_import import prepare_gptqmodel
+from qwen_chat.model.hf.library_logging import silence_libraries
 from qwen_chat.model.hf.options import TransformersOptions
 from qwen_chat.model.hf.placement import uses_gpu
-from qwen_chat.model.hf.torch_extensions import import_setuptools
 from qwen_chat.model.qwen1 import packed
 
 _GROUP_SIZES = (128, 64, 32)
@@ -27,8 +27,7 @@ def quantization_config(info: CheckpointInfo, options: TransformersOptions) -> A
     """
     if info.quantization in ("gptq", "awq"):
         _require_packages(("gptqmodel", "optimum"), f"A {info.quantization.upper()} checkpoint", "gptq")
-        import_setuptools()
-        silence_gptqmodel()
+        prepare_gptqmodel()
         packed.check_biases(info)
     if options.quantize is None:
         return None

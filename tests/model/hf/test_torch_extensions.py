@@ -1,6 +1,7 @@
-"""A packed checkpoint opens whichever distutils came first, from whichever thread."""
+"""A packed checkpoint opens whichever distutils came first, from whichever thread, and moves no cache."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +14,7 @@ from safetensors.numpy import load_file, save_file
 from thorough import times
 
 OPEN = """
+import os
 from pathlib import Path
 from qwen_chat.message import Message
 from qwen_chat.model.formats.checkpoint import read_checkpoint
@@ -27,6 +29,9 @@ def open_and_ask():
     text = "".join(delta.text for delta in deltas)
     model.close()
     return len(text)
+
+def caches_in_environment():
+    return [value for name, value in os.environ.items() if name.startswith(("HF_H", "HF_M", "TRANSFORMERS_C"))]
 """
 
 IN_THREADS = """
@@ -73,7 +78,11 @@ def packed_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def run(folder: Path, code: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-W", "error::UserWarning", "-c", f"import sys\n{code}", str(folder)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=150)
+    others = {
+        name: value for name, value in os.environ.items() if not name.startswith(("HF_", "TRANSFORMERS_"))
+    }
+    environment = others | {"HF_HUB_CACHE": "/a/place/of/theirs"}
+    return subprocess.run(command, capture_output=True, text=True, timeout=150, env=environment)
 
 
 IMPORTED_BEFORE = [FAILED_IMPORT, STANDARD_DISTUTILS, PIP_SOUGHT, "import distutils", "import setuptools"]
@@ -81,9 +90,10 @@ IMPORTED_BEFORE = [FAILED_IMPORT, STANDARD_DISTUTILS, PIP_SOUGHT, "import distut
 
 @pytest.mark.parametrize("before", IMPORTED_BEFORE[: times(1, 5)])
 def test_a_packed_checkpoint_opens_whatever_was_imported_before(packed_folder: Path, before: str) -> None:
-    done = run(packed_folder, f"{before}\n{OPEN}\n{IN_THREADS}    print(pool.submit(open_and_ask).result())")
+    opened = f"{IN_THREADS}    print(pool.submit(open_and_ask).result(), *caches_in_environment())"
+    done = run(packed_folder, f"{before}\n{OPEN}\n{opened}")
     assert done.returncode == 0, done.stderr
-    assert done.stdout.split() == ["4"]
+    assert done.stdout.split() == ["4", "/a/place/of/theirs"]
 
 
 def test_threads_may_import_setuptools_at_once(packed_folder: Path) -> None:

@@ -15,7 +15,7 @@ from tiny_qwen1 import Model, prompt
 
 from qwen_chat.errors import ModelLoadError
 from qwen_chat.model.formats.checkpoint import CheckpointInfo
-from qwen_chat.model.hf.library_logging import silence_gptqmodel
+from qwen_chat.model.hf.gptqmodel_import import prepare_gptqmodel
 from qwen_chat.model.qwen1 import register
 
 HIDDEN, MLP = 64, 128
@@ -83,7 +83,7 @@ def load(folder: Path, **options: Any) -> Any:
     from qwen_chat.model.qwen1.modeling import QWenLMHeadModel
 
     register()
-    silence_gptqmodel()
+    prepare_gptqmodel()
     model: Model = QWenLMHeadModel.from_pretrained(folder, dtype=torch.float32, device_map="cpu", **options)
     return model
 
