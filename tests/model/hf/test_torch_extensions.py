@@ -31,7 +31,7 @@ def open_and_ask():
     return len(text)
 
 def caches_in_environment():
-    return [value for name, value in os.environ.items() if name.startswith(("HF_H", "HF_M", "TRANSFORMERS_C"))]
+    return [value for name, value in os.environ.items() if name.startswith(("HF_H", "HF_M"))]
 """
 
 IN_THREADS = """
