@@ -119,6 +119,17 @@ class ToolCallPiece:
 
 
 @dataclass(frozen=True, slots=True)
+class TokenLogprob:
+    """A token of an answer, or one that could have been chosen, with the natural log of its probability."""
+
+    id: int
+    bytes: bytes
+    logprob: float
+    likeliest: tuple["TokenLogprob", ...] = ()
+    """The likeliest tokens in its place, best first."""
+
+
+@dataclass(frozen=True, slots=True)
 class Delta:
     """A piece of an answer: new text only, never the text so far; the last delta has the finish reason."""
 
@@ -128,6 +139,8 @@ class Delta:
     prefill: Prefill | None = None
     waiting: int | None = None
     """How many requests the model answers before this one."""
+    logprobs: tuple[TokenLogprob, ...] = ()
+    """Those of new tokens, where they were asked for; their text may come with a later delta."""
     notices: tuple[str, ...] = ()
     """Lines for the person that are not part of the answer."""
     finish_reason: FinishReason | None = None

@@ -55,6 +55,7 @@ HOMES = {
     "matplotlib": {"terminal/output/speed_plot.py"},
     "prompt_toolkit": {"terminal/input/"},
     "regex": {"roles/probes.py"},
+    "llguidance": {"model/grammar.py"},
     "msgspec": {"files/validation.py"},
     "tomli_w": {"roles/role_writer.py"},
     "sqlite3": {"storage/"},

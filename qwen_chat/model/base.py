@@ -1,7 +1,7 @@
 """The protocol between sessions and engines: messages in, deltas out."""
 
-from collections.abc import Generator, Sequence
-from dataclasses import dataclass
+from collections.abc import Generator, Mapping, Sequence
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from threading import Event
 from typing import Protocol, TypeGuard
@@ -16,11 +16,34 @@ _POLL_SECONDS = 0.05
 
 
 @dataclass(frozen=True, slots=True)
+class OutputOptions:
+    """How the tokens of an answer are restricted and reported.
+
+    `grammar`: rules in llguidance's form; the answer, after any reasoning, matches their rule `answer`.
+    `logit_bias` is added to the logits of tokens, by their ids. `top_logprobs` asks for the log-probability
+    of each token, and for those of so many of the likeliest tokens in its place.
+    """
+
+    grammar: str = ""
+    logit_bias: Mapping[int, float] = field(default_factory=dict)
+    top_logprobs: int | None = None
+
+
+FREE = OutputOptions()
+
+
+@dataclass(frozen=True, slots=True)
 class PromptOptions:
-    """What a checkpoint's chat template is given besides the messages."""
+    """How to answer, besides sampling: a chat template is given `think` and `tools`."""
 
     think: Think = "auto"
     tools: tuple[Tool, ...] = ()
+    output: OutputOptions = FREE
+
+    @property
+    def is_for_template(self) -> bool:
+        """Whether a chat template is given anything."""
+        return self.think != "auto" or bool(self.tools)
 
 
 PLAIN = PromptOptions()
@@ -40,7 +63,8 @@ class Capabilities:
     """What a model can do besides answering; None stands for what is not known before the model is loaded.
 
     `tokens` and `logprobs`: it is a TokenizingModel. `batching`: it is a BatchingModel. `tools`: its prompts
-    can describe tools. `thinking`: it can reason before it answers.
+    can describe tools. `thinking`: it can reason before it answers. `output`: it honours OutputOptions.
+    `completion`: it is a CompletingModel.
     """
 
     tokens: bool | None = False
@@ -50,9 +74,11 @@ class Capabilities:
     vision: bool | None = False
     logprobs: bool | None = False
     batching: bool | None = False
+    output: bool | None = False
+    completion: bool | None = False
 
 
-NOT_KNOWN_YET = Capabilities(None, None, None, None, None, None, None)
+NOT_KNOWN_YET = Capabilities(*[None] * len(fields(Capabilities)))
 
 
 class ChatModel(Protocol):
@@ -179,6 +205,23 @@ class TokenizingModel(ChatModel, Protocol):
         """
 
 
+class CompletingModel(ChatModel, Protocol):
+    """A model that goes on with any text or tokens, without a chat template."""
+
+    def complete(
+        self,
+        prompt: str | Sequence[int],
+        params: SamplingParams,
+        output: OutputOptions = FREE,
+        *,
+        cancel: Cancel = None,
+    ) -> Deltas:
+        """Yield what follows a text, in which nothing is a control token, or token ids.
+
+        Raises: ContextLengthError, ModelError; UsageError for an id that is no token of the model.
+        """
+
+
 def wait_until_loaded(model: ChatModel, cancel: Event | None = None) -> ModelState:
     """Start loading a model, wait for it, and return its state: Loading if `cancel` was set meanwhile."""
     changed = Event()
@@ -202,6 +245,13 @@ def supports_batching(model: ChatModel) -> TypeGuard[BatchingModel]:
     if model.capabilities.batching is None:
         wait_until_loaded(model)
     return bool(model.capabilities.batching)
+
+
+def supports_completion(model: ChatModel) -> TypeGuard[CompletingModel]:
+    """Return whether a model goes on with any text; wait for the model if that is not known yet."""
+    if model.capabilities.completion is None:
+        wait_until_loaded(model)
+    return bool(model.capabilities.completion)
 
 
 def require_tokens(model: ChatModel) -> TokenizingModel:

@@ -21,7 +21,7 @@ from qwen_chat.settings import SPECS, Engine, Settings, flag_of
 
 _PACKAGES = ("torch", "transformers", "accelerate", "safetensors")
 _KNOWN_FOLDER_CAPABILITIES = Capabilities(
-    tokens=True, tools=None, thinking=None, logprobs=True, batching=True
+    tokens=True, tools=None, thinking=None, logprobs=True, batching=True, output=False
 )
 """Whether a chat template writes tools and reasoning is known once the tokenizer is loaded."""
 
@@ -77,7 +77,7 @@ def _open_file(located: ModelLocation, settings: Settings, *, ignore_end: bool) 
             report_progress=model.report_progress,
         )
 
-    known = local_capabilities(info.chat_template, raw=settings.raw)
+    known = local_capabilities(info.chat_template, raw=settings.raw, output=True)
     model = LoadingModel(located.name, load, located.path, capabilities=known, parallel=settings.parallel)
     return model
 

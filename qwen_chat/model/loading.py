@@ -9,6 +9,7 @@ from threading import Event, Lock, Thread
 from qwen_chat.errors import ModelError, ModelLoadError, UsageError, as_load_error
 from qwen_chat.message import Alternative, Delta, Message, Token
 from qwen_chat.model.base import (
+    FREE,
     NOT_KNOWN_YET,
     PLAIN,
     BatchingModel,
@@ -18,11 +19,14 @@ from qwen_chat.model.base import (
     Chat,
     ChatModel,
     CompletedAnswer,
+    CompletingModel,
     Deltas,
+    OutputOptions,
     PromptOptions,
     TokenizingModel,
     require_tokens,
     supports_batching,
+    supports_completion,
 )
 from qwen_chat.model.queue import SlotQueue
 from qwen_chat.model.state import Failed, Loading, ModelState, Ready
@@ -105,12 +109,7 @@ class LoadingModel:
         self, messages: Chat, params: SamplingParams, options: PromptOptions = PLAIN, *, cancel: Cancel = None
     ) -> Deltas:
         """Yield the answer to the last message; first, while the request waits, how many are before it."""
-        model = self.loaded()
-        with self._queue.enter() as ticket:
-            for before in self._queue.wait(ticket, cancel):
-                yield Delta(waiting=before)
-            if cancel is None or not cancel.is_set():
-                yield from model.stream(messages, params, options, cancel=cancel)
+        yield from self._in_turn(self.loaded().stream, messages, params, options, cancel=cancel)
 
     def answer(
         self, requests: Sequence[BatchRequest], *, cancel: Cancel = None
@@ -120,6 +119,20 @@ class LoadingModel:
         if not supports_batching(model):
             raise UsageError(f"{self.name} does not answer batches")
         return model.answer(requests, cancel=cancel)
+
+    def complete(
+        self,
+        prompt: str | Sequence[int],
+        params: SamplingParams,
+        output: OutputOptions = FREE,
+        *,
+        cancel: Cancel = None,
+    ) -> Deltas:
+        """Yield what follows a text or token ids; first, while the request waits, how many are before it."""
+        model = self.loaded()
+        if not supports_completion(model):
+            raise UsageError(f"{self.name} answers messages only")
+        yield from self._in_turn(model.complete, prompt, params, output, cancel=cancel)
 
     def encode(self, messages: Sequence[Message], options: PromptOptions = PLAIN) -> list[Token]:
         """Return exactly the tokens that `stream` would read."""
@@ -151,6 +164,13 @@ class LoadingModel:
         if self._model is not None:
             self._model.close()
 
+    def _in_turn(self, work: Callable[..., Deltas], *arguments: object, cancel: Cancel) -> Deltas:
+        with self._queue.enter() as ticket:
+            for before in self._queue.wait(ticket, cancel):
+                yield Delta(waiting=before)
+            if cancel is None or not cancel.is_set():
+                yield from work(*arguments, cancel=cancel)
+
     def _error(self) -> ModelLoadError:
         return (
             self._state.error if isinstance(self._state, Failed) else ModelLoadError(f"{self.name} is closed")
@@ -168,5 +188,5 @@ class LoadingModel:
             self.state_changes.notify()
 
 
-def _conforms(model: LoadingModel) -> tuple[TokenizingModel, BatchingModel]:
-    return model, model
+def _conforms(model: LoadingModel) -> tuple[TokenizingModel, BatchingModel, CompletingModel]:
+    return model, model, model

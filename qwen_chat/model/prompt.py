@@ -30,11 +30,21 @@ def thinking_variables(options: PromptOptions) -> dict[str, bool]:
     return {} if options.think == "auto" else {"enable_thinking": options.think == "on"}
 
 
-def local_capabilities(template: str | None, *, raw: bool, batching: bool = False) -> Capabilities:
+def local_capabilities(
+    template: str | None, *, raw: bool, batching: bool = False, output: bool = False
+) -> Capabilities:
     """Return what a model that runs here can do with a chat template."""
     template = template or ""
     tools, thinking = "tools" in template and not raw, OPEN in template
-    return Capabilities(tokens=True, tools=tools, thinking=thinking, logprobs=True, batching=batching)
+    return Capabilities(
+        tokens=True,
+        tools=tools,
+        thinking=thinking,
+        logprobs=True,
+        batching=batching,
+        output=output,
+        completion=output,
+    )
 
 
 class PromptFormat:
@@ -77,7 +87,7 @@ class PromptFormat:
             return [Segment(message.content) for message in messages if message.content]
         messages = self._with_system(messages)
         has_tools = bool(options.tools) or any(_is_about_tools(message) for message in messages)
-        if self._template is not None and (has_tools or not self.is_chatml or options != PLAIN):
+        if self._template is not None and (has_tools or not self.is_chatml or options.is_for_template):
             return self._render_template(self._template, messages, options)
         if has_tools:
             raise ModelError("this checkpoint has no chat template, so its prompts cannot describe tools")

@@ -39,6 +39,11 @@ class ReasoningSplitter:
         self._has_reasoning = has_reasoning
 
     @property
+    def state(self) -> Literal["start", "reasoning", "gap", "answer"]:
+        """What the text so far has come to."""
+        return self._state
+
+    @property
     def in_gap(self) -> bool:
         """Whether the reasoning is closed and the answer has not begun."""
         return self._state == "gap"

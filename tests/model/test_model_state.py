@@ -108,7 +108,7 @@ def test_capabilities_are_those_of_the_loaded_model() -> None:
 
 
 def test_an_engine_says_what_it_can_do(model: LlamaCppModel) -> None:
-    assert model.capabilities == Capabilities(tokens=True, logprobs=True)
+    assert model.capabilities == Capabilities(tokens=True, logprobs=True, output=True, completion=True)
     assert isinstance(model.state, Ready)
     assert model.checkpoint is not None
 

@@ -7,6 +7,7 @@ from typing import Any
 from qwen_chat.errors import ModelError
 from qwen_chat.message import Delta, FinishReason, Prefill, Usage
 from qwen_chat.model.llamacpp.engine_call import EngineCall
+from qwen_chat.model.llamacpp.sampling import read_logprobs
 from qwen_chat.model.llamacpp.server import LlamaServer
 from qwen_chat.model.llamacpp.shared_context import SharedContext
 from qwen_chat.model.queue import Ticket
@@ -15,6 +16,8 @@ from qwen_chat.model.reasoning import ReasoningSplitter
 TextsWithIds = Sequence[tuple[str, list[int]]]
 """Texts as they came, each with the id of its last token."""
 
+_NO_ROOM = "llama.cpp found no room for this answer: try again, or with a larger --ctx-size"
+
 _MAX_CALLS = 100
 """The most calls for one answer: the loop must end even if the engine never finds room."""
 
@@ -22,6 +25,7 @@ _MAX_CALLS = 100
 class Completion:
     """A request and the stream of its answer; closing the stream ends the engine's work.
 
+    With `top_logprobs`, each token comes with its log-probability and those of so many others.
     An answer that was preempted continues after the others from its exact tokens, which `exact_ids` returns;
     the random draws of its seed start again there.
     """
@@ -32,7 +36,9 @@ class Completion:
         request: dict[str, Any],
         context: SharedContext,
         exact_ids: Callable[[TextsWithIds], list[int]],
+        top_logprobs: int | None = None,
     ) -> None:
+        self._top_logprobs = top_logprobs
         self._server, self._request = server, request
         self._context = context
         self._exact_ids = exact_ids
@@ -57,8 +63,11 @@ class Completion:
                     yield Delta(finish_reason="interrupted", usage=self._total_usage(call.usage()))
                 if cancel.is_set() or not call.preempted:
                     return
+                if "grammar" in self._request:
+                    # The rest of the answer would begin the grammar anew.
+                    raise ModelError(_NO_ROOM)
                 self._earlier_usage = self._total_usage(call.usage())
-        raise ModelError("llama.cpp found no room for this answer: try again, or with a larger --ctx-size")
+        raise ModelError(_NO_ROOM)
 
     def _next_call(self, ticket: Ticket) -> EngineCall:
         """Return the call for the rest of the answer."""
@@ -78,6 +87,8 @@ class Completion:
         for event in call.events(cancel):
             if (progress := event.get("prompt_progress")) is not None:
                 yield Delta(prefill=Prefill(progress["processed"], progress["total"]))
+            if logprobs := read_logprobs(event, self._top_logprobs):
+                yield Delta(logprobs=logprobs)
             if text := event["content"]:
                 self.texts.append((text, event["tokens"]))
                 yield from splitter.feed_deltas(text)

@@ -10,22 +10,37 @@ from pathlib import Path
 from threading import Event
 from typing import Any
 
-from qwen_chat.errors import ContextLengthError, model_errors
+from qwen_chat.errors import ContextLengthError, UsageError, model_errors
 from qwen_chat.message import Alternative, Message, Token
 from qwen_chat.model.alternatives import build_alternatives, take_prefix
-from qwen_chat.model.base import PLAIN, Cancel, Chat, Deltas, LoadedModel, PromptOptions, TokenizingModel
+from qwen_chat.model.base import (
+    FREE,
+    PLAIN,
+    Cancel,
+    Chat,
+    CompletingModel,
+    Deltas,
+    LoadedModel,
+    OutputOptions,
+    PromptOptions,
+    TokenizingModel,
+)
+from qwen_chat.model.chatml import Segment
 from qwen_chat.model.formats.gguf import GgufInfo, read_info
+from qwen_chat.model.grammar import whole_grammar
 from qwen_chat.model.llamacpp.completion import Completion
 from qwen_chat.model.llamacpp.engine_call import as_llamacpp_error, likeliest_tokens
 from qwen_chat.model.llamacpp.http_client import LlamaHttpClient
 from qwen_chat.model.llamacpp.options import LlamaCppOptions
-from qwen_chat.model.llamacpp.sampling import checkpoint_params, sampling_request
+from qwen_chat.model.llamacpp.sampling import checkpoint_params, output_request, sampling_request
 from qwen_chat.model.llamacpp.server import LlamaServer
 from qwen_chat.model.llamacpp.shared_context import SharedContext
 from qwen_chat.model.llamacpp.template import arguments_as_text, template_variables
 from qwen_chat.model.llamacpp.tokenizer import LlamaTokenizer
 from qwen_chat.model.prompt import PreparedPrompt, PromptFormat, local_capabilities, prepare_prompt
+from qwen_chat.model.reasoning import ReasoningSplitter
 from qwen_chat.model.token_cache import TokenCache
+from qwen_chat.model.tool_calls import split_tool_calls
 from qwen_chat.sampling import SamplingParams
 
 
@@ -56,7 +71,7 @@ class LlamaCppModel(LoadedModel):
         self._http = LlamaHttpClient(self._server)
         self._token_cache = TokenCache()
         self._ignore_end = options.ignore_end
-        self.capabilities = local_capabilities(info.chat_template, raw=options.raw)
+        self.capabilities = local_capabilities(info.chat_template, raw=options.raw, output=True)
         try:
             self._read_properties(default_params or SamplingParams())
             template = self._render_template if info.chat_template else None
@@ -80,16 +95,31 @@ class LlamaCppModel(LoadedModel):
         prompt = self._prepare(messages, options)
         partial = self._partial_ids(prompt)
         ids = [*self._prompt_ids(prompt), *partial]
-        if len(ids) >= self.context_length:
-            raise ContextLengthError(len(ids), self.context_length)
-        request = self._request(ids, params.over(self.default_params))
-        completion = Completion(self._server, request, self._context, self._tokenizer.exact_ids)
-        return self._token_cache.record_stream(
+        completion = self._completion(ids, params, options.output, prompt.splitter)
+        stream = self._token_cache.record_stream(
             completion.stream(cancel or Event(), prompt.splitter),
             prompt.partial_answer,
             prompt.splitter,
             lambda: [*partial, *self._tokenizer.exact_ids(completion.texts)],
         )
+        return split_tool_calls(stream, options.tools)
+
+    @model_errors(as_llamacpp_error)
+    def complete(
+        self,
+        prompt: str | Sequence[int],
+        params: SamplingParams,
+        output: OutputOptions = FREE,
+        *,
+        cancel: Cancel = None,
+    ) -> Deltas:
+        """Yield what follows a text, in which nothing is a control token, or token ids.
+
+        Raises: ContextLengthError, ModelError; UsageError for an id that is no token of the model.
+        """
+        ids = self._text_ids(prompt) if isinstance(prompt, str) else self._check_ids(prompt)
+        splitter = ReasoningSplitter("answer")
+        return self._completion(ids, params, output, splitter).stream(cancel or Event(), splitter)
 
     @model_errors(as_llamacpp_error)
     def encode(self, messages: Sequence[Message], options: PromptOptions = PLAIN) -> list[Token]:
@@ -129,6 +159,7 @@ class LlamaCppModel(LoadedModel):
         generation = self._http.props()["default_generation_settings"]
         self.context_length: int = generation["n_ctx"]
         self._context = SharedContext(self.context_length)
+        self._vocabulary_size = self._http.vocabulary_size()
         self.default_params = default_params.over(checkpoint_params(generation["params"]))
 
     def _likeliest(self, ids: Sequence[int], number: int) -> list[tuple[Token, float]]:
@@ -141,9 +172,31 @@ class LlamaCppModel(LoadedModel):
         )
         return [(token, exp(each["logprob"])) for token, each in zip(tokens, found, strict=True)]
 
-    def _request(self, ids: list[int], params: SamplingParams) -> dict[str, Any]:
-        sampling = sampling_request(params, self.context_length)
-        return {"prompt": ids, **sampling, "ignore_eos": self._ignore_end}
+    def _completion(
+        self, ids: list[int], params: SamplingParams, output: OutputOptions, splitter: ReasoningSplitter
+    ) -> Completion:
+        """Return the call for an answer.
+
+        Raises: ContextLengthError.
+        """
+        if len(ids) >= self.context_length:
+            raise ContextLengthError(len(ids), self.context_length)
+        request = {
+            "prompt": ids,
+            **sampling_request(params.over(self.default_params), self.context_length),
+            **output_request(output, whole_grammar(output, splitter)),
+            "ignore_eos": self._ignore_end,
+        }
+        exact_ids = self._tokenizer.exact_ids
+        return Completion(self._server, request, self._context, exact_ids, output.top_logprobs)
+
+    def _text_ids(self, text: str) -> list[int]:
+        return [*self._tokenizer.start_ids, *self._tokenizer.segment_ids([Segment(text)])]
+
+    def _check_ids(self, ids: Sequence[int]) -> list[int]:
+        if unknown := next((id for id in ids if not 0 <= id < self._vocabulary_size), None):
+            raise UsageError(f"{unknown} is no token of {self.name}: there are {self._vocabulary_size}")
+        return list(ids)
 
     def _render_template(self, messages: list[dict[str, Any]], options: PromptOptions) -> str:
         tools = [tool.as_json() for tool in options.tools]
@@ -163,5 +216,5 @@ class LlamaCppModel(LoadedModel):
         return self._tokenizer.segment_ids(prompt.partial_segments) if known is None else known
 
 
-def _conforms(model: LlamaCppModel) -> TokenizingModel:
-    return model
+def _conforms(model: LlamaCppModel) -> tuple[TokenizingModel, CompletingModel]:
+    return model, model

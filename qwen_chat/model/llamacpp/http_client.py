@@ -25,6 +25,10 @@ class LlamaHttpClient:
         """Return the properties of the server: template, context, default sampling."""
         return self._call("GET", "/props")
 
+    def vocabulary_size(self) -> int:
+        """Return the number of tokens that the checkpoint knows."""
+        return int(self._call("GET", "/v1/models")["data"][0]["meta"]["n_vocab"])
+
     def tokenize(self, text: str, *, control: bool = False, start: bool = False) -> list[int]:
         """Return the ids of `text`; `control` parses control tokens, `start` adds the start of a prompt."""
         body = {"content": text, "parse_special": control, "add_special": start}

@@ -1,8 +1,11 @@
 """Sampling parameters under llama.cpp's names."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
+from qwen_chat.message import TokenLogprob
+from qwen_chat.model.base import OutputOptions
 from qwen_chat.sampling import SamplingParams
 
 _PARAMETERS = {
@@ -36,3 +39,29 @@ def sampling_request(params: SamplingParams, context_length: int) -> dict[str, A
     if params.seed is not None:
         request["seed"] = params.seed
     return request
+
+
+def output_request(output: OutputOptions, grammar: str) -> dict[str, Any]:
+    """Return the part of a request that restricts and reports tokens."""
+    request: dict[str, Any] = {}
+    if grammar:
+        request["grammar"] = grammar
+    if output.logit_bias:
+        request["logit_bias"] = [list(pair) for pair in output.logit_bias.items()]
+    if output.top_logprobs is not None:
+        # With none asked for, llama.cpp reports no token at all.
+        request["n_probs"] = max(1, output.top_logprobs)
+    return request
+
+
+def read_logprobs(event: Mapping[str, Any], number: int | None) -> tuple[TokenLogprob, ...]:
+    """Return the log-probabilities that an event reports, each with `number` of the likeliest tokens."""
+    return tuple(
+        replace(_read_logprob(each), likeliest=tuple(map(_read_logprob, each["top_logprobs"][:number])))
+        for each in event.get("completion_probabilities", ())
+        if number is not None
+    )
+
+
+def _read_logprob(values: Mapping[str, Any]) -> TokenLogprob:
+    return TokenLogprob(values["id"], bytes(values["bytes"]), values["logprob"])
