@@ -19,13 +19,16 @@ NODE   := PATH="$(CURDIR)/$(BIN):$$PATH"
 # Four workers and hundreds of short processes read the same modules; without this, each compiles them again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: chat web test test-thorough lint tools bench lock clean
+.PHONY: chat web serve test test-thorough lint tools bench lock clean
 
 chat: $(VENV)/chat.stamp
 	@$(BIN)/qwen-chat $(ARGS)
 
 web: $(VENV)/web.stamp
 	@$(BIN)/qwen-chat web --inbrowser $(ARGS)
+
+serve: $(VENV)/server.stamp
+	@$(BIN)/qwen-chat serve $(ARGS)
 
 # The workers run one test file at a time; tests marked `timing` run alone afterwards. ARGS runs in one process.
 WORKERS ?= 4
@@ -90,6 +93,11 @@ $(VENV)/chat.stamp: $(BIN)/python pyproject.toml $(LOCK)
 $(VENV)/web.stamp: $(VENV)/chat.stamp
 	@echo "setting up the page (once) ..." >&2
 	@$(PIP) install -q -e '.[web]' </dev/null >&2
+	@touch $@
+
+$(VENV)/server.stamp: $(VENV)/chat.stamp
+	@echo "setting up the API (once) ..." >&2
+	@$(PIP) install -q -e '.[server]' </dev/null >&2
 	@touch $@
 
 $(BIN)/uv: | $(BIN)/python

@@ -9,6 +9,7 @@ QwenChatError
     ├── ModelLoadError          before it could answer
     │   ├── MissingExtraError       an optional package is not installed
     │   └── DownloadError           a file of the model cannot be fetched
+    ├── ModelBusyError          too many requests are waiting already
     └── ContextLengthError      the prompt does not fit the context
 """
 
@@ -66,6 +67,10 @@ class DownloadError(ModelLoadError):
         self.title = title
         self.reason = reason
         self.mend = mend
+
+
+class ModelBusyError(ModelError):
+    """Too many requests are waiting already."""
 
 
 class ContextLengthError(ModelError):

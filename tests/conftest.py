@@ -44,7 +44,7 @@ os.environ.setdefault("MPLBACKEND", "agg")
 if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-pytest_plugins = ["talks"]
+pytest_plugins = ["talks", "apis"]
 
 CLEAN = [name for name in os.environ if name.startswith("QWEN_CHAT_")]
 

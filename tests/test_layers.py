@@ -23,7 +23,7 @@ LAYERS = (
     ("session", "batch", "evaluation", "training"),
     ("commands",),
     ("http",),
-    ("terminal", "web"),
+    ("server", "terminal", "web"),
     ("cli",),
     ("__main__", "apps"),
 )
@@ -67,10 +67,12 @@ HOMES = {
     "gptqmodel": {"training/"},
     "platformdirs": {"files/paths.py"},
     "gradio": {"web/panel/", "web/tunnel.py"},
-    "fastapi": {"web/"},
-    "starlette": {"web/", "http/"},
-    "uvicorn": {"web/"},
-    "pydantic": {"web/"},
+    "fastapi": {"server/", "web/"},
+    "starlette": {"server/", "web/", "http/"},
+    "uvicorn": {"http/"},
+    "pydantic": {"server/", "web/"},
+    "openai": {"server/"},
+    "prometheus_client": {"server/"},
     "anyio": {"web/"},
 }
 """Which files or folders alone may import a library."""
@@ -184,6 +186,11 @@ def test_one_answer_needs_no_terminal_libraries() -> None:
     assert not {"rich", "prompt_toolkit", "huggingface_hub", "numpy"} & loaded_by(
         "import qwen_chat.cli, qwen_chat.terminal.oneshot"
     )
+
+
+def test_the_api_is_imported_only_when_it_is_served() -> None:
+    heavy = {"openai", "fastapi", "starlette", "uvicorn", "pydantic", "numpy", "gradio", "llguidance"}
+    assert not heavy & loaded_by("import qwen_chat.cli.serve")
 
 
 def test_the_page_is_imported_only_when_it_is_served() -> None:

@@ -11,6 +11,7 @@ NAME = "qwen-chat"
 
 COMMANDS = {
     "web": "open the page: the same conversations in a browser",
+    "serve": "serve the API of OpenAI and Anthropic to other programs",
     "chats": "list, search, show, export, import and delete saved chats",
     "batch": "answer many prompts from a file",
     "quantize": "make a checkpoint smaller",

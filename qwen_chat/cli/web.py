@@ -1,21 +1,21 @@
 """`qwen-chat web`: the same conversations in a browser."""
 
 import re
-import signal
 import sys
-from collections.abc import Generator
-from contextlib import ExitStack, closing, contextmanager, suppress
+from contextlib import ExitStack, closing
 from hashlib import sha256
 from pathlib import Path
-from threading import Event, Thread
+from threading import Thread
 from time import sleep
 from typing import Any
 
 import click
 
+from qwen_chat.cli.address_flags import split
 from qwen_chat.cli.flags import read_settings, setting_flags
+from qwen_chat.cli.serving_process import print_fault, print_line, stop_signals, wait_for
 from qwen_chat.cli.shared_page import open_browser
-from qwen_chat.cli.web_flags import WebFlags, split, web_flags
+from qwen_chat.cli.web_flags import WebFlags, web_flags
 from qwen_chat.files.paths import data_dir
 from qwen_chat.http import accounts
 from qwen_chat.model.base import ChatModel, wait_until_loaded
@@ -25,12 +25,9 @@ from qwen_chat.roles import load_role
 from qwen_chat.session.users import People, Person
 from qwen_chat.settings import Settings
 from qwen_chat.storage.store import Store, default_path
-from qwen_chat.text import strip_controls
 from qwen_chat.web.serving import Page
 from qwen_chat.web.tunnel import open_tunnel
 
-_STOPPING = [number for name in ("SIGINT", "SIGTERM", "SIGHUP") if (number := getattr(signal, name, None))]
-_LOOK_SECONDS = 0.5
 _READABLE_LENGTH = 24
 _NOBODY_SECONDS, _DRAWING_SECONDS = 2.0, 1.0
 """The engine holds everything up while it opens a model: that waits for a browser, and until it has drawn."""
@@ -41,7 +38,7 @@ _NOBODY_SECONDS, _DRAWING_SECONDS = 2.0, 1.0
 @setting_flags
 def web(**flags: Any) -> int:  # noqa: ANN401
     """Open the page: the same conversations in a browser, for one person or a team."""
-    options, given = split(flags)
+    options, given = split(flags, WebFlags)
     if options.hashed is not None:
         return _print_hash(options.hashed)
     options.check()
@@ -73,17 +70,16 @@ def web(**flags: Any) -> int:  # noqa: ANN401
 def _serve(page: Page, model: ChatModel, options: WebFlags) -> None:
     page.start()
     with ExitStack() as stack:
-        stopped = stack.enter_context(_stop_signals())
-        _print_line(page.url)
+        stopped = stack.enter_context(stop_signals())
+        print_line(page.url)
         if options.share:
             url = stack.enter_context(open_tunnel(page.port))
             page.allow(url)
-            _print_line(url)
+            print_line(url)
         if options.inbrowser:
             Thread(target=open_browser, args=(page.url,), daemon=True).start()
         Thread(target=_load, args=(page, model), daemon=True).start()
-        while not stopped.wait(_LOOK_SECONDS):
-            pass
+        wait_for(stopped)
 
 
 def _make_people(model: ChatModel, chosen: Settings, stores: ExitStack) -> People:
@@ -108,39 +104,17 @@ def _load(page: Page, model: ChatModel) -> None:
         sleep(_DRAWING_SECONDS)
     state = wait_until_loaded(model)
     if isinstance(state, Failed):
-        _print_fault(str(state.error))
+        print_fault(str(state.error))
 
 
 def _close(people: People) -> None:
     for path in people.close():
-        _print_fault(f"a conversation could not be saved; it is in {path}, /load reads it")
+        print_fault(f"a conversation could not be saved; it is in {path}, /load reads it")
     for person in people:
         person.model.close()
 
 
-@contextmanager
-def _stop_signals() -> Generator[Event, None, None]:
-    """Yield an event that is set when the process is told to stop; told again later, it stops at once."""
-    stopped = Event()
-    before = {number: signal.signal(number, lambda *_: stopped.set()) for number in _STOPPING}
-    try:
-        yield stopped
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
 def _print_hash(name: str) -> int:
     password = click.prompt("password", hide_input=True, confirmation_prompt=True, err=True)
-    _print_line(accounts.account_line(name, password))
+    print_line(accounts.account_line(name, password))
     return 0
-
-
-def _print_line(line: str) -> None:
-    sys.stdout.write(f"{line}\n")
-    sys.stdout.flush()
-
-
-def _print_fault(text: str) -> None:
-    with suppress(OSError):
-        sys.stderr.write(f"qwen-chat: {strip_controls(' '.join(text.split()))}\n")

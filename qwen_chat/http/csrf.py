@@ -15,17 +15,18 @@ _SAFE_METHODS = ("GET", "HEAD")
 class CsrfCheck:
     """ASGI middleware that lets only this server's own pages, and programs, change something.
 
-    The application gets a request without its Origin, which is checked here, and so adds no CORS headers.
+    `fault` refuses the rest. The application gets a request without its Origin, which is checked here, and
+    so adds no CORS headers.
     """
 
-    def __init__(self, app: ASGIApp, hosts: Hosts, refuse: Refuse) -> None:
+    def __init__(self, app: ASGIApp, hosts: Hosts, refuse: Refuse, fault: str) -> None:
         self.app = app
-        self._hosts, self._refuse = hosts, refuse
+        self._hosts, self._refuse, self._fault = hosts, refuse, fault
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
         if scope["method"] not in _SAFE_METHODS and not is_same_origin(Headers(scope=scope), self._hosts):
-            await self._refuse(403, "only the page itself may do that")(scope, receive, send)
+            await self._refuse(403, self._fault)(scope, receive, send)
             return
         headers = [(name, value) for name, value in scope["headers"] if name != b"origin"]
         await self.app({**scope, "headers": headers}, receive, send)

@@ -6,18 +6,16 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from qwen_chat.http.hosts import Hosts
 from qwen_chat.http.refusal import Refuse
 
-_FAULT = "this page does not go by that name: start it with --root-path and the address you use"
-
 
 class HostCheck:
-    """ASGI middleware that answers only to the names of this server."""
+    """ASGI middleware that answers only to the names of this server; `fault` refuses any other."""
 
-    def __init__(self, app: ASGIApp, hosts: Hosts, refuse: Refuse) -> None:
+    def __init__(self, app: ASGIApp, hosts: Hosts, refuse: Refuse, fault: str) -> None:
         self.app = app
-        self._hosts, self._refuse = hosts, refuse
+        self._hosts, self._refuse, self._fault = hosts, refuse, fault
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
         known = self._hosts.knows(Headers(scope=scope).get("host", ""))
-        app = self.app if known else self._refuse(400, _FAULT)
+        app = self.app if known else self._refuse(400, self._fault)
         await app(scope, receive, send)

@@ -221,6 +221,15 @@ class CompletingModel(ChatModel, Protocol):
         Raises: ContextLengthError, ModelError; UsageError for an id that is no token of the model.
         """
 
+    def tokenize(self, text: str) -> list[int]:
+        """Return the ids of a text, in which nothing is a control token."""
+
+    def detokenize(self, ids: Sequence[int]) -> bytes:
+        """Return the text of ids.
+
+        Raises: UsageError for an id that is no token of the model.
+        """
+
 
 def wait_until_loaded(model: ChatModel, cancel: Event | None = None) -> ModelState:
     """Start loading a model, wait for it, and return its state: Loading if `cancel` was set meanwhile."""

@@ -47,6 +47,14 @@ def tool_call_grammar(tools: Sequence[Tool]) -> str:
     return grammar
 
 
+def either_grammar(one: str, other: str) -> str:
+    """Return the grammar of an answer that matches one of two."""
+    first, second = (
+        text.replace("answer:", f"{name}:", 1) for text, name in ((one, "one"), (other, "other"))
+    )
+    return f"answer: one | other\n{first}{second}"
+
+
 def whole_grammar(output: OutputOptions, splitter: ReasoningSplitter) -> str:
     """Return the grammar of all that a model writes: reasoning is free, if the answer begins with some."""
     if not output.grammar:

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from threading import Event, Lock, Thread
@@ -108,8 +109,11 @@ class LoadingModel:
     def stream(
         self, messages: Chat, params: SamplingParams, options: PromptOptions = PLAIN, *, cancel: Cancel = None
     ) -> Deltas:
-        """Yield the answer to the last message; first, while the request waits, how many are before it."""
-        yield from self._in_turn(self.loaded().stream, messages, params, options, cancel=cancel)
+        """Yield the answer to the last message; first, while the request waits, how many are before it.
+
+        A prompt that the model refuses is refused before the request waits.
+        """
+        yield from self._in_turn(self.loaded().stream(messages, params, options, cancel=cancel), cancel)
 
     def answer(
         self, requests: Sequence[BatchRequest], *, cancel: Cancel = None
@@ -129,10 +133,16 @@ class LoadingModel:
         cancel: Cancel = None,
     ) -> Deltas:
         """Yield what follows a text or token ids; first, while the request waits, how many are before it."""
-        model = self.loaded()
-        if not supports_completion(model):
-            raise UsageError(f"{self.name} answers messages only")
-        yield from self._in_turn(model.complete, prompt, params, output, cancel=cancel)
+        model = self._completing()
+        yield from self._in_turn(model.complete(prompt, params, output, cancel=cancel), cancel)
+
+    def tokenize(self, text: str) -> list[int]:
+        """Return the ids of a text, in which nothing is a control token."""
+        return self._completing().tokenize(text)
+
+    def detokenize(self, ids: Sequence[int]) -> bytes:
+        """Return the text of ids."""
+        return self._completing().detokenize(ids)
 
     def encode(self, messages: Sequence[Message], options: PromptOptions = PLAIN) -> list[Token]:
         """Return exactly the tokens that `stream` would read."""
@@ -164,12 +174,18 @@ class LoadingModel:
         if self._model is not None:
             self._model.close()
 
-    def _in_turn(self, work: Callable[..., Deltas], *arguments: object, cancel: Cancel) -> Deltas:
-        with self._queue.enter() as ticket:
+    def _completing(self) -> CompletingModel:
+        model = self.loaded()
+        if not supports_completion(model):
+            raise UsageError(f"{self.name} answers messages only")
+        return model
+
+    def _in_turn(self, answer: Deltas, cancel: Cancel) -> Deltas:
+        with closing(answer), self._queue.enter() as ticket:
             for before in self._queue.wait(ticket, cancel):
                 yield Delta(waiting=before)
             if cancel is None or not cancel.is_set():
-                yield from work(*arguments, cancel=cancel)
+                yield from answer
 
     def _error(self) -> ModelLoadError:
         return (

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from threading import Condition, Event
 
 from qwen_chat import i18n
-from qwen_chat.errors import ModelError
+from qwen_chat.errors import ModelBusyError
 
 _POLL_SECONDS = 0.05
 """The longest time until a waiting request notices that it was cancelled."""
@@ -34,13 +34,13 @@ class AdmissionQueue(ABC):
     def enter(self, tokens: int = 0) -> Iterator[Ticket]:
         """Enter the queue at its end with a ticket for `wait`; leave the queue at the end of the block.
 
-        Raises: ModelError when too many requests are waiting already.
+        Raises: ModelBusyError when too many requests are waiting already.
         """
         ticket = Ticket(tokens)
         with self._changed:
             waiting = sum(self._requests_before(other) > 0 for other in self._tickets)
             if waiting >= self._max_waiting:
-                raise ModelError(i18n.Text("model.busy", count=self._max_waiting))
+                raise ModelBusyError(i18n.Text("model.busy", count=self._max_waiting))
             self._tickets.append(ticket)
         try:
             yield ticket

@@ -6,6 +6,7 @@ Each setting is one field of `Settings`; its `Spec` says what it means, what it 
 from qwen_chat.settings.effective import EffectiveSetting, effective_settings
 from qwen_chat.settings.fields import EMBEDDED_MODELS, HUBS, SPECS, Settings
 from qwen_chat.settings.layers import (
+    API_KEY_VARIABLE,
     PREFIX,
     VARIABLES,
     Layers,
@@ -18,6 +19,7 @@ from qwen_chat.settings.layers import (
 from qwen_chat.settings.spec import ENGINES, Engine, Kind, Scope, Spec
 
 __all__ = [
+    "API_KEY_VARIABLE",
     "EMBEDDED_MODELS",
     "ENGINES",
     "HUBS",

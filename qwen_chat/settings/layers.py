@@ -18,6 +18,9 @@ from qwen_chat.settings.fields import SPECS, Settings
 PREFIX = "QWEN_CHAT_"
 VARIABLES: dict[str, str] = {f"{PREFIX}{name.upper()}": name for name in (*SPECS, *sampling.NAMES)}
 
+API_KEY_VARIABLE = f"{PREFIX}API_KEY"
+"""The variable of the API's key, which is no setting: unlike a flag, other users do not see it."""
+
 _TEST_PREFIX = f"{PREFIX}TEST_"
 
 
@@ -106,7 +109,7 @@ def _read_environment(environ: Mapping[str, str]) -> Layer:
     values: dict[str, Any] = {}
     params: dict[str, Any] = {}
     for variable, text in environ.items():
-        if not variable.startswith(PREFIX) or variable.startswith(_TEST_PREFIX):
+        if not variable.startswith(PREFIX) or variable.startswith((_TEST_PREFIX, API_KEY_VARIABLE)):
             continue
         name = _setting_of(variable)
         if not text.strip():  # many people unset a variable by emptying it

@@ -30,6 +30,8 @@ _CACHED = {
 }
 """Files that browsers may keep: those of Gradio's assets have their hash in their name."""
 
+_OTHER_NAME = "this page does not go by that name: start it with --root-path and the address you use"
+
 _PERSON = "qwen_chat.person"
 
 
@@ -56,7 +58,8 @@ class GuardedApp:
         self._authenticator = authenticator
         self._requests = ActiveRequests(BodyLimit(app, limit_for, refuse))
         checks: ASGIApp = RootPath(LoginCheck(self._requests, authenticator), root_path)
-        checks = HostCheck(CsrfCheck(checks, hosts, refuse), hosts, refuse)
+        checks = CsrfCheck(checks, hosts, refuse, "only the page itself may do that")
+        checks = HostCheck(checks, hosts, refuse, _OTHER_NAME)
         self._checks = SecurityHeaders(checks, partial(_cache_control, root_path))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -78,8 +78,8 @@ def ask(app: ASGIApp, method: str, path: str, **options: object) -> httpx.Respon
 @pytest.mark.parametrize(
     ("app", "options", "status"),
     [
-        (HostCheck(APP, HOSTS, refuse), {"headers": {"Host": "evil.test"}}, 400),
-        (CsrfCheck(APP, HOSTS, refuse), {"headers": {"Origin": "http://evil.test"}}, 403),
+        (HostCheck(APP, HOSTS, refuse, "no"), {"headers": {"Host": "evil.test"}}, 400),
+        (CsrfCheck(APP, HOSTS, refuse, "no"), {"headers": {"Origin": "http://evil.test"}}, 403),
         (BodyLimit(APP, lambda path: 10, refuse), {"content": bytes(11)}, 413),
     ],
 )
@@ -92,7 +92,8 @@ def test_a_refusal_has_the_format_of_the_application(
 
 
 def test_what_is_allowed_passes_without_its_origin() -> None:
-    app = HostCheck(CsrfCheck(BodyLimit(APP, lambda path: 10, refuse), HOSTS, refuse), HOSTS, refuse)
+    checked = CsrfCheck(BodyLimit(APP, lambda path: 10, refuse), HOSTS, refuse, "no")
+    app = HostCheck(checked, HOSTS, refuse, "no")
     answer = ask(app, "POST", "/v1/count", content=bytes(10), headers={"Origin": "http://127.0.0.1"})
     assert (answer.status_code, answer.text) == (200, "10 None")
 

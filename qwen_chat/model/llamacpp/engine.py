@@ -122,6 +122,19 @@ class LlamaCppModel(LoadedModel):
         return self._completion(ids, params, output, splitter).stream(cancel or Event(), splitter)
 
     @model_errors(as_llamacpp_error)
+    def tokenize(self, text: str) -> list[int]:
+        """Return the ids of a text, in which nothing is a control token."""
+        return self._tokenizer.segment_ids([Segment(text)])
+
+    @model_errors(as_llamacpp_error)
+    def detokenize(self, ids: Sequence[int]) -> bytes:
+        """Return the text of ids.
+
+        Raises: UsageError for an id that is no token of the model.
+        """
+        return b"".join(token.bytes for token in self._tokenizer.as_tokens(self._check_ids(ids)))
+
+    @model_errors(as_llamacpp_error)
     def encode(self, messages: Sequence[Message], options: PromptOptions = PLAIN) -> list[Token]:
         """Return exactly the tokens that `stream` would read."""
         prompt = self._prepare(messages, options)
@@ -191,7 +204,7 @@ class LlamaCppModel(LoadedModel):
         return Completion(self._server, request, self._context, exact_ids, output.top_logprobs)
 
     def _text_ids(self, text: str) -> list[int]:
-        return [*self._tokenizer.start_ids, *self._tokenizer.segment_ids([Segment(text)])]
+        return [*self._tokenizer.start_ids, *self.tokenize(text)]
 
     def _check_ids(self, ids: Sequence[int]) -> list[int]:
         if unknown := next((id for id in ids if not 0 <= id < self._vocabulary_size), None):

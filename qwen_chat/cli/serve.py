@@ -1,0 +1,54 @@
+"""`qwen-chat serve`: the API of OpenAI and Anthropic for other programs."""
+
+import sys
+from contextlib import ExitStack
+from threading import Thread
+from typing import Any
+
+import click
+
+from qwen_chat.cli.address_flags import split
+from qwen_chat.cli.flags import read_settings, setting_flags
+from qwen_chat.cli.serve_flags import ServeFlags, serve_flags
+from qwen_chat.cli.serving_process import print_fault, print_line, stop_signals, wait_for
+from qwen_chat.model.base import ChatModel, wait_until_loaded
+from qwen_chat.model.factory import open_model
+from qwen_chat.model.state import Failed
+from qwen_chat.server.serving import ApiServer
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@serve_flags
+@setting_flags
+def serve(**flags: Any) -> int:  # noqa: ANN401
+    """Serve the API of OpenAI and Anthropic to other programs."""
+    options, given = split(flags, ServeFlags)
+    options.check()
+    keys, accounts, certificate = options.keys(), options.accounts(), options.certificate()
+    chosen = read_settings(given, system_file=None)
+    with ExitStack() as stack:
+        _, model = open_model(chosen, sys.stderr)
+        stack.callback(model.close)
+        server = ApiServer(
+            {options.name or model.name: model},
+            options.server_name,
+            options.server_port,
+            keys=keys,
+            accounts=accounts,
+            origins=options.cors_origin,
+            certificate=certificate,
+        )
+        server.start()
+        stack.callback(server.stop)
+        stopped = stack.enter_context(stop_signals())
+        Thread(target=_load, args=(model,), daemon=True).start()
+        print_line(server.url)
+        wait_for(stopped)
+    return 0
+
+
+def _load(model: ChatModel) -> None:
+    """Load the model at once, and say here, too, when it cannot be loaded."""
+    state = wait_until_loaded(model)
+    if isinstance(state, Failed):
+        print_fault(str(state.error))
