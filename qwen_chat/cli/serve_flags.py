@@ -12,6 +12,7 @@ from qwen_chat.cli.address_flags import ADDRESS, CERTIFICATE, AddressFlags, Opti
 from qwen_chat.errors import UsageError
 from qwen_chat.files.bounded_read import read_text
 from qwen_chat.http import accounts
+from qwen_chat.server.access import Access
 from qwen_chat.settings import API_KEY_VARIABLE as KEY_VARIABLE
 
 _SHORTEST_KEY = 8
@@ -90,9 +91,13 @@ class ServeFlags(AddressFlags):
             raise UsageError(f"an API key has {_SHORTEST_KEY} or more characters, and no spaces")
         return given
 
-    def accounts(self) -> accounts.Accounts | None:
-        """Return the names and passwords that clients may show."""
-        return accounts.read_accounts(self.api_auth, None)
+    def access(self) -> Access:
+        """Return who may use the API.
+
+        Raises: UsageError.
+        """
+        known = accounts.read_accounts(self.api_auth, None, flag="--api-auth")
+        return Access(tuple(self.keys()), known, self.cors_origin)
 
 
 def _read_keys(file: Path) -> list[str]:

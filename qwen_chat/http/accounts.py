@@ -53,7 +53,7 @@ class Accounts:
         self._hashes: dict[str, _Hash] = {}
         for name, password in entries:
             if name in self._hashes:
-                raise UsageError(f"--auth: {name} stands there twice")
+                raise UsageError(f"the account {name} is there twice")
             self._hashes[_check_name(name)] = _parse_hash(password) or _Hash.of(password)
         # An unknown name must take as long as a wrong password.
         self._no_account = _Hash.of(secrets.token_hex())
@@ -66,12 +66,12 @@ class Accounts:
         return normal_name if right and hashed is not None else None
 
 
-def read_accounts(given: Sequence[str], file: Path | None) -> Accounts | None:
-    """Return the accounts of --auth and --auth-file, or None without either.
+def read_accounts(given: Sequence[str], file: Path | None, flag: str = "--auth") -> Accounts | None:
+    """Return the accounts of a flag and a file, or None without either.
 
     Raises: UsageError.
     """
-    lines = [("--auth", text) for text in given]
+    lines = [(flag, text) for text in given]
     if file is not None:
         text = read_text(file)
         lines += [

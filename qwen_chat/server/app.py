@@ -21,8 +21,10 @@ from qwen_chat.http.csrf import CsrfCheck
 from qwen_chat.http.host_check import HostCheck
 from qwen_chat.http.hosts import Hosts
 from qwen_chat.http.security_headers import SecurityHeaders
+from qwen_chat.server.access import Access
 from qwen_chat.server.chat_routes import ChatRoutes
 from qwen_chat.server.chat_schema import ChatBody
+from qwen_chat.server.defaults import Defaults
 from qwen_chat.server.errors import ApiError, as_api_error, refuse
 from qwen_chat.server.keys import KeyCheck, Keys
 from qwen_chat.server.metrics import Metrics
@@ -36,13 +38,13 @@ _MAX_BODY_BYTES = 16 * 2**20
 
 
 class ApiApp:
-    """The API behind its checks; `origins` are sites whose pages may use it from a browser."""
+    """The API behind its checks."""
 
-    def __init__(self, models: Models, hosts: Hosts, keys: Keys, origins: Sequence[str] = ()) -> None:
-        routes = _build_routes(models, Metrics())
+    def __init__(self, models: Models, hosts: Hosts, access: Access, defaults: Defaults) -> None:
+        routes = _build_routes(models, Metrics(), defaults)
         self._requests = ActiveRequests(BodyLimit(routes, lambda _: _MAX_BODY_BYTES, refuse))
-        checks: ASGIApp = KeyCheck(self._requests, keys)
-        checks = HostCheck(_OriginCheck(checks, hosts, origins), hosts, refuse, _OTHER_NAME)
+        checks: ASGIApp = KeyCheck(self._requests, Keys(access.keys, access.accounts))
+        checks = HostCheck(_OriginCheck(checks, hosts, access.origins), hosts, refuse, _OTHER_NAME)
         self._checks = SecurityHeaders(checks, lambda _: "no-store")
         self._routes = routes
 
@@ -84,10 +86,10 @@ class _DocumentedApp(FastAPI):
         return document
 
 
-def _build_routes(models: Models, metrics: Metrics) -> FastAPI:
+def _build_routes(models: Models, metrics: Metrics, defaults: Defaults) -> FastAPI:
     app = _DocumentedApp(title="qwen-chat", version=__version__, docs_url=None, redoc_url=None)
     app.state.schemas = {}
-    told, chat = ModelRoutes(models, metrics), ChatRoutes(models, metrics)
+    told, chat = ModelRoutes(models, metrics), ChatRoutes(models, metrics, defaults)
     app.add_api_route("/health", told.health, methods=["GET"])
     app.add_api_route("/metrics", told.metrics, methods=["GET"])
     app.add_api_route("/v1/models", told.list, methods=["GET"])

@@ -9,6 +9,7 @@ from qwen_chat.model.grammar import either_grammar, json_grammar, json_object_gr
 from qwen_chat.sampling import SamplingParams
 from qwen_chat.server.chat_messages import read_messages
 from qwen_chat.server.chat_schema import ChatBody
+from qwen_chat.server.defaults import Defaults
 from qwen_chat.server.errors import ApiError, as_api_error
 from qwen_chat.server.sampling import read_logit_bias, read_sampling
 from qwen_chat.server.tool_choice import ToolChoice, read_tool_choice
@@ -61,7 +62,7 @@ class ChatCall:
     """Fields of the request that nobody knows here."""
 
 
-def read_chat_call(body: ChatBody, model: ChatModel) -> ChatCall:
+def read_chat_call(body: ChatBody, model: ChatModel, defaults: Defaults) -> ChatCall:
     """Return the call that a request asks for.
 
     Raises: ApiError.
@@ -73,9 +74,9 @@ def read_chat_call(body: ChatBody, model: ChatModel) -> ChatCall:
     if tools.tools and model.capabilities.tools is False:
         raise ApiError(400, f"tools: the chat template of {model.name} knows no tools", param="tools")
     return ChatCall(
-        tuple(read_messages(body.messages)),
-        read_sampling(body),
-        PromptOptions(_read_think(body), tools.tools, output),
+        defaults.with_system(read_messages(body.messages)),
+        read_sampling(body).over(defaults.params),
+        PromptOptions(_read_think(body) or defaults.think, tools.tools, output),
         tools,
         body.n or 1,
         bool(body.stream),
@@ -136,7 +137,7 @@ def _check_output(output: OutputOptions, tools: ToolChoice, model: ChatModel) ->
     raise ApiError(400, f"{param}: the engine of {model.name} cannot do that; a GGUF file can", param=param)
 
 
-def _read_think(body: ChatBody) -> Think:
+def _read_think(body: ChatBody) -> Think | None:
     """Return whether to reason, by whichever of three names a client has for it."""
     given = dict(body.chat_template_kwargs or {})
     chosen = given.pop("enable_thinking", body.enable_thinking)
@@ -151,9 +152,9 @@ def _read_think(body: ChatBody) -> Think:
     return _read_effort(body.reasoning_effort)
 
 
-def _read_effort(effort: str | None) -> Think:
+def _read_effort(effort: str | None) -> Think | None:
     if effort is None:
-        return "auto"
+        return None
     if effort not in (*_NO_REASONING, *_REASONING):
         known = ", ".join((*_NO_REASONING, *_REASONING))
         raise ApiError(400, f"reasoning_effort: must be one of {known}", param="reasoning_effort")

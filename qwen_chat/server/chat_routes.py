@@ -25,6 +25,7 @@ from qwen_chat.server.chat_output import (
 )
 from qwen_chat.server.chat_request import ChatCall, read_chat_call
 from qwen_chat.server.chat_schema import ChatBody
+from qwen_chat.server.defaults import Defaults
 from qwen_chat.server.errors import as_api_error
 from qwen_chat.server.event_stream import BEAT as BEAT_EVENT
 from qwen_chat.server.event_stream import EventStream, finish_unless_left
@@ -39,8 +40,8 @@ _Numbered = AsyncGenerator[tuple[int, Delta], None]
 class ChatRoutes:
     """Answers conversations."""
 
-    def __init__(self, models: Models, metrics: Metrics) -> None:
-        self._models, self._metrics = models, metrics
+    def __init__(self, models: Models, metrics: Metrics, defaults: Defaults) -> None:
+        self._models, self._metrics, self._defaults = models, metrics, defaults
 
     async def create(self, request: Request) -> Response:
         """Answer a conversation, at once or as a stream.
@@ -49,7 +50,7 @@ class ChatRoutes:
         """
         body = await read_body(request, ChatBody)
         name, model = self._models.find(body.model)
-        call = read_chat_call(body, model)
+        call = read_chat_call(body, model, self._defaults)
         head = ReplyHead(name, call.tools.legacy)
         headers = {"x-ignored-fields": ", ".join(call.ignored)[:1000]} if call.ignored else {}
         if call.stream:

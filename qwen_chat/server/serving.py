@@ -1,15 +1,16 @@
 """The API's server, for the command line."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import partial
 from importlib.util import find_spec
 
 from qwen_chat.errors import MissingExtraError
-from qwen_chat.http.accounts import Accounts
 from qwen_chat.http.hosts import Hosts
 from qwen_chat.http.listen import Certificate, listen
 from qwen_chat.http.server_thread import ClosableApp, ServerThread
 from qwen_chat.model.base import ChatModel
+from qwen_chat.server.access import FREE_ACCESS, Access
+from qwen_chat.server.defaults import NO_DEFAULTS, Defaults
 
 _NEEDED = ("fastapi", "uvicorn", "openai", "prometheus_client")
 _DRAIN_SECONDS = 10.0
@@ -21,8 +22,7 @@ _ANY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - shown, not 
 class ApiServer:
     """Serves the API until it is stopped; it listens at its address as soon as it is made.
 
-    Clients call the models by their names here; the first is the default. `keys` and `accounts` are what they
-    may show; without either, they need to show nothing. `origins` are sites whose pages may use the API.
+    Clients call the models by their names here; the first is the default.
 
     Raises: MissingExtraError; UsageError for an address or a certificate that cannot be used.
     """
@@ -33,9 +33,8 @@ class ApiServer:
         host: str = "127.0.0.1",
         port: int = 0,
         *,
-        keys: Sequence[str] = (),
-        accounts: Accounts | None = None,
-        origins: Sequence[str] = (),
+        access: Access = FREE_ACCESS,
+        defaults: Defaults = NO_DEFAULTS,
         certificate: Certificate | None = None,
     ) -> None:
         if not all(map(find_spec, _NEEDED)):
@@ -44,7 +43,7 @@ class ApiServer:
         listening = listen(host, port)
         self._host, self._scheme = host, "https" if tls else "http"
         self.port: int = listening.getsockname()[1]
-        build = partial(_build, models, Hosts(host), keys, accounts, origins)
+        build = partial(_build, models, Hosts(host), access, defaults)
         self._thread = ServerThread(build, listening, tls=tls, drain_seconds=_DRAIN_SECONDS)
 
     @property
@@ -62,15 +61,8 @@ class ApiServer:
         self._thread.stop()
 
 
-def _build(
-    models: Mapping[str, ChatModel],
-    hosts: Hosts,
-    keys: Sequence[str],
-    accounts: Accounts | None,
-    origins: Sequence[str],
-) -> ClosableApp:
+def _build(models: Mapping[str, ChatModel], hosts: Hosts, access: Access, defaults: Defaults) -> ClosableApp:
     from qwen_chat.server.app import ApiApp
-    from qwen_chat.server.keys import Keys
     from qwen_chat.server.models import Models
 
-    return ApiApp(Models(models), hosts, Keys(keys, accounts), origins)
+    return ApiApp(Models(models), hosts, access, defaults)

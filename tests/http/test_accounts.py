@@ -42,7 +42,7 @@ def test_what_is_no_account_is_refused_in_one_line(text: str) -> None:
 
 
 def test_a_name_that_stands_twice_is_refused() -> None:
-    with pytest.raises(UsageError, match="ann stands there twice"):
+    with pytest.raises(UsageError, match="the account ann is there twice"):
         accounts.read_accounts(["ann:a", "ann:b"], None)
 
 
