@@ -144,6 +144,8 @@ class Delta:
     notices: tuple[str, ...] = ()
     """Lines for the person that are not part of the answer."""
     finish_reason: FinishReason | None = None
+    stop_text: str = ""
+    """The stop text that ended the answer, where one did and the engine says so."""
     usage: Usage | None = None
 
 

@@ -33,7 +33,8 @@ class Answers:
         self._cancel = Event()
         self._loop = asyncio.get_running_loop()
         self._items: asyncio.Queue[_Item] = asyncio.Queue()
-        self._unfinished = len(starts)
+        self.number = self._unfinished = len(starts)
+        """How many answers there are."""
         self._first: tuple[int, Delta] | None = None
         self._beats: asyncio.Task[None] | None = None
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
+from openai.types import Completion
 from openai.types.chat import ChatCompletion
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
@@ -24,12 +25,15 @@ from qwen_chat.http.security_headers import SecurityHeaders
 from qwen_chat.server.access import Access
 from qwen_chat.server.chat_routes import ChatRoutes
 from qwen_chat.server.chat_schema import ChatBody
+from qwen_chat.server.completion_routes import CompletionRoutes
+from qwen_chat.server.completion_schema import CompletionBody
 from qwen_chat.server.defaults import Defaults
 from qwen_chat.server.errors import ApiError, as_api_error, refuse
 from qwen_chat.server.keys import KeyCheck, Keys
 from qwen_chat.server.metrics import Metrics
 from qwen_chat.server.model_routes import DetokenizeBody, ModelRoutes, TokenizeBody
 from qwen_chat.server.models import Models
+from qwen_chat.server.replies import Replies
 
 _SCHEMA = "#/components/schemas/{model}"
 _OTHER_NAME = "the Host header names another server; on loopback it must be localhost or 127.0.0.1"
@@ -89,7 +93,9 @@ class _DocumentedApp(FastAPI):
 def _build_routes(models: Models, metrics: Metrics, defaults: Defaults) -> FastAPI:
     app = _DocumentedApp(title="qwen-chat", version=__version__, docs_url=None, redoc_url=None)
     app.state.schemas = {}
-    told, chat = ModelRoutes(models, metrics), ChatRoutes(models, metrics, defaults)
+    replies = Replies(metrics)
+    told, chat = ModelRoutes(models, metrics), ChatRoutes(models, replies, defaults)
+    completions = CompletionRoutes(models, replies, defaults)
     app.add_api_route("/health", told.health, methods=["GET"])
     app.add_api_route("/metrics", told.metrics, methods=["GET"])
     app.add_api_route("/v1/models", told.list, methods=["GET"])
@@ -97,6 +103,7 @@ def _build_routes(models: Models, metrics: Metrics, defaults: Defaults) -> FastA
     _add_post(app, "/tokenize", told.tokenize, TokenizeBody)
     _add_post(app, "/detokenize", told.detokenize, DetokenizeBody)
     _add_post(app, "/v1/chat/completions", chat.create, ChatBody, ChatCompletion)
+    _add_post(app, "/v1/completions", completions.create, CompletionBody, Completion)
     for kind in (ApiError, QwenChatError, HTTPException, RequestValidationError, Exception):
         app.add_exception_handler(kind, _answer_error)
     return app

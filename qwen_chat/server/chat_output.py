@@ -3,11 +3,12 @@
 import json
 import secrets
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from qwen_chat.message import Delta, FinishReason, TokenLogprob, ToolCallPiece, Usage
+from qwen_chat.server.replies import WholeAnswer
 
 Json = dict[str, Any]
 
@@ -29,46 +30,26 @@ class ReplyHead:
         return {"id": self.id, "object": kind, "created": self.created, "model": self.model}
 
 
-class WholeAnswer:
-    """Collects one answer."""
-
-    def __init__(self) -> None:
-        self.text, self.reasoning = "", ""
-        self.calls: list[ToolCallPiece] = []
-        self.logprobs: list[TokenLogprob] = []
-        self.finish_reason: FinishReason = "stop"
-        self.usage = Usage()
-
-    def add(self, delta: Delta) -> None:
-        """Add the next piece."""
-        self.text += delta.text
-        self.reasoning += delta.reasoning
-        self.calls += delta.tool_calls
-        self.logprobs += delta.logprobs
-        self.finish_reason = delta.finish_reason or self.finish_reason
-        self.usage = delta.usage or self.usage
-
-    def choice(self, index: int, *, legacy: bool, logprobs: bool) -> Json:
-        """Return the answer as one of the choices."""
-        message: Json = {"role": "assistant", "content": self.text or (None if self.calls else "")}
-        if self.reasoning:
-            message["reasoning_content"] = self.reasoning
-        if self.calls:
-            calls = [call_as_json(call) for call in self.calls]
-            message |= _legacy(calls) if legacy else {"tool_calls": calls}
-        return {
-            "index": index,
-            "message": message,
-            "finish_reason": finish_reason(self.finish_reason, legacy=legacy),
-            "logprobs": logprobs_as_json(self.logprobs) if logprobs else None,
-        }
+def choice(answer: WholeAnswer, index: int, *, legacy: bool, logprobs: bool) -> Json:
+    """Return an answer as one of the choices."""
+    message: Json = {"role": "assistant", "content": answer.text or (None if answer.calls else "")}
+    if answer.reasoning:
+        message["reasoning_content"] = answer.reasoning
+    if answer.calls:
+        calls = [call_as_json(call) for call in answer.calls]
+        message |= _legacy(calls) if legacy else {"tool_calls": calls}
+    return {
+        "index": index,
+        "message": message,
+        "finish_reason": finish_reason(answer.finish_reason, legacy=legacy),
+        "logprobs": logprobs_as_json(answer.logprobs) if logprobs else None,
+    }
 
 
-def completion(head: ReplyHead, answers: Iterable[WholeAnswer], *, logprobs: bool) -> Json:
+def completion(head: ReplyHead, answers: Sequence[WholeAnswer], *, logprobs: bool) -> Json:
     """Return all choices of a request."""
-    answers = [*answers]
     choices = [
-        answer.choice(index, legacy=head.legacy, logprobs=logprobs) for index, answer in enumerate(answers)
+        choice(answer, index, legacy=head.legacy, logprobs=logprobs) for index, answer in enumerate(answers)
     ]
     usage = usage_as_json([answer.usage for answer in answers])
     return {**head.as_json("chat.completion"), "choices": choices, "usage": usage}
@@ -78,8 +59,8 @@ def chunk(
     head: ReplyHead, index: int, delta: Json, *, finish: str | None = None, more: Json | None = None
 ) -> str:
     """Return the event of a chunk with one choice, which may have more fields."""
-    choice = {"index": index, "delta": delta, "finish_reason": finish, **(more or {})}
-    return event({**head.as_json("chat.completion.chunk"), "choices": [choice]})
+    piece = {"index": index, "delta": delta, "finish_reason": finish, **(more or {})}
+    return event({**head.as_json("chat.completion.chunk"), "choices": [piece]})
 
 
 def usage_chunk(head: ReplyHead, usages: Iterable[Usage]) -> str:

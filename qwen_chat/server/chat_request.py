@@ -18,7 +18,6 @@ _NO_REASONING = ("none", "minimal")
 _REASONING = ("low", "medium", "high", "xhigh", "max")
 _REFUSED = (
     "audio",
-    "best_of",
     "enable_search",
     "grammar",
     "guided_choice",
@@ -58,8 +57,6 @@ class ChatCall:
     choices: int = 1
     stream: bool = False
     include_usage: bool = False
-    ignored: tuple[str, ...] = ()
-    """Fields of the request that nobody knows here."""
 
 
 def read_chat_call(body: ChatBody, model: ChatModel, defaults: Defaults) -> ChatCall:
@@ -81,7 +78,6 @@ def read_chat_call(body: ChatBody, model: ChatModel, defaults: Defaults) -> Chat
         body.n or 1,
         bool(body.stream),
         bool(body.stream_options and body.stream_options.include_usage),
-        tuple(name for name in body.unknown_fields if name not in WITHOUT_EFFECT),
     )
 
 
@@ -92,6 +88,12 @@ def check_refused(fields: list[str]) -> None:
     """
     if found := next((name for name in fields if name in _REFUSED), None):
         raise ApiError(400, f"{found}: this server does not support it", param=found)
+
+
+def ignored_fields(fields: list[str]) -> dict[str, str]:
+    """Return the header of an answer that names the fields which nobody knows here."""
+    names = [name for name in fields if name not in WITHOUT_EFFECT and name.isascii() and name.isprintable()]
+    return {"x-ignored-fields": ", ".join(names)[:1000]} if names else {}
 
 
 def _read_grammar(body: ChatBody, tools: ToolChoice) -> str:

@@ -21,6 +21,9 @@ _STALL_SECONDS = 30.0
 _GOODBYE_SECONDS = 1.0
 _GOODBYE = f"data: {json.dumps(ApiError(503, 'the server is being stopped').body())}\n\ndata: [DONE]\n\n"
 
+DONE = "data: [DONE]\n\n"
+"""The end of a stream of OpenAI's."""
+
 BEAT = ": still here\n\n"
 """A comment, which clients skip."""
 

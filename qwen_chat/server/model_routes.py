@@ -7,11 +7,11 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from qwen_chat.model.base import ChatModel, CompletingModel, supports_completion
+from qwen_chat.model.base import CompletingModel
 from qwen_chat.server.bodies import Body, read_body
 from qwen_chat.server.errors import ApiError
 from qwen_chat.server.metrics import Metrics
-from qwen_chat.server.models import Models
+from qwen_chat.server.models import Models, require_tokens
 
 _PROMETHEUS = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -81,10 +81,4 @@ class ModelRoutes:
         return {"prompt": text, "content": text}
 
     async def _find(self, name: str | None) -> CompletingModel:
-        return await run_in_threadpool(_require_tokens, self._models.find(name)[1])
-
-
-def _require_tokens(model: ChatModel) -> CompletingModel:
-    if not supports_completion(model):
-        raise ApiError(501, f"the engine of {model.name} does not show its tokens; that of a GGUF file does")
-    return model
+        return await run_in_threadpool(require_tokens, self._models.find(name)[1])

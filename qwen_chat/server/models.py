@@ -4,7 +4,7 @@ import time
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from qwen_chat.model.base import ChatModel
+from qwen_chat.model.base import ChatModel, CompletingModel, supports_completion
 from qwen_chat.model.state import Failed, Ready
 from qwen_chat.server.errors import ApiError
 
@@ -53,3 +53,13 @@ class Models:
         if any(isinstance(state, Failed) for state in states):
             return 503, "failed"
         return (200, "ok") if all(isinstance(state, Ready) for state in states) else (503, "loading")
+
+
+def require_tokens(model: ChatModel) -> CompletingModel:
+    """Wait for a model, and return it as one that shows its tokens and goes on with any text.
+
+    Raises: ApiError when it cannot.
+    """
+    if not supports_completion(model):
+        raise ApiError(501, f"the engine of {model.name} does not show its tokens; that of a GGUF file does")
+    return model

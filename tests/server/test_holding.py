@@ -85,11 +85,7 @@ def test_impatient_clients_do_not_hold_up_others(babbling: Api) -> None:
 
     def ask(_: int) -> None:
         with pytest.raises(httpx.TimeoutException):
-            httpx.post(
-                f"{babbling.url}/v1/chat/completions",
-                json={"messages": ASKED, "max_tokens": 8000},
-                timeout=0.3,
-            )
+            httpx.post(f"{babbling.url}/v1/chat/completions", json=body, timeout=0.3)
 
     with ThreadPoolExecutor(10) as pool:
         list(pool.map(ask, range(30)))

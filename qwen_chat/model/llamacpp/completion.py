@@ -95,7 +95,8 @@ class Completion:
             if event["stop"]:
                 yield from splitter.flush_deltas()
                 usage = self._total_usage(_read_usage(event["timings"]))
-                yield Delta(finish_reason=self._finish_reason(event["stop_type"], usage), usage=usage)
+                reason, stop_text = self._finish_reason(event["stop_type"], usage), event["stopping_word"]
+                yield Delta(finish_reason=reason, stop_text=stop_text, usage=usage)
 
     def _finish_reason(self, reason: str, usage: Usage) -> FinishReason:
         if reason != "limit":
