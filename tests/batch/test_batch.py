@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 import tiny_hf
+import warm
 from command import RunCommand
 from driver import Terminal
 from scripted import ScriptedModel
@@ -195,7 +196,7 @@ def test_it_goes_on_after_a_kill_and_a_torn_line(tmp_path: Path, folder: Path, q
     output = tmp_path / "a.jsonl"
     words = ["batch", str(prompts), "-o", str(output), "-c", str(folder), "--dtype", "float32", *CALM]
     words += ["-s", "1", "--temperature", "1", "--batch-size", "2"]
-    process = subprocess.Popen([sys.executable, "-m", "qwen_chat", *words])
+    process = warm.popen([sys.executable, "-m", "qwen_chat", *words], modules=warm.TORCH)
     until_written(output)
     process.kill()
     process.wait()
@@ -257,7 +258,7 @@ def test_the_prompts_themselves_are_never_written_over(tmp_path: Path, source: s
     (tmp_path / "link").symlink_to(prompts)
     command = [sys.executable, "-m", "qwen_chat", "batch", source, "-o", "link", "--overwrite"]
     with prompts.open("rb") as stdin:
-        done = subprocess.run(command, stdin=stdin, capture_output=True, cwd=tmp_path)
+        done = warm.run(command, stdin=stdin, cwd=tmp_path)
     assert done.returncode == 2
     assert b"link holds the prompts: name another file with -o" in done.stderr
     assert prompts.read_bytes() == before
@@ -267,7 +268,8 @@ def test_ctrl_c_keeps_what_is_finished(tmp_path: Path, folder: Path) -> None:
     prompts = write(tmp_path / "p.jsonl", *(f"Question {number}" for number in range(3000)))
     output = tmp_path / "a.jsonl"
     words = ["batch", str(prompts), "-o", str(output), "-c", str(folder), "--dtype", "float32"]
-    process = subprocess.Popen([sys.executable, "-m", "qwen_chat", *words], stderr=subprocess.PIPE)
+    command = [sys.executable, "-m", "qwen_chat", *words]
+    process = warm.popen(command, stderr=subprocess.PIPE, modules=warm.TORCH)
     until_written(output)
     process.send_signal(signal.SIGINT)
     _, stderr = process.communicate(timeout=30)
@@ -281,7 +283,7 @@ def test_ctrl_c_does_not_wait_for_an_answer_that_was_begun(tmp_path: Path, model
     prompts = write(tmp_path / "p.jsonl", "Say hi.", {"prompt": "Tell a long story.", "max_tokens": 4000})
     output = tmp_path / "a.jsonl"
     words = ["batch", str(prompts), "-o", str(output), "-c", str(model_path), "--max-new-tokens", "2"]
-    process = subprocess.Popen([sys.executable, "-m", "qwen_chat", *words], stderr=subprocess.PIPE)
+    process = warm.popen([sys.executable, "-m", "qwen_chat", *words], stderr=subprocess.PIPE)
     until_written(output)
     pressed = time.monotonic()
     process.send_signal(signal.SIGINT)
@@ -295,7 +297,7 @@ def test_a_terminal_shows_how_far_it_is(tmp_path: Path, folder: Path) -> None:
     prompts = write(tmp_path / "p.jsonl", *(f"Question {number}" for number in range(400)))
     output = str(tmp_path / "a.jsonl")
     words = ("batch", str(prompts), "-o", output, "-c", str(folder), "--batch-size", "4")
-    terminal = Terminal(*words)
+    terminal = Terminal(*words, modules=warm.TORCH)
     terminal.wait_for(lambda text: re.search(r"answering .* \d+/400 .*tok/s 0:0\d:\d\d", text) is not None)
     assert terminal.leave("\x03") == 130
     assert "run it again to continue" in terminal.text()
@@ -314,7 +316,7 @@ def test_a_terminal_shows_how_far_it_is(tmp_path: Path, folder: Path) -> None:
 def test_faults_before_the_work(tmp_path: Path, words: list[str], fault: str) -> None:
     write(tmp_path / "p.jsonl", "hi")
     command = [sys.executable, "-m", "qwen_chat", "batch", *words]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env={**os.environ})
+    done = warm.run(command, text=True, cwd=tmp_path)
     assert done.returncode == 2
     assert fault in done.stderr
     assert done.stderr.count("\n") == 1

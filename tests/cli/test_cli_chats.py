@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import warm
 from places import DATA
 
 from qwen_chat.export import from_json
@@ -21,14 +22,12 @@ COMMAND = [sys.executable, "-m", "qwen_chat", "chats"]
 
 def chats(*arguments: str, stdin: str = "", code: int = 0) -> str:
     """Run the command and return what it printed: on stdout, or for a fault its line on stderr."""
-    done = subprocess.run(
-        [*COMMAND, *arguments], input=stdin, capture_output=True, text=True, encoding="utf-8", timeout=60
-    )
+    done = warm.run([*COMMAND, *arguments], input=stdin, text=True, encoding="utf-8")
     assert done.returncode == code, done.stderr
     if code:
         assert done.stdout == ""
         assert len(done.stderr.splitlines()) == 1
-    return done.stderr if code else done.stdout
+    return str(done.stderr if code else done.stdout)
 
 
 @pytest.fixture
@@ -118,7 +117,7 @@ def test_export(tides: History, tmp_path: Path) -> None:
 
 def test_import(store: Store, tmp_path: Path) -> None:
     files = [str(DATA / name) for name in ("chatgpt.json", "openwebui.json", "sharegpt.jsonl")]
-    done = subprocess.run([*COMMAND, "import", *files], capture_output=True, text=True, timeout=60)
+    done = warm.run([*COMMAND, "import", *files], text=True)
     assert done.returncode == 0
     assert done.stdout.splitlines()[0] == "7 chats imported"
     assert done.stderr == "left out: chat 3 'New chat': nothing is said in it\n"
@@ -150,14 +149,14 @@ def test_delete_asks(store: Store, tides: History) -> None:
 
 
 def test_delete_without_an_answer(store: Store, tides: History) -> None:
-    done = subprocess.run([*COMMAND, "delete", "1"], input="", capture_output=True, text=True, timeout=60)
+    done = warm.run([*COMMAND, "delete", "1"], input="", text=True)
     assert done.returncode == 130
     assert len(store.recent()) == 1
 
 
 def test_on_a_terminal_nothing_is_an_escape(tides: History) -> None:
     ours, theirs = pty.openpty()
-    subprocess.run([*COMMAND, "export", "1"], stdout=theirs, timeout=60, check=True)
+    assert warm.run([*COMMAND, "export", "1"], stdout=theirs).returncode == 0
     os.close(theirs)
     shown = os.read(ours, 65536).decode()
     os.close(ours)

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import IO, Protocol
 
 import pytest
+import warm
 from command import RunCommand
 from driver import Terminal
 
@@ -201,7 +202,7 @@ def at_terminal(*arguments: str) -> subprocess.CompletedProcess[str]:
     """Run the command with a terminal for stdin alone."""
     master, slave = pty.openpty()
     try:
-        return subprocess.run([*MODULE, *arguments], stdin=slave, capture_output=True, text=True, timeout=60)
+        return warm.run([*MODULE, *arguments], stdin=slave, text=True)
     finally:
         os.close(master)
         os.close(slave)

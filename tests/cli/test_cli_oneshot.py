@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import warm
 from command import RunCommand
 from driver import Terminal
 from places import ROOT
@@ -250,9 +251,7 @@ def test_a_stop_text_ends_the_answer_before_it(qwen_chat: RunCommand) -> None:
 def begun(*arguments: str) -> subprocess.Popen[bytes]:
     """Start the command, and return it once it is past its imports."""
     pipe = subprocess.PIPE
-    process = subprocess.Popen(
-        [*MODULE, *arguments], stdin=subprocess.DEVNULL, stdout=pipe, stderr=pipe, bufsize=0
-    )
+    process = warm.popen([*MODULE, *arguments], stdin=subprocess.DEVNULL, stdout=pipe, stderr=pipe, bufsize=0)
     until(lambda: any(default_path().parent.glob("chats.db-wal")))
     return process
 
@@ -310,13 +309,8 @@ def test_a_stdout_that_takes_nothing_is_said_in_one_line(
 ) -> None:
     (tmp_path / "out").touch()
     with (tmp_path / "out").open() as readable:
-        done = subprocess.run(
-            [*MODULE, "-c", str(model_path), "-p", STORY, *SHORT, *shape],
-            stdin=subprocess.DEVNULL,
-            stdout=readable,
-            stderr=subprocess.PIPE,
-            timeout=120,
-        )
+        command = [*MODULE, "-c", str(model_path), "-p", STORY, *SHORT, *shape]
+        done = warm.run(command, stdin=subprocess.DEVNULL, stdout=readable)
     assert done.returncode == 2
     assert done.stderr.startswith(b"qwen-chat: cannot read or write (Bad file descriptor)")
     assert done.stderr.count(b"\n") == 1
@@ -396,7 +390,7 @@ def test_stdin_may_be_a_terminal_while_stdout_is_not(model_path: Path) -> None:
     master, slave = pty.openpty()
     try:
         command = [*MODULE, "-c", str(model_path), "-p", "hi", *SHORT]
-        done = subprocess.run(command, stdin=slave, capture_output=True, timeout=120, text=True)
+        done = warm.run(command, stdin=slave, text=True)
     finally:
         os.close(master)
         os.close(slave)

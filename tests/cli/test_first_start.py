@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import warm
 from file_server import FileServer
 
 from qwen_chat.model.catalog import embedded
@@ -47,7 +48,7 @@ def slow_hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[FileServer]:
 
 
 def begin(**environ: str) -> "subprocess.Popen[str]":
-    return subprocess.Popen(
+    return warm.popen(
         [sys.executable, "-m", "qwen_chat", *ASK],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,

@@ -13,6 +13,8 @@ from tempfile import TemporaryFile
 from typing import Protocol
 from unittest.mock import patch
 
+import warm
+
 from qwen_chat import cli
 
 Done = subprocess.CompletedProcess[str]
@@ -42,13 +44,16 @@ def run_here(*arguments: str, stdin: str | bytes = b"") -> Done:
         return Done([*arguments], code, _text(out), _text(err))
 
 
-def run_process(*arguments: str, stdin: str | bytes = b"", environ: Mapping[str, str] | None = None) -> Done:
+def run_process(
+    *arguments: str,
+    stdin: str | bytes = b"",
+    environ: Mapping[str, str] | None = None,
+    modules: tuple[str, ...] = (),
+) -> Done:
     """Run the command as a process of its own."""
     command = [sys.executable, "-m", "qwen_chat", *arguments]
     environment = {**os.environ, **(environ or {})}
-    done = subprocess.run(
-        command, input=_encoded(stdin), capture_output=True, timeout=120, check=False, env=environment
-    )
+    done = warm.run(command, input=_encoded(stdin), env=environment, modules=modules)
     return Done(command, done.returncode, done.stdout.decode(), done.stderr.decode())
 
 

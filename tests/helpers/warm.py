@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import termios
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from functools import cache
 from pathlib import Path
@@ -24,6 +24,15 @@ _SET_CHILD_SUBREAPER = 36
 
 _READ_AT_START = ("LANG", "LC_", "PYTHON", "MALLOC_", "GOMP_")
 """What the environment of a process may differ in only if it starts from nothing."""
+
+TORCH = (
+    "torch",
+    "transformers",
+    "transformers.models.llama.modeling_llama",
+    "transformers.models.qwen2.modeling_qwen2",
+    "qwen_chat.model.hf.engine",
+)
+"""What the command imports besides for a checkpoint of transformers."""
 
 AVAILABLE = sys.platform == "linux"
 
@@ -59,19 +68,71 @@ def spawn(modules: tuple[str, ...]) -> type[Spawn]:
     return type("Spawn", (Spawn,), {"modules": modules})
 
 
+class Popen(subprocess.Popen[Any]):
+    """The command with pipes or files; the arguments begin with `python -m qwen_chat`."""
+
+    modules: tuple[str, ...] = ()
+    """What is imported besides."""
+
+    def _execute_child(self, args: list[str], *options: Any) -> None:
+        """Start the command where `subprocess` would fork and execute it."""
+        folder, environ, pipes = options[4], options[5], options[9:15]
+        assert not any((options[1], *options[16:19], options[20])), "a warm process has no such option"
+        streams = [own if given == -1 else given for own, given in enumerate((pipes[0], pipes[3], pipes[5]))]
+        self.pid = start(args[3:], environ, streams, modules=self.modules, folder=folder)
+        self._child_created = True
+        self._close_pipe_fds(*pipes)  # type: ignore[attr-defined]
+
+
+def popen(
+    command: list[str],
+    *,
+    env: Mapping[str, str] | None = None,
+    modules: tuple[str, ...] = (),
+    **options: Any,
+) -> subprocess.Popen[Any]:
+    """Start `python -m qwen_chat` as `subprocess.Popen` does, where possible with its imports done."""
+    if not is_warm(os.environ if env is None else env):
+        return subprocess.Popen(command, env=env, **options)
+    warmed: type[Popen] = type("Popen", (Popen,), {"modules": modules})
+    return warmed(command, env=env, **options)
+
+
+def run(
+    command: list[str],
+    *,
+    input: Any = None,
+    timeout: float = 120,
+    env: Mapping[str, str] | None = None,
+    modules: tuple[str, ...] = (),
+    **options: Any,
+) -> subprocess.CompletedProcess[Any]:
+    """Run `python -m qwen_chat` to its end as `subprocess.run` does, and return what it printed."""
+    pipe = subprocess.PIPE
+    options = {"stdin": None if input is None else pipe, "stdout": pipe, "stderr": pipe, **options}
+    with popen(command, env=env, modules=modules, **options) as process:
+        try:
+            printed, told = process.communicate(input, timeout)
+        except BaseException:
+            process.kill()
+            raise
+        return subprocess.CompletedProcess(command, process.returncode, printed, told)
+
+
 def start(
     arguments: list[str],
     environ: Mapping[str, str] | None,
-    descriptors: tuple[int, int, int],
+    descriptors: Sequence[int],
     *,
     terminal: bool = False,
     modules: tuple[str, ...] = (),
+    folder: Path | str | None = None,
 ) -> int:
     """Start the command with these standard streams, as a child of this process, and return its id."""
     order = {
         "arguments": arguments,
         "environ": dict(os.environ if environ is None else environ),
-        "folder": str(Path.cwd()),
+        "folder": str(folder or Path.cwd()),
         "terminal": terminal,
     }
     server = _server(modules)

@@ -7,14 +7,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from command import RunCommand
+import warm
+from command import RunCommand, run_process
 from driver import Terminal
 
 CALM = ("--dtype", "float32", "--temperature", "0", "--max-new-tokens", "10")
 FRANCE = "What is the capital of France?"
-MODULES = ("torch", "transformers", "transformers.models.llama.modeling_llama", "qwen_chat.model.hf.engine")
-"""What a chat on a checkpoint imports."""
-
 AVOIDED = re.compile(r"prefill avoided (\d+)%")
 
 Open = Callable[..., Terminal]
@@ -26,7 +24,7 @@ def terminal(smol_path: Path) -> Iterator[Open]:
     opened: list[Terminal] = []
 
     def open_terminal(*arguments: str) -> Terminal:
-        opened.append(Terminal("-c", str(smol_path), *CALM, *arguments, modules=MODULES))
+        opened.append(Terminal("-c", str(smol_path), *CALM, *arguments, modules=warm.TORCH))
         opened[-1].ready()
         return opened[-1]
 
@@ -80,8 +78,9 @@ def test_ctrl_c_in_the_prompt_and_in_the_answer(terminal: Open) -> None:
     assert chat.leave() == 0
 
 
-def test_an_answer_in_a_pipe(qwen_chat_process: RunCommand, smol_path: Path) -> None:
-    done = qwen_chat_process("-c", str(smol_path), *CALM, "-s", "1", "--json", "-p", FRANCE)
+def test_an_answer_in_a_pipe(smol_path: Path) -> None:
+    ask = ("-c", str(smol_path), *CALM, "-s", "1", "--json", "-p", FRANCE)
+    done = run_process(*ask, modules=warm.TORCH)
     assert (done.returncode, done.stderr) == (0, "")
     record = json.loads(done.stdout)
     assert record["text"] == "The capital of France is Paris."
