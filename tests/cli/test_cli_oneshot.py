@@ -1,4 +1,4 @@
-"""One question and one answer: the real command and demo model, what pipes and people see."""
+"""One question and one answer: the real command, what pipes and people see, and sense from the demo model."""
 
 import json
 import os
@@ -37,9 +37,16 @@ C1_QUESTION = "\x9b31m" * 16
 
 
 @pytest.fixture(autouse=True)
-def _one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+def _quick_model(babbler: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # Two threads on two busy cores wait for each other, a token may take a second.
     monkeypatch.setenv("QWEN_CHAT_THREADS", "1")
+    monkeypatch.setenv("QWEN_CHAT_CHECKPOINT_PATH", str(babbler))
+
+
+@pytest.fixture
+def demo(model_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the demo model answer, whose words have sense."""
+    monkeypatch.delenv("QWEN_CHAT_CHECKPOINT_PATH")
 
 
 def saved(id: str | None = None) -> History:
@@ -91,6 +98,7 @@ def as_json(done: subprocess.CompletedProcess[str]) -> dict[str, Any]:
 # What comes out
 
 
+@pytest.mark.usefixtures("demo")
 def test_the_answer_stands_alone_on_stdout(qwen_chat_process: RunCommand) -> None:
     done = qwen_chat_process("-p", "Say hello.", "--temperature", "0", "--max-new-tokens", "40")
     text = answered(done)
@@ -110,8 +118,8 @@ def test_a_cut_answer_says_so_on_stderr_and_quiet_does_not(qwen_chat: RunCommand
     assert quiet.stderr == ""
 
 
-def test_a_terminal_gets_the_answer_and_what_it_cost(model_path: Path) -> None:
-    terminal = Terminal("-c", str(model_path), "-p", STORY, *SHORT)
+def test_a_terminal_gets_the_answer_and_what_it_cost() -> None:
+    terminal = Terminal("-p", STORY, *SHORT)
     terminal.wait_for("tok/s")
     lines = terminal.text().splitlines()
     assert lines[0]
@@ -126,7 +134,7 @@ def test_json_is_one_object_with_all_that_is_known(qwen_chat: RunCommand) -> Non
     text, conversation = record.pop("text"), record.pop("conversation")
     assert record == {
         "reasoning": "",
-        "model": "SmolLM2-135M-Instruct",
+        "model": "babbler",
         "seed": 5,
         "finish_reason": "length",
     }
@@ -143,6 +151,7 @@ def test_json_is_one_object_with_all_that_is_known(qwen_chat: RunCommand) -> Non
     assert usage["prompt_tokens"] > 10
 
 
+@pytest.mark.usefixtures("demo")
 def test_control_characters_never_come_out(qwen_chat: RunCommand) -> None:
     done = qwen_chat("-p", C1_QUESTION, "--temperature", "0", "--max-new-tokens", "24")
     content = last_answer().message.content
@@ -150,12 +159,14 @@ def test_control_characters_never_come_out(qwen_chat: RunCommand) -> None:
     assert answered(done) == CONTROLS.sub("", content) + "\n"
 
 
+@pytest.mark.usefixtures("demo")
 def test_control_characters_are_escaped_in_json(qwen_chat: RunCommand) -> None:
     done = qwen_chat("-p", C1_QUESTION, "--temperature", "0", "--max-new-tokens", "24", "--json")
     assert C1.search(as_json(done)["text"])
     assert not CONTROLS.search(done.stdout)
 
 
+@pytest.mark.usefixtures("demo")
 def test_a_terminal_that_knows_only_ascii_loses_nothing_of_json(
     qwen_chat_process: RunCommand, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -304,21 +315,19 @@ def test_a_reader_that_leaves_ends_a_long_answer(model_path: Path, reader: str) 
 
 
 @pytest.mark.parametrize("shape", [(), ("--json",)], ids=["text", "json"])
-def test_a_stdout_that_takes_nothing_is_said_in_one_line(
-    model_path: Path, tmp_path: Path, shape: tuple[str, ...]
-) -> None:
+def test_a_stdout_that_takes_nothing_is_said_in_one_line(tmp_path: Path, shape: tuple[str, ...]) -> None:
     (tmp_path / "out").touch()
     with (tmp_path / "out").open() as readable:
-        command = [*MODULE, "-c", str(model_path), "-p", STORY, *SHORT, *shape]
+        command = [*MODULE, "-p", STORY, *SHORT, *shape]
         done = warm.run(command, stdin=subprocess.DEVNULL, stdout=readable)
     assert done.returncode == 2
     assert done.stderr.startswith(b"qwen-chat: cannot read or write (Bad file descriptor)")
     assert done.stderr.count(b"\n") == 1
 
 
-def test_closed_streams_do_no_harm(model_path: Path) -> None:
+def test_closed_streams_do_no_harm() -> None:
     script = 'exec "$@" <&- >&- 2>&-'
-    command = [*MODULE, "-c", str(model_path), "-p", STORY, *SHORT]
+    command = [*MODULE, "-p", STORY, *SHORT]
     assert subprocess.run(["bash", "-c", script, "bash", *command], timeout=120).returncode == 0
     assert last_answer().message.content
 
@@ -360,6 +369,7 @@ def test_every_way_to_start_it_tells_the_version(command: list[str], tmp_path: P
     assert done.stdout.decode() == f"qwen-chat, version {__version__}\n"
 
 
+@pytest.mark.usefixtures("demo")
 @pytest.mark.parametrize("named", [True, False], ids=["-c", "embedded"])
 def test_the_command_lines_of_cli_demo_work(model_path: Path, tmp_path: Path, named: bool) -> None:
     model = ["-c", str(model_path)] if named else []
@@ -386,10 +396,10 @@ def test_help_names_every_setting_and_parameter(capsys: pytest.CaptureFixture[st
     assert [meaning for meaning in (*sampling.MEANINGS.values(), *helps) if meaning not in text] == []
 
 
-def test_stdin_may_be_a_terminal_while_stdout_is_not(model_path: Path) -> None:
+def test_stdin_may_be_a_terminal_while_stdout_is_not() -> None:
     master, slave = pty.openpty()
     try:
-        command = [*MODULE, "-c", str(model_path), "-p", "hi", *SHORT]
+        command = [*MODULE, "-p", "hi", *SHORT]
         done = warm.run(command, stdin=slave, text=True)
     finally:
         os.close(master)
