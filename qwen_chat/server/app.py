@@ -30,6 +30,8 @@ from qwen_chat.server.completion_schema import CompletionBody
 from qwen_chat.server.defaults import Defaults
 from qwen_chat.server.errors import ApiError, as_api_error, refuse
 from qwen_chat.server.keys import KeyCheck, Keys
+from qwen_chat.server.messages_routes import MessageRoutes
+from qwen_chat.server.messages_schema import MessagesBody, PromptBody
 from qwen_chat.server.metrics import Metrics
 from qwen_chat.server.model_routes import DetokenizeBody, ModelRoutes, TokenizeBody
 from qwen_chat.server.models import Models
@@ -96,6 +98,7 @@ def _build_routes(models: Models, metrics: Metrics, defaults: Defaults) -> FastA
     replies = Replies(metrics)
     told, chat = ModelRoutes(models, metrics), ChatRoutes(models, replies, defaults)
     completions = CompletionRoutes(models, replies, defaults)
+    messages = MessageRoutes(models, replies, defaults)
     app.add_api_route("/health", told.health, methods=["GET"])
     app.add_api_route("/metrics", told.metrics, methods=["GET"])
     app.add_api_route("/v1/models", told.list, methods=["GET"])
@@ -104,6 +107,8 @@ def _build_routes(models: Models, metrics: Metrics, defaults: Defaults) -> FastA
     _add_post(app, "/detokenize", told.detokenize, DetokenizeBody)
     _add_post(app, "/v1/chat/completions", chat.create, ChatBody, ChatCompletion)
     _add_post(app, "/v1/completions", completions.create, CompletionBody, Completion)
+    _add_post(app, "/v1/messages", messages.create, MessagesBody)
+    _add_post(app, "/v1/messages/count_tokens", messages.count, PromptBody)
     for kind in (ApiError, QwenChatError, HTTPException, RequestValidationError, Exception):
         app.add_exception_handler(kind, _answer_error)
     return app
@@ -130,7 +135,8 @@ def _add_post(
     )
 
 
-async def _answer_error(request: Request, error: Exception) -> Response:  # noqa: ARG001 - both are given
+async def _answer_error(request: Request, error: Exception) -> Response:
+    path = request.url.path
     if isinstance(error, HTTPException):
-        return ApiError(error.status_code, str(error.detail)).response()
-    return as_api_error(error).response()
+        return ApiError(error.status_code, f"{request.method} {path}: {error.detail}").response(path)
+    return as_api_error(error).response(path)

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 
-from qwen_chat.errors import QwenChatError
 from qwen_chat.message import Message, Think
 from qwen_chat.model.base import ChatModel, OutputOptions, PromptOptions
 from qwen_chat.model.grammar import either_grammar, json_grammar, json_object_grammar, tool_call_grammar
@@ -10,9 +9,9 @@ from qwen_chat.sampling import SamplingParams
 from qwen_chat.server.chat_messages import read_messages
 from qwen_chat.server.chat_schema import ChatBody
 from qwen_chat.server.defaults import Defaults
-from qwen_chat.server.errors import ApiError, as_api_error
+from qwen_chat.server.errors import ApiError, errors_of
 from qwen_chat.server.sampling import read_logit_bias, read_sampling
-from qwen_chat.server.tool_choice import ToolChoice, read_tool_choice
+from qwen_chat.server.tool_choice import ToolChoice, read_tool_choice, required_call_grammar
 
 _NO_REASONING = ("none", "minimal")
 _REASONING = ("low", "medium", "high", "xhigh", "max")
@@ -67,9 +66,7 @@ def read_chat_call(body: ChatBody, model: ChatModel, defaults: Defaults) -> Chat
     check_refused(body.unknown_fields)
     tools = read_tool_choice(body)
     output = OutputOptions(_read_grammar(body, tools), read_logit_bias(body), _read_top_logprobs(body))
-    _check_output(output, tools, model)
-    if tools.tools and model.capabilities.tools is False:
-        raise ApiError(400, f"tools: the chat template of {model.name} knows no tools", param="tools")
+    check_model(output, tools, model)
     return ChatCall(
         defaults.with_system(read_messages(body.messages)),
         read_sampling(body).over(defaults.params),
@@ -97,15 +94,11 @@ def ignored_fields(fields: list[str]) -> dict[str, str]:
 
 
 def _read_grammar(body: ChatBody, tools: ToolChoice) -> str:
-    try:
-        if tools.required:
-            return tool_call_grammar(tools.required)
+    if tools.required:
+        return required_call_grammar(tools)
+    with errors_of("response_format"):
         answer = _read_format_grammar(body)
         return either_grammar(answer, tool_call_grammar(tools.tools)) if answer and tools.tools else answer
-    except QwenChatError as error:
-        fault = as_api_error(error)
-        param = "tools" if tools.required else "response_format"
-        raise ApiError(fault.status, f"{param}: {fault.message}", param=param, code=fault.code) from None
 
 
 def _read_format_grammar(body: ChatBody) -> str:
@@ -126,7 +119,13 @@ def _read_top_logprobs(body: ChatBody) -> int | None:
     return body.top_logprobs or 0 if body.logprobs else None
 
 
-def _check_output(output: OutputOptions, tools: ToolChoice, model: ChatModel) -> None:
+def check_model(output: OutputOptions, tools: ToolChoice, model: ChatModel) -> None:
+    """Refuse what a model cannot do.
+
+    Raises: ApiError.
+    """
+    if tools.tools and model.capabilities.tools is False:
+        raise ApiError(400, f"tools: the chat template of {model.name} knows no tools", param="tools")
     if output == OutputOptions() or model.capabilities.output is not False:
         return
     asked = {

@@ -15,7 +15,7 @@ MAX_STOPS = 16
 MAX_TOP_LOGPROBS = 20
 
 
-def _number(kind: str, low: float, high: float) -> Any:  # noqa: ANN401 - a field
+def number(kind: str, low: float, high: float) -> Any:  # noqa: ANN401 - a field
     """Return a number whose type and limits the sampling parameters check, in their own words."""
     return Field(default=None, json_schema_extra={"type": [kind, "null"], "minimum": low, "maximum": high})
 
@@ -26,7 +26,7 @@ def _stop() -> Any:  # noqa: ANN401 - a field
 
 
 def _count() -> Any:  # noqa: ANN401 - a field
-    return _number("integer", 1, 10_000_000)
+    return number("integer", 1, 10_000_000)
 
 
 class Part(Body):
@@ -119,15 +119,15 @@ class SamplingBody(Body):
     """The fields that the interfaces of OpenAI share."""
 
     model: str | None = None
-    temperature: Any = _number("number", 0, 5)
-    top_p: Any = _number("number", 0, 1)
-    top_k: Any = _number("integer", 0, 1_000_000)
-    min_p: Any = _number("number", 0, 1)
-    presence_penalty: Any = _number("number", -2, 2)
-    frequency_penalty: Any = _number("number", -2, 2)
-    repetition_penalty: Any = _number("number", 0.01, 10)
+    temperature: Any = number("number", 0, 5)
+    top_p: Any = number("number", 0, 1)
+    top_k: Any = number("integer", 0, 1_000_000)
+    min_p: Any = number("number", 0, 1)
+    presence_penalty: Any = number("number", -2, 2)
+    frequency_penalty: Any = number("number", -2, 2)
+    repetition_penalty: Any = number("number", 0.01, 10)
     max_tokens: Any = _count()
-    seed: Any = _number("integer", 0, MAX_SEED)
+    seed: Any = number("integer", 0, MAX_SEED)
     stop: Any = _stop()
     n: int | None = Field(default=None, ge=1, le=MAX_CHOICES)
     logit_bias: dict[str, float] | None = None

@@ -3,6 +3,8 @@
 https://platform.openai.com/docs/guides/error-codes
 """
 
+from collections.abc import Generator
+from contextlib import contextmanager
 from typing import Any
 
 from starlette.responses import JSONResponse, Response
@@ -15,6 +17,16 @@ from qwen_chat.errors import (
     QwenChatError,
     UsageError,
 )
+
+ANTHROPIC_PATH = "/v1/messages"
+_ANTHROPIC = {
+    401: "authentication_error",
+    404: "not_found_error",
+    413: "request_too_large",
+    429: "rate_limit_error",
+    503: "overloaded_error",
+}
+"""Anthropic's kinds of errors by their status."""
 
 _RETRY_SECONDS = 2
 _STATUS = (
@@ -54,9 +66,15 @@ class ApiError(Exception):
         fault = {"message": self.message, "type": self.kind, "param": self.param, "code": self.code}
         return {"error": fault}
 
-    def response(self) -> Response:
-        """Return the response."""
-        return JSONResponse(self.body(), self.status, self.headers)
+    def anthropic_body(self) -> dict[str, Any]:
+        """Return the body of the response in Anthropic's form."""
+        kind = _ANTHROPIC.get(self.status, "invalid_request_error" if self.status < 500 else "api_error")
+        return {"type": "error", "error": {"type": kind, "message": self.message}}
+
+    def response(self, path: str = "") -> Response:
+        """Return the response of a route."""
+        body = self.anthropic_body() if path.startswith(ANTHROPIC_PATH) else self.body()
+        return JSONResponse(body, self.status, self.headers)
 
 
 def as_api_error(error: BaseException) -> ApiError:
@@ -69,6 +87,19 @@ def as_api_error(error: BaseException) -> ApiError:
     if isinstance(error, QwenChatError):
         return ApiError(500, str(error), code="model_error")
     return ApiError(500, f"the server failed: {type(error).__name__}", code="internal_error")
+
+
+@contextmanager
+def errors_of(param: str) -> Generator[None, None, None]:
+    """Raise our errors as ApiErrors of a field.
+
+    Raises: ApiError.
+    """
+    try:
+        yield
+    except QwenChatError as error:
+        fault = as_api_error(error)
+        raise ApiError(fault.status, f"{param}: {fault.message}", param=param, code=fault.code) from None
 
 
 def refuse(status: int, fault: str) -> Response:

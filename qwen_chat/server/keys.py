@@ -73,7 +73,7 @@ class KeyCheck:
             await self.app(scope, receive, send)
             return
         fault = ApiError(401, "the request shows no valid API key", code="invalid_api_key")
-        await fault.response()(scope, receive, send)
+        await fault.response(scope["path"])(scope, receive, send)
 
 
 def _digest(text: str) -> bytes:

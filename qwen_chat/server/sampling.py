@@ -26,7 +26,7 @@ def read_sampling(body: SamplingBody) -> SamplingParams:
     Raises: ApiError.
     """
     values = {name: value for name in _SAME if (value := getattr(body, name)) is not None}
-    checked = {name: _check(name, name, value) for name, value in values.items()}
+    checked = {name: check_param(name, name, value) for name, value in values.items()}
     if (length := _read_length(body)) is not None:
         checked["max_new_tokens"] = length
     if body.stop not in (None, []):
@@ -53,20 +53,23 @@ def read_logit_bias(body: SamplingBody) -> dict[int, float]:
 def _read_length(body: SamplingBody) -> int | None:
     for name in ("max_completion_tokens", "max_tokens") if isinstance(body, ChatBody) else ("max_tokens",):
         if (value := getattr(body, name)) is not None:
-            length: int = _check(name, "max_new_tokens", value)
+            length: int = check_param(name, "max_new_tokens", value)
             return length
     return None
 
 
 def _read_stops(value: object) -> tuple[str, ...]:
-    stops: tuple[str, ...] = _check("stop", "stop", value)
+    stops: tuple[str, ...] = check_param("stop", "stop", value)
     if len(stops) > MAX_STOPS:
         raise ApiError(400, f"stop: there may be {MAX_STOPS} texts at most", param="stop")
     return stops
 
 
-def _check(param: str, name: str, value: object) -> Any:  # noqa: ANN401 - a number or texts
-    """Return a value as our parameter of that name takes it."""
+def check_param(param: str, name: str, value: object) -> Any:  # noqa: ANN401 - a number or texts
+    """Return a value as our parameter of that name takes it.
+
+    Raises: ApiError, which names the field `param`.
+    """
     try:
         return getattr(SamplingParams.from_mapping({name: value}), name)
     except UsageError as error:

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from qwen_chat.message import Tool
+from qwen_chat.model.grammar import tool_call_grammar
 from qwen_chat.server.chat_schema import ChatBody, FunctionDefinition, NamedFunction
-from qwen_chat.server.errors import ApiError
+from qwen_chat.server.errors import ApiError, errors_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,3 +70,12 @@ def _read_functions(functions: Iterable[FunctionDefinition]) -> list[Tool]:
         schema = function.parameters or {"type": "object", "properties": {}}
         tools[function.name] = Tool(function.name, function.description or "", schema)
     return [*tools.values()]
+
+
+def required_call_grammar(choice: ToolChoice) -> str:
+    """Return the grammar of a call that must be made, or nothing where none must.
+
+    Raises: ApiError for a schema that cannot be enforced.
+    """
+    with errors_of("tools"):
+        return tool_call_grammar(choice.required) if choice.required else ""

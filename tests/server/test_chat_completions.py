@@ -10,8 +10,9 @@ from scripted import ScriptedModel
 
 from qwen_chat.errors import ModelError
 from qwen_chat.message import Message
+from qwen_chat.model.tool_calls import split_tool_calls
 
-TOOL = {
+TOOL: dict[str, Any] = {
     "type": "function",
     "function": {
         "name": "look",
@@ -25,6 +26,15 @@ TOOL = {
 }
 CALL = '<tool_call>\n{"name": "look", "arguments": {"city": "Oslo", "days": "2"}}\n</tool_call>'
 ASKED: list[Any] = [{"role": "user", "content": "Name a city."}]
+
+
+class WithTools(ScriptedModel):
+    """A scripted model whose template knows tools, and whose calls are read as an engine reads them."""
+
+    capabilities = Echo.capabilities
+
+    def stream(self, messages: Any, params: Any, options: Any = None, *, cancel: Any = None) -> Any:
+        return split_tool_calls(super().stream(messages, params, cancel=cancel), options.tools)
 
 
 def events(text: str) -> list[dict[str, Any]]:
@@ -150,7 +160,7 @@ def test_an_answer_in_json(small: Api) -> None:
 
 @pytest.mark.parametrize("stream", [False, True])
 def test_calls_are_read_off_the_answer(stream: bool) -> None:
-    with serving({"scripted": _WithTools(CALL)}) as api:
+    with serving({"scripted": WithTools(CALL)}) as api:
         found = api.chat("?", tools=[TOOL], stream=stream)
     if stream:
         pieces = [chunk["choices"][0] for chunk in events(found.text)]
@@ -167,20 +177,9 @@ def test_calls_are_read_off_the_answer(stream: bool) -> None:
     assert json.loads(call["function"]["arguments"]) == {"city": "Oslo", "days": 2}
 
 
-class _WithTools(ScriptedModel):
-    """A scripted model whose template knows tools, and whose calls are read as an engine reads them."""
-
-    capabilities = Echo.capabilities
-
-    def stream(self, messages: Any, params: Any, options: Any = None, *, cancel: Any = None) -> Any:
-        from qwen_chat.model.tool_calls import split_tool_calls
-
-        return split_tool_calls(super().stream(messages, params, cancel=cancel), options.tools)
-
-
 @pytest.mark.parametrize("stream", [False, True])
 def test_one_call_is_enough_where_calls_may_not_be_parallel(stream: bool) -> None:
-    with serving({"scripted": _WithTools(CALL, "\n", CALL, "and text")}) as api:
+    with serving({"scripted": WithTools(CALL, "\n", CALL, "and text")}) as api:
         found = api.chat("?", tools=[TOOL], parallel_tool_calls=False, stream=stream)
         if stream:
             pieces = [chunk["choices"][0] for chunk in events(found.text)]
@@ -193,7 +192,7 @@ def test_one_call_is_enough_where_calls_may_not_be_parallel(stream: bool) -> Non
 
 
 def test_functions_of_the_older_form() -> None:
-    with serving({"scripted": _WithTools(CALL)}) as api:
+    with serving({"scripted": WithTools(CALL)}) as api:
         choice = api.chat("?", functions=[TOOL["function"]]).json()["choices"][0]
     assert choice["finish_reason"] == "function_call"
     assert choice["message"]["function_call"]["name"] == "look"
@@ -201,7 +200,7 @@ def test_functions_of_the_older_form() -> None:
 
 
 def test_without_tools_a_call_is_text() -> None:
-    with serving({"scripted": _WithTools(CALL)}) as api:
+    with serving({"scripted": WithTools(CALL)}) as api:
         for fields in ({}, {"tools": [TOOL], "tool_choice": "none"}):
             choice = api.chat("?", **fields).json()["choices"][0]
             assert choice["message"]["content"] == CALL

@@ -169,16 +169,16 @@ def test_unknown_fields_are_named(echo: Api) -> None:
 
 
 def test_what_an_engine_cannot_do_is_refused() -> None:
-    model = Echo()
-    model.capabilities = Capabilities(tools=False, output=False)
+    model, plain = Echo(), Echo()
+    model.capabilities, plain.capabilities = Capabilities(tools=True), Capabilities()
     asked: dict[str, dict[str, Any]] = {
-        "tools": {"tools": [TOOL]},
+        "tools": {"tools": [TOOL], "model": "plain"},
         "tool_choice": {"tools": [TOOL], "tool_choice": "required"},
         "response_format": {"response_format": {"type": "json_object"}},
         "logit_bias": {"logit_bias": {"1": 1}},
         "logprobs": {"logprobs": True},
     }
-    with serving({"plain": model}) as api:
+    with serving({"m": model, "plain": plain}) as api:
         for param, fields in asked.items():
             found = api.chat("x", **fields)
             assert (found.status_code, found.json()["error"]["param"]) == (400, param)
