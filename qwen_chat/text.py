@@ -32,6 +32,11 @@ def blank_unprintable(text: str) -> str:
     return "".join(character if character.isprintable() else " " for character in text)
 
 
+def one_line(text: str) -> str:
+    """Return a text on one line, without control characters; runs of whitespace become one space."""
+    return strip_controls(" ".join(text.split()))
+
+
 def unify_line_breaks(text: str) -> str:
     r"""Return text with \n in place of \r\n and \r."""
     return text.replace("\r\n", "\n").replace("\r", "\n")

@@ -60,6 +60,8 @@ HOMES = {
     "tomli_w": {"roles/role_writer.py"},
     "sqlite3": {"storage/"},
     "click": {"cli/"},
+    "jinja2": {"model/templates/"},
+    "markupsafe": {"model/templates/"},
     "torch": {"model/hf/", "model/qwen1/", "training/"},
     "transformers": {"model/hf/", "model/qwen1/", "training/"},
     "tokenizers": {"model/hf/", "model/qwen1/"},

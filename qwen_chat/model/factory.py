@@ -17,6 +17,7 @@ from qwen_chat.model.llamacpp.options import LlamaCppOptions
 from qwen_chat.model.loading import LoadingModel
 from qwen_chat.model.processors import short_waits
 from qwen_chat.model.prompt import local_capabilities
+from qwen_chat.model.templates.template import used_text
 from qwen_chat.settings import SPECS, Engine, Settings, flag_of
 
 _PACKAGES = ("torch", "transformers", "accelerate", "safetensors")
@@ -77,7 +78,7 @@ def _open_file(located: ModelLocation, settings: Settings, *, ignore_end: bool) 
             report_progress=model.report_progress,
         )
 
-    known = local_capabilities(info.chat_template, raw=settings.raw, output=True)
+    known = local_capabilities(used_text(info.chat_templates), raw=settings.raw, output=True)
     model = LoadingModel(located.name, load, located.path, capabilities=known, parallel=settings.parallel)
     return model
 

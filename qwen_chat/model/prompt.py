@@ -1,28 +1,23 @@
-"""Renders messages as prompt segments: plain ChatML if that is what a checkpoint's template writes.
+"""Renders messages as prompt segments: by a checkpoint's chat template, or as ChatML without one.
 
-Otherwise the template renders them. It sees placeholders instead of what people wrote, so that a control
-token can only come from the template itself.
+The template knows of each character whether somebody typed it, so that a control token can only come from
+the template itself.
 """
 
-import json
-import re
-import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 from qwen_chat.errors import ModelError
-from qwen_chat.message import Message
+from qwen_chat.message import Delta, Message
 from qwen_chat.model import chatml
-from qwen_chat.model.base import PLAIN, Capabilities, PromptOptions
+from qwen_chat.model.base import PLAIN, Capabilities, Deltas, PromptOptions
 from qwen_chat.model.chatml import Segment, merge_text
 from qwen_chat.model.reasoning import CLOSE, OPEN, ReasoningSplitter, make_splitter
-from qwen_chat.model.template_messages import TemplateMessages
-
-Template = Callable[[list[dict[str, Any]], PromptOptions], str]
-"""Renders messages in OpenAI's form, with tool arguments as objects, into one string."""
-
-_PROBE = (Message("user", "a"), Message("assistant", "b"), Message("user", "c"))
+from qwen_chat.model.templates.fitting import FittingTemplate, without_empty
+from qwen_chat.model.templates.marked import MarkedText, runs
+from qwen_chat.model.templates.system_prompt import find_default_system, without_empty_block
+from qwen_chat.model.templates.template import ChatTemplate
 
 
 def thinking_variables(options: PromptOptions) -> dict[str, bool]:
@@ -47,71 +42,83 @@ def local_capabilities(
     )
 
 
+@dataclass(frozen=True, slots=True)
+class RenderedPrompt:
+    """A prompt in segments, and lines for the person about what the template needed."""
+
+    segments: list[Segment]
+    notices: tuple[str, ...] = ()
+
+
 class PromptFormat:
     """Renders prompts in a checkpoint's own format; `raw` gives the bare texts, which base models expect."""
 
     def __init__(
         self,
-        template: Template | None,
-        split_control: Callable[[str], list[Segment]],
+        template: ChatTemplate | None,
+        split_control: Callable[[str], Sequence[Segment]],
         default_system: str | None = None,
         *,
         raw: bool = False,
     ) -> None:
         self._raw = raw
-        self._template = template
+        self._template = None if template is None or raw else FittingTemplate(template)
         self._split_control = split_control
-        own = _default_system(template) if template and not raw else ""
-        self.is_chatml = template is None or _writes_chatml(template, own)
-        self.default_system = own if default_system is None or raw else default_system
+        self._own_system = "" if template is None or raw else find_default_system(template)
+        self.default_system = self._own_system if default_system is None or raw else default_system
 
-    def segments(self, messages: Sequence[Message], options: PromptOptions = PLAIN) -> list[Segment]:
+    def render(self, messages: Sequence[Message], options: PromptOptions = PLAIN) -> RenderedPrompt:
         """Return the prompt for the next answer.
 
         Raises: ModelError when the template refuses these messages, or there is no template for tools.
         """
-        return list(merge_text(self._render(messages, options)))
+        parts, notices = self._render(messages, options)
+        return RenderedPrompt(list(merge_text(parts)), notices)
+
+    def segments(self, messages: Sequence[Message], options: PromptOptions = PLAIN) -> list[Segment]:
+        """Return the prompt for the next answer in segments, as `render` does."""
+        return self.render(messages, options).segments
 
     def render_answer(self, answer: Message, *, reasoning_open: bool) -> list[Segment]:
         """Return what a model writes to give an answer; `reasoning_open` if the prompt opens the tag."""
         if not answer.reasoning:
             return [Segment(answer.content)] if answer.content else []
-        opening = [] if reasoning_open else self._split_control(f"{OPEN}\n")
+        opening: Sequence[Segment] = [] if reasoning_open else self._split_control(f"{OPEN}\n")
         parts = [*opening, Segment(answer.reasoning)]
         if answer.content:
             parts += [*self._split_control(f"\n{CLOSE}\n\n"), Segment(answer.content)]
         return parts
 
-    def _render(self, messages: Sequence[Message], options: PromptOptions) -> list[Segment]:
+    def _render(
+        self, messages: Sequence[Message], options: PromptOptions
+    ) -> tuple[list[Segment], tuple[str, ...]]:
         if self._raw:
-            return [Segment(message.content) for message in messages if message.content]
-        messages = self._with_system(messages)
-        has_tools = bool(options.tools) or any(_is_about_tools(message) for message in messages)
-        if self._template is not None and (has_tools or not self.is_chatml or options.is_for_template):
-            return self._render_template(self._template, messages, options)
-        if has_tools:
+            return [Segment(message.content) for message in messages if message.content], ()
+        messages = self._with_system(without_empty(messages))
+        if self._template is not None:
+            text, notices = self._template.write(messages, options.tools, thinking_variables(options))
+            return self._split(without_empty_block(text, messages)), notices
+        if options.tools or any(_is_about_tools(message) for message in messages):
             raise ModelError("this checkpoint has no chat template, so its prompts cannot describe tools")
-        return chatml.segments(messages)
+        return chatml.segments(messages), ()
 
     def _with_system(self, messages: Sequence[Message]) -> Sequence[Message]:
-        """Add the default system prompt where there is none; remove an empty one, which stands for none."""
+        """Add the default system prompt where there is none, unless the template adds it.
+
+        An empty one stands for none: a template that adds a default gets it, other prompts do without.
+        """
         if not messages or messages[0].role != "system":
-            return [Message("system", self.default_system), *messages] if self.default_system else messages
-        return messages if messages[0].content else messages[1:]
+            added = self.default_system if self.default_system != self._own_system else ""
+            return [Message("system", added), *messages] if added else messages
+        return messages if messages[0].content or self._own_system else messages[1:]
 
-    def _render_template(
-        self, template: Template, messages: Sequence[Message], options: PromptOptions
-    ) -> list[Segment]:
-        self._reject_control_tokens(options)
-        entries = TemplateMessages(messages)
-        return entries.fill(template(entries.messages, options), self._split_control)
-
-    def _reject_control_tokens(self, options: PromptOptions) -> None:
-        """Raise ModelError for a tool that holds a control token: the template writes tools unchanged."""
-        for tool in options.tools:
-            text = json.dumps(tool.as_json(), ensure_ascii=False)
-            if found := next((part.text for part in self._split_control(text) if part.control), None):
-                raise ModelError(f"the tool {tool.name!r} holds a control token of this model: {found}")
+    def _split(self, text: MarkedText) -> list[Segment]:
+        """Split what a template wrote into control tokens and text."""
+        return [
+            segment
+            for piece, is_own in runs(text)
+            for segment in (self._split_control(piece) if is_own else (Segment(piece),))
+        ]
 
 
 def _is_about_tools(message: Message) -> bool:
@@ -123,7 +130,7 @@ class PreparedPrompt:
     """A conversation as a model reads it: the prompt, and the partial answer that the model continues.
 
     `reasoning_open` says that the prompt opens the reasoning; `partial_segments` is the partial answer as the
-    model would have written it.
+    model would have written it. `notices` are lines for the person.
     """
 
     segments: list[Segment]
@@ -131,12 +138,13 @@ class PreparedPrompt:
     reasoning_open: bool = False
     partial_answer: Message | None = None
     partial_segments: tuple[Segment, ...] = ()
+    notices: tuple[str, ...] = ()
 
 
 class SegmentRenderer(Protocol):
     """Renders prompts and answers as a checkpoint expects them."""
 
-    def segments(self, messages: Sequence[Message], options: PromptOptions = PLAIN) -> list[Segment]:
+    def render(self, messages: Sequence[Message], options: PromptOptions = PLAIN) -> RenderedPrompt:
         """Return the prompt for the next answer."""
 
     def render_answer(self, answer: Message, *, reasoning_open: bool) -> list[Segment]:
@@ -155,42 +163,19 @@ def prepare_prompt(
     Raises: ModelError when the template refuses these messages.
     """
     partial = messages[-1] if messages and messages[-1].role == "assistant" else None
-    segments = renderer.segments(messages[:-1] if partial else messages, options)
+    rendered = renderer.render(messages[:-1] if partial else messages, options)
+    segments = rendered.segments
     # The tag may be a control token, with the end of its line after it.
     reasoning_open = "".join(segment.text for segment in segments[-2:]).rstrip().endswith(OPEN)
     answer = renderer.render_answer(partial, reasoning_open=reasoning_open) if partial else []
     splitter = make_splitter(partial, thinks=thinks, reasoning_open=reasoning_open)
-    return PreparedPrompt(segments, splitter, reasoning_open, partial, tuple(merge_text(answer)))
-
-
-def _default_system(template: Template) -> str:
-    """Return the system prompt that a template adds to a conversation that has none."""
-    nonce = secrets.token_hex(8)
-    try:
-        text = template([{"role": "user", "content": nonce}], PLAIN)
-    except ModelError:
-        return ""
-    head = (
-        re.escape(f"{chatml.IM_START}system\n")
-        + "(.*?)"
-        + re.escape(f"{chatml.IM_END}\n{chatml.IM_START}user")
-    )
-    match = re.match(head, text, re.DOTALL)
-    return match[1] if match else ""
-
-
-def _writes_chatml(template: Template, default_system: str) -> bool:
-    """Return whether a template writes plain ChatML, with a system prompt and without one."""
-    system = [Message("system", "s")]
-    default = [Message("system", default_system)] if default_system else []
-    return _writes_same(template, [*system, *_PROBE], [*system, *_PROBE]) and _writes_same(
-        template, [*_PROBE], [*default, *_PROBE]
+    return PreparedPrompt(
+        segments, splitter, reasoning_open, partial, tuple(merge_text(answer)), rendered.notices
     )
 
 
-def _writes_same(template: Template, given: Sequence[Message], expected: Sequence[Message]) -> bool:
-    try:
-        text = template([{"role": message.role, "content": message.content} for message in given], PLAIN)
-    except ModelError:
-        return False
-    return text == chatml.as_text(chatml.segments(expected))
+def announce(notices: tuple[str, ...], deltas: Deltas) -> Deltas:
+    """Yield an answer, after lines for the person where there are some."""
+    if notices:
+        yield Delta(notices=notices)
+    return (yield from deltas)

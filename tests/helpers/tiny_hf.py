@@ -30,7 +30,7 @@ def write_checkpoint(
     import torch
     from transformers import AutoConfig, AutoModelForCausalLM
 
-    tokenizer = _tokenizer(template, extra)
+    tokenizer = make_tokenizer(template, extra)
     tokenizer.save_pretrained(folder)
     torch.manual_seed(seed)
     shape = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4}
@@ -57,7 +57,8 @@ def _write_ascii_only(model: Any, tokenizer: "PreTrainedTokenizerFast") -> None:
         model.lm_head.weight[rows] = 0
 
 
-def _tokenizer(template: str | None, extra: tuple[str, ...]) -> "PreTrainedTokenizerFast":
+def make_tokenizer(template: str | None, extra: tuple[str, ...] = ()) -> "PreTrainedTokenizerFast":
+    """Return a tokenizer whose tokens are bytes, the control tokens and `extra` ones."""
     from tokenizers import AddedToken, Tokenizer
     from tokenizers.decoders import ByteLevel as ByteLevelDecoder
     from tokenizers.models import BPE

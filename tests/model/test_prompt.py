@@ -11,13 +11,14 @@ from qwen_chat.errors import ModelError
 from qwen_chat.message import Message, Token
 from qwen_chat.model import chatml
 from qwen_chat.model.llamacpp.engine import LlamaCppModel
+from qwen_chat.model.llamacpp.options import LlamaCppOptions
 
 OTHER_TEMPLATE = (
     "{{ bos_token }}{% for m in messages %}<repo_name>{{ m['role'] }}:\n{{ m['content'] }}<reponame>"
     "{% endfor %}{% if add_generation_prompt %}<repo_name>assistant:\n{% endif %}"
 )
 STRICT_TEMPLATE = (
-    "{% if messages[0]['role'] == 'assistant' %}{{ raise_exception('roles must alternate') }}{% endif %}"
+    "{% if 'date' in messages[0]['content'] %}{{ raise_exception('no dates\nhere') }}{% endif %}"
     + OTHER_TEMPLATE
 )
 
@@ -102,7 +103,7 @@ def test_without_a_template_chatml_is_spoken(model_path: Path, tmp_path: Path) -
 
 def test_a_template_that_refuses_is_a_clear_error(model_path: Path, tmp_path: Path) -> None:
     path = tiny.write_model(tmp_path / "strict.gguf", model_path, STRICT_TEMPLATE)
-    opened = LlamaCppModel(path, "strict")
-    with pytest.raises(ModelError, match="roles must alternate"):
-        opened.encode([Message("assistant", "hi"), Message("user", "hi")])
+    opened = LlamaCppModel(path, "strict", LlamaCppOptions(threads=1))
+    with pytest.raises(ModelError, match=r"refuses this conversation: no dates here$"):
+        opened.encode([Message("user", "What is the date?")])
     opened.close()

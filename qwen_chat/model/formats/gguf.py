@@ -7,7 +7,7 @@ import math
 import os
 import re
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
@@ -35,6 +35,7 @@ _SCALARS = {
     kind: Struct(f"<{code}") for kind, code in zip((*range(8), 10, 11, 12), "BbHhIif?Qqd", strict=True)
 }
 _STRING, _ARRAY = 8, 9
+_TEMPLATE_KEY = "tokenizer.chat_template"
 _U32, _U64 = Struct("<I"), Struct("<Q")
 
 # Far above any real file: these limits bound the cost of a hostile header.
@@ -48,9 +49,15 @@ class GgufInfo:
 
     architecture: str
     context_length: int | None
-    chat_template: str | None
+    chat_templates: Mapping[str, str]
+    """By their names: "default" for all prompts, maybe "tool_use" for those with tools, and others."""
     name: str | None
     file_bytes: int
+
+    @property
+    def chat_template(self) -> str | None:
+        """The template for prompts without tools."""
+        return self.chat_templates.get("default")
 
 
 def part_paths(path: Path) -> list[Path]:
@@ -100,7 +107,7 @@ def info_from_headers(path: Path, headers: list["GgufHeader"]) -> GgufInfo:
     return GgufInfo(
         architecture=str(architecture),
         context_length=length if isinstance(length, int) and length > 0 else None,
-        chat_template=_non_blank(metadata.get("tokenizer.chat_template")),
+        chat_templates=_chat_templates(metadata),
         name=_non_blank(metadata.get("general.name")),
         file_bytes=sum(header.file_bytes for header in headers),
     )
@@ -126,6 +133,15 @@ def _find_fault(architecture: object, headers: list[GgufHeader]) -> str | None:
     if not any(header.weights for header in headers):
         return "has a vocabulary but no weights: name the model's own file"
     return None
+
+
+def _chat_templates(metadata: Mapping[str, object]) -> dict[str, str]:
+    """Return templates by name; the key of a default one has no name in it."""
+    return {
+        key.removeprefix(_TEMPLATE_KEY).removeprefix(".") or "default": template
+        for key, value in metadata.items()
+        if re.fullmatch(rf"{re.escape(_TEMPLATE_KEY)}(\..+)?", key) and (template := _non_blank(value))
+    }
 
 
 def _non_blank(value: object) -> str | None:

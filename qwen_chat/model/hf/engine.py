@@ -28,8 +28,9 @@ from qwen_chat.model.hf.engine_state import EngineState, build_engine_state, mak
 from qwen_chat.model.hf.generation import Generation, as_answer_error, likeliest_tokens
 from qwen_chat.model.hf.loading import load_checkpoint
 from qwen_chat.model.hf.options import TransformersOptions
-from qwen_chat.model.hf.prompt import CheckpointPrompt, default_template
-from qwen_chat.model.prompt import PreparedPrompt, local_capabilities, prepare_prompt
+from qwen_chat.model.hf.prompt import CheckpointPrompt, chat_templates
+from qwen_chat.model.prompt import PreparedPrompt, announce, local_capabilities, prepare_prompt
+from qwen_chat.model.templates.template import used_text
 from qwen_chat.model.token_cache import TokenCache
 from qwen_chat.sampling import SamplingParams
 
@@ -67,7 +68,7 @@ class TransformersModel(LoadedModel):
             )
             self._stack = stack.pop_all()
         self.notice = loaded.description
-        template = default_template(loaded.tokenizer)
+        template = used_text(chat_templates(loaded.tokenizer))
         self.capabilities = local_capabilities(template, raw=options.raw, batching=True)
         self._thinks = self._prompt.thinks
         self.default_system = self._prompt.default_system
@@ -84,12 +85,13 @@ class TransformersModel(LoadedModel):
         before = self._partial_ids(prepared)
         params = params.over(self.default_params)
         generation = Generation(self._open_engine(), self._prompt_ids(prepared, before), params, before)
-        return self._token_cache.record_stream(
+        stream = self._token_cache.record_stream(
             generation.stream(cancel or Event(), prepared.splitter),
             prepared.partial_answer,
             prepared.splitter,
             lambda: [*before, *generation.token_ids()],
         )
+        return announce(prepared.notices, stream)
 
     @model_errors(as_answer_error)
     def answer(

@@ -6,29 +6,34 @@ Control tokens are inserted by id; all other text is encoded with control tokens
 import re
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
-from typing import Any
 
 from transformers import PreTrainedTokenizerFast
 from transformers.convert_slow_tokenizer import bytes_to_unicode
 
-from qwen_chat.errors import ModelError, ModelLoadError
+from qwen_chat.errors import ModelLoadError
 from qwen_chat.message import Message, Token
 from qwen_chat.model import chatml
 from qwen_chat.model.base import PLAIN, PromptOptions
 from qwen_chat.model.chatml import IM_START, Segment
-from qwen_chat.model.prompt import PromptFormat, thinking_variables
+from qwen_chat.model.prompt import PromptFormat, RenderedPrompt
 from qwen_chat.model.qwen1.prompt import DEFAULT_SYSTEM, encode_segment
 from qwen_chat.model.qwen1.tokenization import QWenTokenizer
 from qwen_chat.model.reasoning import OPEN
+from qwen_chat.model.templates.template import DEFAULT, ChatTemplate
 
 _MAX_CACHED_SEGMENTS = 4096
 _BYTES = {character: byte for byte, character in bytes_to_unicode().items()}
 
 
-def default_template(tokenizer: PreTrainedTokenizerFast) -> str | None:
-    """Return the template for prompts without tools; transformers itself takes `tool_use` for others."""
+def chat_templates(tokenizer: PreTrainedTokenizerFast) -> dict[str, str]:
+    """Return the chat templates of a checkpoint by their names."""
     templates = tokenizer.chat_template
-    return (templates.get("default") if isinstance(templates, dict) else templates) or None
+    return templates if isinstance(templates, dict) else {DEFAULT: templates} if templates else {}
+
+
+def default_template(tokenizer: PreTrainedTokenizerFast) -> str | None:
+    """Return the template for prompts without tools."""
+    return chat_templates(tokenizer).get(DEFAULT) or None
 
 
 class CheckpointPrompt:
@@ -43,6 +48,7 @@ class CheckpointPrompt:
         self._tokenizer = tokenizer
         self._is_first_generation = first_generation and not raw
         self._controls = {token.content: id for id, token in tokenizer.added_tokens_decoder.items()}
+        self._all_names = _alternation(self._controls)
         template = default_template(tokenizer)
         self._names = _alternation(
             token.content
@@ -62,21 +68,27 @@ class CheckpointPrompt:
             )
         self.thinks = OPEN in (template or "")
         default = DEFAULT_SYSTEM if first_generation else None
-        self._format = PromptFormat(
-            self._render if template else None, self._split_controls, default, raw=raw
-        )
+        written = None
+        if template and not raw:
+            written = ChatTemplate(chat_templates(tokenizer), tokenizer.special_tokens_map)
+        self._format = PromptFormat(written, self._split_controls, default, raw=raw)
         self.default_system = self._format.default_system
 
     def segments(self, messages: Sequence[Message], options: PromptOptions = PLAIN) -> list[Segment]:
+        """Return the prompt in segments, as `render` does."""
+        return self.render(messages, options).segments
+
+    def render(self, messages: Sequence[Message], options: PromptOptions = PLAIN) -> RenderedPrompt:
         """Return the prompt in segments, which are encoded separately.
 
         Raises: ModelError when the template refuses these messages.
         """
         if not self._is_first_generation or options.tools:
-            return self._format.segments(messages, options)
+            return self._format.render(messages, options)
         # First-generation Qwen writes even an empty system prompt, and encodes every segment separately.
         given = messages and messages[0].role == "system"
-        return chatml.segments(messages if given else [Message("system", DEFAULT_SYSTEM), *messages])
+        messages = messages if given else [Message("system", DEFAULT_SYSTEM), *messages]
+        return RenderedPrompt(chatml.segments(messages))
 
     def render_answer(self, answer: Message, *, reasoning_open: bool) -> list[Segment]:
         """Return what a model writes to give an answer; `reasoning_open` if the prompt opens the tag."""
@@ -119,25 +131,9 @@ class CheckpointPrompt:
         """Return the token of an id, with its bytes."""
         return Token(id, self._token_bytes(id), control=id in self._tokenizer.added_tokens_decoder)
 
-    def _render(self, messages: list[dict[str, Any]], prompt_options: PromptOptions) -> str:
-        from jinja2 import TemplateError
-
-        try:
-            options: dict[str, Any] = {
-                "tokenize": False,
-                "add_generation_prompt": True,
-                **thinking_variables(prompt_options),
-            }
-            if prompt_options.tools:
-                options["tools"] = [tool.as_json() for tool in prompt_options.tools]
-            text: Any = self._tokenizer.apply_chat_template(messages, **options)
-        except (TemplateError, TypeError, ValueError) as error:
-            raise ModelError(f"the checkpoint's chat template refuses this conversation: {error}") from None
-        return str(text)
-
     def _split_controls(self, text: str) -> list[Segment]:
         """Split a template's output into control tokens and text."""
-        pieces = _alternation(self._controls).split(text)
+        pieces = self._all_names.split(text)
         return [Segment(piece, control=piece in self._controls) for piece in pieces if piece]
 
 

@@ -8,7 +8,6 @@ from collections.abc import Callable, Sequence
 from math import exp
 from pathlib import Path
 from threading import Event
-from typing import Any
 
 from qwen_chat.errors import ContextLengthError, UsageError, model_errors
 from qwen_chat.message import Alternative, Message, Token
@@ -35,10 +34,17 @@ from qwen_chat.model.llamacpp.options import LlamaCppOptions
 from qwen_chat.model.llamacpp.sampling import checkpoint_params, output_request, sampling_request
 from qwen_chat.model.llamacpp.server import LlamaServer
 from qwen_chat.model.llamacpp.shared_context import SharedContext
-from qwen_chat.model.llamacpp.template import arguments_as_text, template_variables
+from qwen_chat.model.llamacpp.template import gguf_template
 from qwen_chat.model.llamacpp.tokenizer import LlamaTokenizer
-from qwen_chat.model.prompt import PreparedPrompt, PromptFormat, local_capabilities, prepare_prompt
+from qwen_chat.model.prompt import (
+    PreparedPrompt,
+    PromptFormat,
+    announce,
+    local_capabilities,
+    prepare_prompt,
+)
 from qwen_chat.model.reasoning import ReasoningSplitter
+from qwen_chat.model.templates.template import used_text
 from qwen_chat.model.token_cache import TokenCache
 from qwen_chat.model.tool_calls import split_tool_calls
 from qwen_chat.sampling import SamplingParams
@@ -71,11 +77,11 @@ class LlamaCppModel(LoadedModel):
         self._http = LlamaHttpClient(self._server)
         self._token_cache = TokenCache()
         self._ignore_end = options.ignore_end
-        self.capabilities = local_capabilities(info.chat_template, raw=options.raw, output=True)
+        self.capabilities = local_capabilities(used_text(info.chat_templates), raw=options.raw, output=True)
         try:
             self._read_properties(default_params or SamplingParams())
-            template = self._render_template if info.chat_template else None
             self._tokenizer = LlamaTokenizer(self._http)
+            template = None if options.raw else gguf_template(info, path, self._http.props())
             self._format = PromptFormat(
                 template, self._tokenizer.split_control, default_system, raw=options.raw
             )
@@ -102,7 +108,7 @@ class LlamaCppModel(LoadedModel):
             prompt.splitter,
             lambda: [*partial, *self._tokenizer.exact_ids(completion.texts)],
         )
-        return split_tool_calls(stream, options.tools)
+        return announce(prompt.notices, split_tool_calls(stream, options.tools))
 
     @model_errors(as_llamacpp_error)
     def complete(
@@ -139,8 +145,7 @@ class LlamaCppModel(LoadedModel):
         """Return exactly the tokens that `stream` would read."""
         prompt = self._prepare(messages, options)
         return [
-            *self._tokenizer.as_tokens(self._tokenizer.start_ids, control=True),
-            *self._tokenizer.segment_tokens(prompt.segments),
+            *self._tokenizer.prompt_tokens(prompt.segments),
             *self._tokenizer.as_tokens(self._partial_ids(prompt)),
         ]
 
@@ -211,15 +216,11 @@ class LlamaCppModel(LoadedModel):
             raise UsageError(f"{unknown} is no token of {self.name}: there are {self._vocabulary_size}")
         return list(ids)
 
-    def _render_template(self, messages: list[dict[str, Any]], options: PromptOptions) -> str:
-        tools = [tool.as_json() for tool in options.tools]
-        return self._http.apply_template(arguments_as_text(messages), template_variables(options), tools)
-
     def _prepare(self, messages: Sequence[Message], options: PromptOptions = PLAIN) -> PreparedPrompt:
         return prepare_prompt(self._format, messages, options, thinks=bool(self.capabilities.thinking))
 
     def _prompt_ids(self, prompt: PreparedPrompt) -> list[int]:
-        return [*self._tokenizer.start_ids, *self._tokenizer.segment_ids(prompt.segments)]
+        return self._tokenizer.prompt_ids(prompt.segments)
 
     def _partial_ids(self, prompt: PreparedPrompt) -> list[int]:
         """Return the ids of the answer that is continued."""

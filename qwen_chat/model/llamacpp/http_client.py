@@ -1,7 +1,6 @@
-"""The requests to llama.cpp besides answers: it tokenizes and renders templates."""
+"""The requests to llama.cpp besides answers: it tokenizes, and tells about the model."""
 
 import json
-from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -9,7 +8,7 @@ from qwen_chat.errors import ModelError
 from qwen_chat.model.llamacpp.server import LlamaServer
 
 _TIMEOUT_SECONDS = 30.0
-"""A hostile chat template may loop for ever; a request to it must not."""
+"""The longest that llama.cpp may be silent."""
 
 
 class LlamaHttpClient:
@@ -22,7 +21,7 @@ class LlamaHttpClient:
         self._server = server
 
     def props(self) -> dict[str, Any]:
-        """Return the properties of the server: template, context, default sampling."""
+        """Return the properties of the server: context, default sampling, special tokens."""
         return self._call("GET", "/props")
 
     def vocabulary_size(self) -> int:
@@ -38,17 +37,6 @@ class LlamaHttpClient:
         """Return the bytes of each token."""
         answer = self._call("POST", "/tokenize", {"content": ids, "with_pieces": True})
         return [_decode_piece(token["piece"]) for token in answer["tokens"]]
-
-    def apply_template(
-        self, messages: list[dict[str, Any]], variables: Mapping[str, bool], tools: list[dict[str, Any]]
-    ) -> str:
-        """Return the prompt that the checkpoint's own chat template renders."""
-        request = {
-            "messages": messages,
-            "chat_template_kwargs": variables,
-            **({"tools": tools} if tools else {}),
-        }
-        return str(self._call("POST", "/apply-template", request)["prompt"])
 
     def _call(self, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
         with self._server.connection(_TIMEOUT_SECONDS) as connection:

@@ -6,7 +6,6 @@ from typing import Any
 
 from qwen_chat.model.formats.gguf import GgufInfo
 from qwen_chat.model.llamacpp.options import LlamaCppOptions
-from qwen_chat.model.llamacpp.template import patch_template
 from qwen_chat.model.processors import usable_cores
 
 _BATCH_SECONDS = 0.5
@@ -45,9 +44,9 @@ def engine_request(path: Path, info: GgufInfo, options: LlamaCppOptions) -> dict
 
 def _params(info: GgufInfo, options: LlamaCppOptions) -> dict[str, Any]:
     """Return parameters by their names in xllamacpp."""
-    template = patch_template(info.chat_template)
     return {
-        **({} if template is None else {"chat_template": template}),
+        # The checkpoint's own is never read by llama.cpp, which gives up on some.
+        "chat_template": "chatml",
         "n_ctx": options.context(info),
         "n_parallel": options.parallel,
         # All answers share one context: one may use all of it while the others are short.

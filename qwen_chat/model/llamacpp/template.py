@@ -1,40 +1,25 @@
-"""Leaves reasoning to the chat template where nobody chose; llama.cpp alone would always choose."""
+"""The chat templates of a GGUF checkpoint."""
 
-import json
-from collections.abc import Sequence
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
-from qwen_chat.model.base import PromptOptions
-from qwen_chat.model.prompt import thinking_variables
+from qwen_chat.errors import ModelLoadError
+from qwen_chat.model.formats.gguf import GgufInfo
+from qwen_chat.model.templates.template import DEFAULT, ChatTemplate
 
-_UNCHOSEN = "qwen_chat_unchosen"
-_PROLOGUE = (
-    f"{{%- if {_UNCHOSEN} is defined %}}{{%- set enable_thinking = {_UNCHOSEN}_by_anyone %}}{{%- endif %}}"
-)
-"""Sets the switch to the value of an undefined name, so that it counts as undefined."""
+_SPECIAL_TOKENS = ("bos_token", "eos_token")
 
 
-def patch_template(template: str | None) -> str | None:
-    """Return the template to give llama.cpp, or None where it may use the checkpoint's own unchanged."""
-    return _PROLOGUE + template if template and "enable_thinking" in template else None
+def gguf_template(info: GgufInfo, path: Path, properties: Mapping[str, Any]) -> ChatTemplate | None:
+    """Return the templates of a checkpoint, None for none; `properties` are those of its server.
 
-
-def template_variables(options: PromptOptions) -> dict[str, Any]:
-    """Return what the template is given besides messages and tools."""
-    return thinking_variables(options) or {_UNCHOSEN: True}
-
-
-def arguments_as_text(messages: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return messages with the arguments of tool calls as JSON text, which llama.cpp expects."""
-    return [
-        {**message, "tool_calls": [_call_as_text(call) for call in message["tool_calls"]]}
-        if "tool_calls" in message
-        else message
-        for message in messages
-    ]
-
-
-def _call_as_text(call: dict[str, Any]) -> dict[str, Any]:
-    function = call["function"]
-    arguments = json.dumps(function["arguments"], ensure_ascii=False)
-    return {**call, "function": {**function, "arguments": arguments}}
+    Raises: ModelLoadError for a template that cannot be read, or several without a default.
+    """
+    if not info.chat_templates:
+        return None
+    if DEFAULT not in info.chat_templates:
+        names = ", ".join(info.chat_templates)
+        raise ModelLoadError(f"{path} has chat templates, but none is named default: {names}; use --raw")
+    special = {name: str(text) for name in _SPECIAL_TOKENS if (text := properties.get(name))}
+    return ChatTemplate(info.chat_templates, special)

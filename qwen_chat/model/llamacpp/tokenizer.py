@@ -21,7 +21,16 @@ class LlamaTokenizer:
         self._http = http
         self._ids = lru_cache(_CACHED_SEGMENTS)(self._tokenize)
         self.is_control = lru_cache(_CACHED_SEGMENTS)(self._is_control)
+        self.split_control = lru_cache(_CACHED_SEGMENTS)(self._split_control)
         self.start_ids = http.tokenize("", start=True)
+
+    def prompt_ids(self, segments: Sequence[Segment]) -> list[int]:
+        """Return the ids of a prompt, with the tokens that every prompt begins with."""
+        return [*self._start(segments), *self.segment_ids(segments)]
+
+    def prompt_tokens(self, segments: Sequence[Segment]) -> list[Token]:
+        """Return the tokens of a prompt, with those that every prompt begins with."""
+        return [*self.as_tokens(self._start(segments), control=True), *self.segment_tokens(segments)]
 
     def segment_ids(self, segments: Iterable[Segment]) -> list[int]:
         """Return the ids of segments."""
@@ -52,7 +61,12 @@ class LlamaTokenizer:
             for id in (ids if pieces[end] == text.encode() else self._ids(Segment(text)))
         ]
 
-    def split_control(self, text: str) -> list[Segment]:
+    def _start(self, segments: Sequence[Segment]) -> list[int]:
+        """Return the tokens before a prompt, unless the template wrote them."""
+        written = self._ids(segments[0]) if segments and segments[0].control else []
+        return [] if written and written == self.start_ids[:1] else self.start_ids
+
+    def _split_control(self, text: str) -> list[Segment]:
         """Split what a template wrote into control tokens and text."""
         segments = [
             Segment(piece.decode(errors="replace"), control=self.is_control(id))

@@ -68,7 +68,7 @@ def text(value: bytes) -> bytes:
 
 
 def test_what_a_file_says(tiny: Path) -> None:
-    assert read_info(tiny) == GgufInfo("qwen2", 4096, TEMPLATE, "Tiny", tiny.stat().st_size)
+    assert read_info(tiny) == GgufInfo("qwen2", 4096, {"default": TEMPLATE}, "Tiny", tiny.stat().st_size)
 
 
 def test_the_demo_model() -> None:
