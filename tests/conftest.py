@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from babbler import write_babbler
+from babbler import TEMPLATE, write_babbler
 from command import RunCommand, run_here, run_process
 from filelock import FileLock
 from grouping import GroupedFiles, group
 from hypothesis import settings
+from tiny import write_model
 from xdist.remote import Producer
 
 from benchmarks import smol
@@ -111,6 +112,13 @@ def model_path() -> Path:
 def babbler(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model's file that opens and answers at once, without sense."""
     return write_babbler(tmp_path_factory.mktemp("babbler") / "babbler.gguf")
+
+
+@pytest.fixture(scope="session")
+def small_path(model_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model's file of 8 MB, to fetch and to load: it has the tokens of the demo model, and no sense."""
+    path = tmp_path_factory.mktemp("small") / "small.gguf"
+    return write_model(path, model_path, TEMPLATE, context=8192)
 
 
 @pytest.fixture(scope="session")

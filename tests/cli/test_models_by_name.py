@@ -21,13 +21,13 @@ SMALL = b"GGUF" + bytes(5_000_000)
 
 
 @pytest.fixture(scope="module")
-def data(model_path: Path) -> bytes:
-    """Return the bytes of the model that the hub has: the demo model."""
-    return model_path.read_bytes()
+def data(small_path: Path) -> bytes:
+    """Return the bytes of the model that the hub has."""
+    return small_path.read_bytes()
 
 
 @pytest.fixture(autouse=True)
-def cache(tmp_path: Path, model_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def cache(tmp_path: Path, small_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Let all caches be empty; return the folder for models."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     for name in ("HF_HOME", "HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "MODELSCOPE_CACHE"):
@@ -55,7 +55,7 @@ def test_a_model_is_fetched_answers_and_is_removed(
     path = cache / "tiny-q8_0" / one_model.FILE_NAME
     announced, fetching = said.stderr.splitlines()[:2]
     assert announced.startswith("Tiny (q8_0), published by Own, licence Apache-2.0: short questions ")
-    assert fetching == f"fetching tiny (98 MB, once) from Hugging Face to {path.parent}"
+    assert fetching == f"fetching tiny (8 MB, once) from Hugging Face to {path.parent}"
     assert path.read_bytes() == data
     asked = len(hub.asked)
     got = qwen_chat("models", "get", "tiny:q8_0")
@@ -68,7 +68,7 @@ def test_a_model_is_fetched_answers_and_is_removed(
     assert [(each["checkpoint"], each["here"]) for each in listed] == [("tiny", True)]
     assert qwen_chat("models", "remove", "tiny", stdin="n\n").stdout == "tiny stays\n"
     gone = qwen_chat("models", "remove", "tiny", "--yes")
-    assert gone.stdout == "removed tiny: 98 MB are free again\n"
+    assert gone.stdout == "removed tiny: 8 MB are free again\n"
     assert not path.parent.exists()
     again = qwen_chat("models", "remove", "tiny", "--yes")
     assert (again.returncode, again.stderr) == (
@@ -157,7 +157,7 @@ def test_a_folder_of_the_name_wins(hub: Hub, tmp_path: Path, monkeypatch: pytest
 
 
 @pytest.mark.parametrize(
-    ("total", "mend"), [(200, "take --ctx-size 4096"), (100, "name a smaller model")], ids=["context", "none"]
+    ("total", "mend"), [(110, "take --ctx-size 4096"), (15, "name a smaller model")], ids=["context", "none"]
 )
 def test_what_the_memory_cannot_hold_is_refused(
     qwen_chat: RunCommand, hub: Hub, monkeypatch: pytest.MonkeyPatch, total: int, mend: str
@@ -167,18 +167,18 @@ def test_what_the_memory_cannot_hold_is_refused(
     monkeypatch.setattr(fetch_known, "may_have_gpu", lambda: False)
     done = qwen_chat("models", "get", "tiny")
     assert done.returncode == 2
-    assert done.stderr == f"qwen-chat: tiny needs 287 MB of memory, this machine has {total} MB: {mend}\n"
+    assert done.stderr == f"qwen-chat: tiny needs 197 MB of memory, this machine has {total} MB: {mend}\n"
     assert hub.asked == []
 
 
 def test_what_the_disk_cannot_hold_is_refused(
     qwen_chat: RunCommand, hub: Hub, monkeypatch: pytest.MonkeyPatch, cache: Path
 ) -> None:
-    usage = shutil.disk_usage("/")._replace(free=90 * 10**6)
+    usage = shutil.disk_usage("/")._replace(free=70 * 10**6)
     monkeypatch.setattr("shutil.disk_usage", lambda folder: usage)
     done = qwen_chat("models", "get", "tiny")
     assert done.returncode == 2
     folder = cache / "tiny-q8_0"
-    fault = f"tiny needs 98 MB in {folder}, where 90 MB are free"
+    fault = f"tiny needs 8 MB in {folder}, where 70 MB are free"
     assert done.stderr == f"qwen-chat: {fault}: make room there, or take a smaller model\n"
     assert hub.asked == []

@@ -16,7 +16,7 @@ _WORDS = (
     "under", "over", "beside", "with",
 )
 # fmt: on
-_TEMPLATE = (
+TEMPLATE = (
     "{% for message in messages %}{{ '<|im_start|>' + message.role + '\n' + message.content }}"
     "{{ '<|im_end|>\n' }}{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
 )
@@ -59,7 +59,7 @@ def _add_tokenizer(writer: gguf.GGUFWriter) -> None:
     writer.add_token_merges(["Ġ Ġ"])
     writer.add_bos_token_id(1)
     writer.add_eos_token_id(2)
-    writer.add_chat_template(_TEMPLATE)
+    writer.add_chat_template(TEMPLATE)
 
 
 def _vocabulary_size() -> int:

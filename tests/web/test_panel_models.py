@@ -29,13 +29,13 @@ def test_the_settings_are_in_chinese(browser: Browser, page: Served) -> None:
 
 
 def test_another_model_is_taken_on_the_page(
-    browser: Browser, tmp_path: Path, model_path: Path, monkeypatch: pytest.MonkeyPatch
+    browser: Browser, tmp_path: Path, small_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     snapshot = tmp_path / "hub" / "models--own--other" / "snapshots" / "1"
     snapshot.mkdir(parents=True)
-    shutil.copy(model_path, snapshot / "other.gguf")
+    shutil.copy(small_path, snapshot / "other.gguf")
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "hub"))
-    small = Settings(embedded="smollm2-135m", threads=1, ctx_size=512)
+    small = Settings(checkpoint_path=str(small_path), threads=1, ctx_size=512)
     _, first = open_model(small, io.StringIO())
     with served(tmp_path, first, settings=small) as page, window(browser, page.page.url) as seen:
         there = with_settings(seen.open()).panel
@@ -56,9 +56,9 @@ def test_another_model_is_taken_on_the_page(
 
 
 def test_a_model_is_fetched_on_the_page_while_the_old_one_answers(
-    browser: Browser, tmp_path: Path, model: LlamaCppModel, model_path: Path, monkeypatch: pytest.MonkeyPatch
+    browser: Browser, tmp_path: Path, model: LlamaCppModel, small_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    data = model_path.read_bytes()
+    data = small_path.read_bytes()
     one_model.write_catalogue(tmp_path / "models.toml", data, monkeypatch)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "hub"))
@@ -75,9 +75,9 @@ def test_a_model_is_fetched_on_the_page_while_the_old_one_answers(
         there = with_settings(seen.open()).panel
         there.click("#other-models > button.label-wrap")
         there.click("#models input")
-        label = "^tiny · 需下载 98 MB · 内存够用 · 约 .* · 简短的问题"
+        label = "^tiny · 需下载 8 MB · 内存够用 · 约 .* · 简短的问题"
         there.get_by_role("option", name=re.compile(label)).click()
-        expect(there.locator("#model-line")).to_contain_text(re.compile(r"正在下载 tiny：\d+ MB / 98 MB"))
+        expect(there.locator("#model-line")).to_contain_text(re.compile(r"正在下载 tiny：\d+ MB / 8 MB"))
         seen.says("Hello")
         assert page.people[""].model is model
         expect(there.locator("#stop-fetching")).to_be_visible()
