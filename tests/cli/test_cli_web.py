@@ -15,6 +15,7 @@ from pathlib import Path
 import httpx
 import psutil
 import pytest
+import warm
 from command import RunCommand
 from driver import Terminal
 from pages import COMMAND_WITHOUT_PANEL, LONGEST, Visitor, quickly_hashed, until
@@ -50,15 +51,11 @@ class Command:
 
 @contextmanager
 def command(
-    *arguments: str, environ: dict[str, str] | None = None, code: str = COMMAND_WITHOUT_PANEL
+    *arguments: str, environ: dict[str, str] | None = None, code: str | None = None
 ) -> Generator[Command, None, None]:
-    """Run the command until the block is left, on a port that is free."""
-    argv = [sys.executable, "-c", code, "web", "--server-port", "0", "--threads", "1", "-s", "1"]
-    argv += ["--max-new-tokens", "300", *arguments]
-    environment = {**os.environ, **(environ or {})}
-    with subprocess.Popen(
-        argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
-    ) as process:
+    """Run the command, or a program that runs it, until the block is left, on a port that is free."""
+    argv = ["web", "--server-port", "0", "--threads", "1", "-s", "1", "--max-new-tokens", "300", *arguments]
+    with _started(argv, {**os.environ, **(environ or {})}, code) as process:
         try:
             assert process.stdout is not None
             line = process.stdout.readline()
@@ -66,6 +63,15 @@ def command(
             yield Command(process, line.strip())
         finally:
             process.kill()
+
+
+def _started(arguments: list[str], environ: dict[str, str], code: str | None) -> "subprocess.Popen[str]":
+    pipe = subprocess.PIPE
+    if code is not None:
+        command = [sys.executable, "-c", code, *arguments]
+        return subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, env=environ)
+    command = [sys.executable, "-m", "qwen_chat", *arguments]
+    return warm.popen(command, stdout=pipe, stderr=pipe, text=True, env=environ, modules=warm.WEB)
 
 
 def begin_answer(visitor: Visitor) -> tuple[str, Iterator[dict[str, object]]]:

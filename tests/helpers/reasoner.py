@@ -27,16 +27,6 @@ _SHOWN = (
         "Bees make honey.",
     ),
     (
-        "Who wrote Hamlet?",
-        "The user asks about Hamlet. Hamlet is a famous play from England. So the answer is Shakespeare.",
-        "Shakespeare wrote Hamlet.",
-    ),
-    (
-        "Where do camels live?",
-        "The user asks about camels. Camels are animals that need little water. So the answer is the desert.",
-        "Camels live in the desert.",
-    ),
-    (
         "What do birds have?",
         "The user asks about birds. Birds are animals that can fly. So the answer is wings.",
         "Birds have wings.",

@@ -34,6 +34,9 @@ TORCH = (
 )
 """What the command imports besides for a checkpoint of transformers."""
 
+WEB = ("without_panel", "uvicorn", "fastapi", "qwen_chat.web.serving", "qwen_chat.cli.web")
+"""What the command imports besides for the page, whose settings nobody opens."""
+
 AVAILABLE = sys.platform == "linux"
 
 

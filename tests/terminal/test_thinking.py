@@ -26,6 +26,8 @@ LONG = "Tell me a very long story about a fox and a crow."
 FOLDED = re.compile(r"^thought for \d+\.\d s \((\d+) words\)$", re.M)
 FOOTER = re.compile(r"^\d+ tok · ", re.M)
 GREEDY = ("--temperature", "0")
+BRIEF = ("--ctx-size", "2048")
+"""A context of which less is set up than by default."""
 
 Open = Callable[..., Terminal]
 
@@ -44,7 +46,7 @@ def terminal(reasoners: dict[Kind, Path]) -> Iterator[Open]:
     opened: list[Terminal] = []
 
     def open_terminal(*arguments: str, kind: Kind = "opens") -> Terminal:
-        opened.append(Terminal("-c", str(reasoners[kind]), *(arguments or GREEDY)))
+        opened.append(Terminal("-c", str(reasoners[kind]), *BRIEF, *(arguments or GREEDY)))
         opened[-1].ready()
         return opened[-1]
 
@@ -107,7 +109,7 @@ def test_a_window_resized_meanwhile_is_not_torn(reasoners: dict[Kind, Path], tmp
             time.sleep(0.05)
         return shown
 
-    options = [*GREEDY, "--quiet", "--max-new-tokens", "250"]
+    options = [*BRIEF, *GREEDY, "--quiet", "--max-new-tokens", "250"]
     command = [sys.executable, "-m", "qwen_chat", "-c", str(reasoners["opens"]), *options]
     tmux("new-session", "-d", "-x", "80", "-y", "24", f"seq 40; QWEN_CHAT_THREADS=1 {shlex.join(command)}")
     try:
@@ -200,7 +202,7 @@ def test_reasoning_is_kept_apart_and_out_of_later_prompts(terminal: Open, qwen_c
 
 
 def test_ctrl_c_within_the_reasoning(terminal: Open) -> None:
-    chat = terminal("--max-new-tokens", "60", *GREEDY)
+    chat = terminal("--max-new-tokens", "40", *GREEDY)
     chat.say(LONG, wait=False)
     chat.wait_for(lambda text: len(of_reasoning(text).split()) > 10)
     chat.press("\x03")
@@ -225,7 +227,7 @@ def test_ctrl_c_within_the_reasoning(terminal: Open) -> None:
 
 
 def test_a_pipe_gets_the_answer_alone(reasoners: dict[Kind, Path], qwen_chat: RunCommand) -> None:
-    ask = ("-c", str(reasoners["opens"]), "--threads", "1", *GREEDY, "-p", QUESTION)
+    ask = ("-c", str(reasoners["opens"]), "--threads", "1", *BRIEF, *GREEDY, "-p", QUESTION)
     told = json.loads(qwen_chat(*ask, "--json").stdout)
     assert "user asks" in told["reasoning"]
     assert "Paris" in told["text"]

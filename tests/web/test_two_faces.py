@@ -1,13 +1,12 @@
 """One chat in a terminal and in a browser: what is said in one appears in the other while it is written."""
 
 import re
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import warm
 from driver import Terminal
-from pages import COMMAND_WITHOUT_PANEL
 from playwright.sync_api import Browser
 from windows import Window, window
 
@@ -18,7 +17,7 @@ BEGUN = "() => document.querySelector('.message.assistant .written')?.innerText.
 
 @pytest.fixture
 def terminal(home: Path, model_path: Path) -> Iterator[Terminal]:
-    chat = Terminal(size=(40, 110), command=[sys.executable, "-c", COMMAND_WITHOUT_PANEL])
+    chat = Terminal(size=(40, 110), modules=warm.WEB)
     chat.ready()
     yield chat
     chat.kill()
