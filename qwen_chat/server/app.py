@@ -7,6 +7,7 @@ from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from openai.types import Completion
 from openai.types.chat import ChatCompletion
+from openai.types.responses import Response as OpenAIResponse
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
@@ -36,6 +37,8 @@ from qwen_chat.server.metrics import Metrics
 from qwen_chat.server.model_routes import DetokenizeBody, ModelRoutes, TokenizeBody
 from qwen_chat.server.models import Models
 from qwen_chat.server.replies import Replies
+from qwen_chat.server.responses_routes import ResponseRoutes
+from qwen_chat.server.responses_schema import ResponsesBody
 
 _SCHEMA = "#/components/schemas/{model}"
 _OTHER_NAME = "the Host header names another server; on loopback it must be localhost or 127.0.0.1"
@@ -99,6 +102,7 @@ def _build_routes(models: Models, metrics: Metrics, defaults: Defaults) -> FastA
     told, chat = ModelRoutes(models, metrics), ChatRoutes(models, replies, defaults)
     completions = CompletionRoutes(models, replies, defaults)
     messages = MessageRoutes(models, replies, defaults)
+    responses = ResponseRoutes(models, replies, defaults)
     app.add_api_route("/health", told.health, methods=["GET"])
     app.add_api_route("/metrics", told.metrics, methods=["GET"])
     app.add_api_route("/v1/models", told.list, methods=["GET"])
@@ -107,6 +111,7 @@ def _build_routes(models: Models, metrics: Metrics, defaults: Defaults) -> FastA
     _add_post(app, "/detokenize", told.detokenize, DetokenizeBody)
     _add_post(app, "/v1/chat/completions", chat.create, ChatBody, ChatCompletion)
     _add_post(app, "/v1/completions", completions.create, CompletionBody, Completion)
+    _add_post(app, "/v1/responses", responses.create, ResponsesBody, OpenAIResponse)
     _add_post(app, "/v1/messages", messages.create, MessagesBody)
     _add_post(app, "/v1/messages/count_tokens", messages.count, PromptBody)
     for kind in (ApiError, QwenChatError, HTTPException, RequestValidationError, Exception):

@@ -11,6 +11,7 @@ from qwen_chat.message import Delta, TokenLogprob, Usage
 from qwen_chat.model.base import ChatModel, Deltas
 from qwen_chat.server.answers import Answers, Start, end_after_one_call
 from qwen_chat.server.bodies import read_body
+from qwen_chat.server.call import Call, ignored_fields
 from qwen_chat.server.chat_output import (
     Json,
     ReplyHead,
@@ -22,7 +23,7 @@ from qwen_chat.server.chat_output import (
     logprobs_as_json,
     usage_chunk,
 )
-from qwen_chat.server.chat_request import ChatCall, ignored_fields, read_chat_call
+from qwen_chat.server.chat_request import is_legacy, read_chat_call
 from qwen_chat.server.chat_schema import ChatBody
 from qwen_chat.server.defaults import Defaults
 from qwen_chat.server.errors import ApiError
@@ -45,15 +46,17 @@ class ChatRoutes:
         body = await read_body(request, ChatBody)
         name, model = self._models.find(body.model)
         call = read_chat_call(body, model, self._defaults)
-        head, headers = ReplyHead(name, call.tools.legacy), ignored_fields(body.unknown_fields)
-        if call.stream:
-            writer = _ChunkWriter(head, call)
-            return await self._replies.stream(request, name, start_answers(model, call), writer, headers)
-        answers = await self._replies.whole(request, name, start_answers(model, call))
+        head, headers = ReplyHead(name, is_legacy(body)), ignored_fields(body.unknown_fields)
+        running = start_answers(model, call)
+        if body.stream:
+            usage = bool(body.stream_options and body.stream_options.include_usage)
+            writer = _ChunkWriter(head, call, include_usage=usage)
+            return await self._replies.stream(request, name, running, writer, headers)
+        answers = await self._replies.whole(request, name, running)
         return JSONResponse(completion(head, answers, logprobs=_wants_logprobs(call)), headers=headers)
 
 
-def start_answers(model: ChatModel, call: ChatCall) -> Answers:
+def start_answers(model: ChatModel, call: Call) -> Answers:
     """Return the answers to a call; nothing is generated yet."""
     starts: list[Start] = [partial(_start, model, call, number) for number in range(call.choices)]
     if call.tools.tools and not call.tools.parallel:
@@ -64,8 +67,8 @@ def start_answers(model: ChatModel, call: ChatCall) -> Answers:
 class _ChunkWriter:
     """The chunks of one stream."""
 
-    def __init__(self, head: ReplyHead, call: ChatCall) -> None:
-        self._head, self._call = head, call
+    def __init__(self, head: ReplyHead, call: Call, *, include_usage: bool) -> None:
+        self._head, self._call, self._include_usage = head, call, include_usage
         self._usages: list[Usage] = []
         self._logprobs: dict[int, list[TokenLogprob]] = {index: [] for index in range(call.choices)}
 
@@ -89,7 +92,7 @@ class _ChunkWriter:
 
     def end(self) -> Iterable[str]:
         """Return what the answers cost, where that was asked for, and the end."""
-        return [*([usage_chunk(self._head, self._usages)] if self._call.include_usage else []), DONE]
+        return [*([usage_chunk(self._head, self._usages)] if self._include_usage else []), DONE]
 
     def fail(self, error: ApiError) -> Iterable[str]:
         """Return the error, and the end."""
@@ -102,9 +105,9 @@ class _ChunkWriter:
         return {"logprobs": logprobs_as_json(taken) if taken else None}
 
 
-def _start(model: ChatModel, call: ChatCall, number: int, cancel: Event) -> Deltas:
+def _start(model: ChatModel, call: Call, number: int, cancel: Event) -> Deltas:
     return model.stream(call.messages, call.params.reseeded(number), call.options, cancel=cancel)
 
 
-def _wants_logprobs(call: ChatCall) -> bool:
+def _wants_logprobs(call: Call) -> bool:
     return call.options.output.top_logprobs is not None

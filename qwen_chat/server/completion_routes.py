@@ -14,8 +14,8 @@ from qwen_chat.model.base import CompletingModel, Deltas, OutputOptions
 from qwen_chat.sampling import SamplingParams
 from qwen_chat.server.answers import Answers, Start
 from qwen_chat.server.bodies import read_body
+from qwen_chat.server.call import check_refused, ignored_fields
 from qwen_chat.server.chat_output import Json, event, finish_reason, usage_as_json
-from qwen_chat.server.chat_request import check_refused, ignored_fields
 from qwen_chat.server.completion_output import CompletionHead, TextOffsets, chunk, completion, usage_chunk
 from qwen_chat.server.completion_schema import MAX_PROMPTS, CompletionBody
 from qwen_chat.server.defaults import Defaults

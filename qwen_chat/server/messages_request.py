@@ -3,36 +3,33 @@
 import json
 from collections.abc import Iterable, Sequence
 
-from qwen_chat.errors import UsageError
 from qwen_chat.message import Message, Think, Tool, ToolCall
 from qwen_chat.model.base import ChatModel, OutputOptions, PromptOptions
-from qwen_chat.sampling import SamplingParams
-from qwen_chat.server.chat_request import ChatCall, check_model
+from qwen_chat.server.call import Call, check_model, check_refused
+from qwen_chat.server.chat_messages import join_system
 from qwen_chat.server.defaults import Defaults
 from qwen_chat.server.errors import ApiError
 from qwen_chat.server.messages_schema import Block, MessagesBody, MessageTool, PromptBody, TurnMessage
-from qwen_chat.server.sampling import check_param
-from qwen_chat.server.tool_choice import ToolChoice, required_call_grammar
-
-_SAME = ("temperature", "top_p", "top_k")
+from qwen_chat.server.sampling import read_sampling
+from qwen_chat.server.tool_choice import ToolChoice, choose_tools, required_call_grammar
 
 
-def read_messages_call(body: MessagesBody, model: ChatModel, defaults: Defaults) -> ChatCall:
+def read_messages_call(body: MessagesBody, model: ChatModel, defaults: Defaults) -> Call:
     """Return the call that a request asks for.
 
     Raises: ApiError.
     """
     if body.max_tokens is None:
         raise ApiError(400, "max_tokens: Field required", param="max_tokens")
+    check_refused(body.unknown_fields)
     tools = read_tools(body)
     output = OutputOptions(required_call_grammar(tools))
     check_model(output, tools, model)
-    return ChatCall(
+    return Call(
         read_prompt(body, defaults),
-        _read_sampling(body).over(defaults.params),
+        read_sampling(body).over(defaults.params),
         PromptOptions(_read_think(body) or defaults.think, tools.tools, output),
         tools,
-        stream=bool(body.stream),
     )
 
 
@@ -48,11 +45,8 @@ def read_prompt(body: PromptBody, defaults: Defaults) -> tuple[Message, ...]:
     ]
     if not any(message.role in ("user", "tool") for message in told):
         raise ApiError(400, "messages: there is no message of the role user", param="messages")
-    system = [_read_texts("system", body.system)] if body.system else []
-    system += [message.content for message in told if message.role == "system"]
-    rest = [message for message in told if message.role != "system"]
-    joined = "\n\n".join(filter(None, system))
-    return defaults.with_system([Message("system", joined), *rest] if joined else rest)
+    system = [Message("system", _read_texts("system", body.system))] if body.system else []
+    return defaults.with_system(join_system([*system, *told]))
 
 
 def read_tools(body: PromptBody) -> ToolChoice:
@@ -60,18 +54,12 @@ def read_tools(body: PromptBody) -> ToolChoice:
 
     Raises: ApiError.
     """
-    tools = tuple(_read_tool(number, tool) for number, tool in enumerate(body.tools or ()))
-    if len({tool.name for tool in tools}) < len(tools):
-        raise ApiError(400, "tools: a name is there twice", param="tools")
+    tools = [_read_tool(number, tool) for number, tool in enumerate(body.tools or ())]
     choice = body.tool_choice
-    if choice is None or choice.type == "auto":
-        return ToolChoice(tools, parallel=not (choice and choice.disable_parallel_tool_use))
-    if choice.type == "none":
-        return ToolChoice()
-    required = tuple(tool for tool in tools if choice.type == "any" or tool.name == choice.name)
-    if not required:
-        raise ApiError(400, f"tool_choice: there is no tool {choice.name!r}", param="tool_choice")
-    return ToolChoice(tools, required, parallel=False)
+    if choice is None:
+        return choose_tools(tools)
+    chosen = {"any": "required", "tool": f"={choice.name}"}.get(choice.type, choice.type)
+    return choose_tools(tools, chosen, parallel=not choice.disable_parallel_tool_use)
 
 
 def _read_tool(number: int, tool: MessageTool) -> Tool:
@@ -79,18 +67,6 @@ def _read_tool(number: int, tool: MessageTool) -> Tool:
         param = f"tools[{number}]"
         raise ApiError(400, f"{param}: tools of the type {tool.type!r} cannot run here", param=param)
     return Tool(tool.name, tool.description or "", tool.input_schema)
-
-
-def _read_sampling(body: MessagesBody) -> SamplingParams:
-    given = {name: value for name in _SAME if (value := getattr(body, name)) is not None}
-    checked = {name: check_param(name, name, value) for name, value in given.items()}
-    if body.stop_sequences:
-        checked["stop"] = check_param("stop_sequences", "stop", body.stop_sequences)
-    length = check_param("max_tokens", "max_new_tokens", body.max_tokens)
-    try:
-        return SamplingParams(max_new_tokens=length, **checked)
-    except UsageError as error:
-        raise ApiError(400, str(error)) from None
 
 
 def _read_think(body: PromptBody) -> Think | None:

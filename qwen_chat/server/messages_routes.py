@@ -8,7 +8,7 @@ from starlette.responses import JSONResponse, Response
 
 from qwen_chat.model.base import PromptOptions, require_tokens
 from qwen_chat.server.bodies import read_body
-from qwen_chat.server.chat_request import ignored_fields
+from qwen_chat.server.call import ignored_fields
 from qwen_chat.server.chat_routes import start_answers
 from qwen_chat.server.defaults import Defaults
 from qwen_chat.server.messages_output import MessageWriter, message
@@ -33,7 +33,7 @@ class MessageRoutes:
         name, model = self._models.find(body.model)
         call = read_messages_call(body, model, self._defaults)
         answers, headers = start_answers(model, call), ignored_fields(body.unknown_fields)
-        if call.stream:
+        if body.stream:
             return await self._replies.stream(request, name, answers, MessageWriter(name), headers)
         (answer,) = await self._replies.whole(request, name, answers)
         return JSONResponse(message(name, answer), headers=headers)

@@ -2,12 +2,14 @@
 
 from typing import Any
 
+from pydantic import BaseModel
+
 from qwen_chat.errors import UsageError
 from qwen_chat.sampling import SamplingParams
-from qwen_chat.server.chat_schema import MAX_STOPS, ChatBody, SamplingBody
+from qwen_chat.server.chat_schema import MAX_STOPS, SamplingBody
 from qwen_chat.server.errors import ApiError
 
-_SAME = (
+_SAME = {
     "temperature",
     "top_p",
     "top_k",
@@ -16,21 +18,31 @@ _SAME = (
     "frequency_penalty",
     "repetition_penalty",
     "seed",
-)
+}
+_OTHERS = {
+    "max_completion_tokens": "max_new_tokens",
+    "max_output_tokens": "max_new_tokens",
+    "max_tokens": "max_new_tokens",
+    "stop": "stop",
+    "stop_sequences": "stop",
+}
+"""Fields of the interfaces, and our names; of several, the first that is given counts."""
+
 _MAX_BIAS = 100.0
 
 
-def read_sampling(body: SamplingBody) -> SamplingParams:
-    """Return the sampling parameters of a request.
+def read_sampling(body: BaseModel) -> SamplingParams:
+    """Return the sampling parameters among the fields of a request.
 
-    Raises: ApiError.
+    Raises: ApiError, which names the field.
     """
-    values = {name: value for name in _SAME if (value := getattr(body, name)) is not None}
-    checked = {name: check_param(name, name, value) for name, value in values.items()}
-    if (length := _read_length(body)) is not None:
-        checked["max_new_tokens"] = length
-    if body.stop not in (None, []):
-        checked["stop"] = _read_stops(body.stop)
+    fields = type(body).model_fields
+    names = {**{name: name for name in fields if name in _SAME}, **_OTHERS}
+    checked: dict[str, Any] = {}
+    for field, name in names.items():
+        value = getattr(body, field, None) if field in fields else None
+        if value is not None and not (name == "stop" and value == []):
+            checked.setdefault(name, _check(field, name, value))
     return SamplingParams(**checked)
 
 
@@ -50,27 +62,11 @@ def read_logit_bias(body: SamplingBody) -> dict[int, float]:
     return bias
 
 
-def _read_length(body: SamplingBody) -> int | None:
-    for name in ("max_completion_tokens", "max_tokens") if isinstance(body, ChatBody) else ("max_tokens",):
-        if (value := getattr(body, name)) is not None:
-            length: int = check_param(name, "max_new_tokens", value)
-            return length
-    return None
-
-
-def _read_stops(value: object) -> tuple[str, ...]:
-    stops: tuple[str, ...] = check_param("stop", "stop", value)
-    if len(stops) > MAX_STOPS:
-        raise ApiError(400, f"stop: there may be {MAX_STOPS} texts at most", param="stop")
-    return stops
-
-
-def check_param(param: str, name: str, value: object) -> Any:  # noqa: ANN401 - a number or texts
-    """Return a value as our parameter of that name takes it.
-
-    Raises: ApiError, which names the field `param`.
-    """
+def _check(field: str, name: str, value: object) -> Any:  # noqa: ANN401 - a number or texts
+    """Return a value as our parameter of that name takes it."""
+    if name == "stop" and isinstance(value, list) and len(value) > MAX_STOPS:
+        raise ApiError(400, f"{field}: there may be {MAX_STOPS} texts at most", param=field)
     try:
         return getattr(SamplingParams.from_mapping({name: value}), name)
     except UsageError as error:
-        raise ApiError(400, str(error).replace("max_new_tokens", param), param=param) from None
+        raise ApiError(400, str(error).replace(name, field), param=field) from None

@@ -146,7 +146,7 @@ def test_messages_reach_the_model() -> None:
             {"tools": [LOOK], "tool_choice": {"type": "tool", "name": "x"}},
             "there is no tool 'x'",
         ),
-        ({"tools": [LOOK, LOOK]}, "tools: a name is there twice"),
+        ({"tools": [LOOK, LOOK]}, "tools: 'look' is there twice"),
         ({"stop_sequences": [""]}, "stop"),
         ({"thinking": {"type": "often"}}, "thinking"),
         ({"model": "other"}, "'other' is not served here"),

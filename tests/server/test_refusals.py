@@ -50,7 +50,7 @@ WRONG: list[tuple[str, Any, str]] = [
     ("top_logprobs", 21, "top_logprobs"),
     ("top_logprobs", 2, "top_logprobs"),
     ("response_format", {"type": "xml"}, "response_format.type"),
-    ("response_format", {"type": "json_schema"}, "response_format.json_schema"),
+    ("response_format", {"type": "json_schema"}, "response_format"),
     ("response_format", {"type": "json_schema", "json_schema": {"schema": {"not": {}}}}, "response_format"),
     ("response_format", {"type": "json_schema", "json_schema": {"schema": {"type": 5}}}, "response_format"),
     ("tools", {}, "tools"),
