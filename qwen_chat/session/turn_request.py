@@ -50,11 +50,12 @@ def request_messages(request: TurnRequest, model: ChatModel, window: ContextWind
 
 
 def stream_answer(
-    request: TurnRequest, model: ChatModel, window: ContextWindow, cancel: Event
+    request: TurnRequest, model: ChatModel, window: ContextWindow, cancel: Event, said: set[str]
 ) -> Iterator[Delta]:
     """Yield the answer to a request, first with its notices.
 
-    When the model refuses the messages as too long, it is asked again with fewer turns.
+    `said` keeps what the model told about its prompts, which is not told again. When the model refuses the
+    messages as too long, it is asked again with fewer turns.
 
     Raises: ContextLengthError when a single turn is too long; ModelError.
     """
@@ -68,7 +69,9 @@ def stream_answer(
         try:
             with closing(model.stream(messages, params, request.options, cancel=cancel)) as deltas:
                 for delta in deltas:
-                    yield replace(delta, notices=(*notices, *delta.notices)) if notices else delta
+                    fresh = (*notices, *(notice for notice in delta.notices if notice not in said))
+                    said.update(delta.notices)
+                    yield replace(delta, notices=fresh) if fresh or delta.notices else delta
                     notices = ()
             return
         except ContextLengthError as error:

@@ -46,6 +46,7 @@ class TurnRunner:
         """A number that differs after each change, except for those of an answer that is being written."""
         self._journal = Journal(store)
         self._window = ContextWindow()
+        self._said = set[str]()
         self._lock = RLock()
 
     @property
@@ -135,10 +136,10 @@ class TurnRunner:
 
     def _run(self, node: Node, request: TurnRequest) -> Turn:
         self._journal.keep(self.history, node)
-        model, window = self.model, self._window
+        model, window, said = self.model, self._window, self._said
         turn = Turn(
             node,
-            lambda cancel: stream_answer(request, model, window, cancel),
+            lambda cancel: stream_answer(request, model, window, cancel, said),
             lambda *piece: self._journal.draft(self.history, node.id, *piece),
             lambda node: self._commit(turn, node),
             self.changes,

@@ -19,8 +19,10 @@ _SIZES = {0: 1, 1: 1, 2: 2, 3: 2, 4: 4, 5: 4, 6: 4, 7: 1, 10: 8, 11: 8, 12: 8}
 """Bytes of a value of each other type of GGUF."""
 
 
-def write_model(path: Path, like: Path, template: str | None, *, context: int = 512) -> Path:
-    """Write a one-layer model with the tokenizer of `like`, and a chat template of its own."""
+def write_model(
+    path: Path, like: Path, template: str | list[dict[str, str]] | None, *, context: int = 512
+) -> Path:
+    """Write a one-layer model with the tokenizer of `like`, and a chat template of its own, or several."""
     entries, size = _vocabulary(like)
     writer = gguf.GGUFWriter(path, "llama")
     writer.add_name("tiny")

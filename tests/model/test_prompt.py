@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 import tiny
 
-from qwen_chat.errors import ModelError
-from qwen_chat.message import Message, Token
+from qwen_chat.errors import ModelError, ModelLoadError
+from qwen_chat.message import Message, Token, Tool
 from qwen_chat.model import chatml
+from qwen_chat.model.base import PromptOptions
 from qwen_chat.model.llamacpp.engine import LlamaCppModel
 from qwen_chat.model.llamacpp.options import LlamaCppOptions
 
@@ -106,4 +107,65 @@ def test_a_template_that_refuses_is_a_clear_error(model_path: Path, tmp_path: Pa
     opened = LlamaCppModel(path, "strict", LlamaCppOptions(threads=1))
     with pytest.raises(ModelError, match=r"refuses this conversation: no dates here$"):
         opened.encode([Message("user", "What is the date?")])
+    opened.close()
+
+
+def named(**templates: str) -> list[dict[str, str]]:
+    return [{"name": name, "template": template} for name, template in templates.items()]
+
+
+def test_of_several_templates_the_default_and_that_for_tools(model_path: Path, tmp_path: Path) -> None:
+    templates = named(default=OTHER_TEMPLATE, tool_use="{{ tools[0].function.name }}: " + OTHER_TEMPLATE)
+    path = tiny.write_model(tmp_path / "named.gguf", model_path, templates)
+    opened = LlamaCppModel(path, "named", LlamaCppOptions(threads=1))
+    chat = [Message("user", "hi")]
+    plain = "<|im_start|><repo_name>user:\nhi<reponame><repo_name>assistant:\n"
+    assert spelled(opened.encode(chat)) == plain
+    tools = PromptOptions(tools=(Tool("weather", "", {}),))
+    assert spelled(opened.encode(chat, tools)) == f"weather: {plain}"
+    assert opened.capabilities.tools
+    opened.close()
+
+
+def test_several_templates_without_a_default_are_refused_but_not_raw(
+    model_path: Path, tmp_path: Path
+) -> None:
+    path = tiny.write_model(tmp_path / "named.gguf", model_path, named(rag="{{ x }}", tool_use="{{ y }}"))
+    with pytest.raises(ModelLoadError, match=r"has chat templates, but none is named default: .*; use --raw"):
+        LlamaCppModel(path, "named", LlamaCppOptions(threads=1))
+    opened = LlamaCppModel(path, "named", LlamaCppOptions(threads=1, raw=True))
+    assert spelled(opened.encode([Message("user", "Once")])) == "Once"
+    opened.close()
+
+
+def test_a_damaged_template_is_named_but_does_not_matter_to_raw(model_path: Path, tmp_path: Path) -> None:
+    path = tiny.write_model(tmp_path / "damaged.gguf", model_path, "{% for %}")
+    with pytest.raises(ModelLoadError, match=r"chat template is damaged \(line 1: .*\): .* use --raw"):
+        LlamaCppModel(path, "damaged", LlamaCppOptions(threads=1))
+    opened = LlamaCppModel(path, "damaged", LlamaCppOptions(threads=1, raw=True))
+    assert spelled(opened.encode([Message("user", "Once")])) == "Once"
+    opened.close()
+
+
+TRIMMING = (
+    "{% for m in messages %}{% set text = m.content.split('</think>')[-1] | trim %}"
+    "{{ '<repo_name>' ~ m.role ~ ':\n' ~ text }}"
+    "{{ ' (' ~ text | length ~ ', quiet)' if '/no_think' in text }}{{ '<reponame>' }}{% endfor %}"
+)
+
+
+def test_a_template_reads_and_changes_texts(model_path: Path, tmp_path: Path) -> None:
+    path = tiny.write_model(tmp_path / "trimming.gguf", model_path, TRIMMING)
+    opened = LlamaCppModel(path, "trimming", LlamaCppOptions(threads=1))
+    chat = [
+        Message("user", " \n a<reponame> /no_think "),
+        Message("assistant", "hm</think>\n\nb"),
+        Message("user", "c"),
+    ]
+    tokens = opened.encode(chat)
+    assert spelled(tokens) == (
+        "<repo_name>user:\na<reponame> /no_think (21, quiet)<reponame>"
+        "<repo_name>assistant:\nb<reponame><repo_name>user:\nc<reponame>"
+    )
+    assert controls(tokens) == [b"<repo_name>", b"<reponame>"] * 3
     opened.close()

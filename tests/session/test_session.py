@@ -290,3 +290,27 @@ def test_two_watch_one_turn(session: ChatSession) -> None:
     pairs: list[tuple[Delta, Delta]] = list(zip(one, two, strict=True))
     assert pairs
     assert all(a is b for a, b in pairs)
+
+
+ALTERNATING = (
+    "{% for m in messages %}{% if (m.role == 'user') != (loop.index0 % 2 == 0) %}"
+    "{{ raise_exception('roles must alternate') }}{% endif %}"
+    "{{ '<|im_start|>' ~ m.role ~ '\\n' ~ m.content ~ '<|im_end|>\\n' }}{% endfor %}"
+)
+
+
+def test_what_a_template_needs_is_said_once(model_path: Path, tmp_path: Path) -> None:
+    path = tiny.write_model(tmp_path / "alternating.gguf", model_path, ALTERNATING)
+    model = LlamaCppModel(path, "alternating", LlamaCppOptions(threads=1))
+    session = ChatSession(model, Settings(sampling=SamplingParams(temperature=0, max_new_tokens=2)))
+    session.set_system("Be brief.")
+    turns = []
+    for question in ("One?", "Two?"):
+        turns.append(session.send(question))
+        turns[-1].wait()
+    assert [turn.error for turn in turns] == [None, None]
+    assert [[str(notice) for notice in turn.notices] for turn in turns] == [
+        ["this model knows no system prompt: it reads yours at the start of the first question"],
+        [],
+    ]
+    model.close()

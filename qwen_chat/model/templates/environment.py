@@ -27,7 +27,7 @@ from qwen_chat.model.templates.marked import (
     own,
 )
 
-_SECONDS = 10.0
+SECONDS = 10.0
 """How long a template may write: a hostile one may loop for ever."""
 
 _MAX_EXPONENT = 64
@@ -57,7 +57,7 @@ class MarkingEnvironment(ImmutableSandboxedEnvironment):
 
     def render(self, source: "CompiledTemplate", values: Mapping[str, Any]) -> MarkedText:
         """Return what a template writes; it has some seconds for it."""
-        self._clock.end = time.monotonic() + _SECONDS
+        self._clock.end = time.monotonic() + SECONDS
         context = source.template.new_context(dict(values))
         return join_texts(source.template.root_render_func(context))
 
@@ -101,7 +101,7 @@ class MarkingEnvironment(ImmutableSandboxedEnvironment):
 
     def _check_time(self) -> None:
         if time.monotonic() > self._clock.end:
-            raise TemplateRuntimeError(f"it still writes after {_SECONDS:g} seconds")
+            raise TemplateRuntimeError(f"it still writes after {SECONDS:g} seconds")
 
 
 class CompiledTemplate:

@@ -46,9 +46,9 @@ class FittingTemplate:
         """
         refusal = None
         for changes in self._attempts(tools):
-            fitted = fit(messages, changes)
+            fitted, notices = fit(messages, changes)
             try:
-                return self._template.write(fitted, tools, options), tuple(_notices(messages, changes))
+                return self._template.write(fitted, tools, options), notices
             except TemplateRefusalError as error:
                 refusal = refusal or error
         raise refusal or TemplateRefusalError("")
@@ -91,41 +91,47 @@ def without_empty(messages: Sequence[Message]) -> list[Message]:
     ]
 
 
-def fit(messages: Sequence[Message], changes: Changes) -> list[Message]:
-    """Return messages with some changes, where they need them."""
-    fitted = [*messages]
-    if changes.merge:
-        fitted = [*fitted[:1], *(_as_question(message) for message in fitted[1:])]
-    if changes.fold_system and fitted and fitted[0].role == "system":
-        fitted = _fold_system(fitted[0].content, fitted[1:])
-    if changes.open and (at := _greeting(fitted)) is not None:
-        fitted.insert(at, Message("user", OPENING))
-    return _merge_runs(fitted) if changes.merge else fitted
+def fit(messages: Sequence[Message], changes: Changes) -> tuple[list[Message], tuple[str, ...]]:
+    """Return messages with some changes, and what a person is told about those that were needed."""
+    steps = (
+        (changes.fold_system, _fold_system, "notice.system_folded"),
+        (changes.open, _add_opening, "notice.opening_added"),
+        (changes.merge, _merge_runs, "notice.turns_merged"),
+    )
+    fitted, notices = [*messages], list[str]()
+    for _, step, code in (step for step in steps if step[0]):
+        before, fitted = fitted, step(fitted)
+        if fitted != before:
+            notices.append(i18n.Text(code))
+    return fitted, tuple(notices)
 
 
-def _as_question(message: Message) -> Message:
-    """Return a later system message as part of the questions."""
-    return Message("user", message.content) if message.role == "system" else message
-
-
-def _fold_system(system: str, messages: list[Message]) -> list[Message]:
-    if not system:
+def _fold_system(messages: list[Message]) -> list[Message]:
+    """Return messages with the system prompt at the start of the first question."""
+    if not messages or messages[0].role != "system":
         return messages
-    if messages and messages[0].role == "user":
-        first = replace(messages[0], content=f"{system}{_GAP}{messages[0].content}")
-        return [first, *messages[1:]]
-    return [Message("user", system), *messages]
+    system, rest = messages[0].content, messages[1:]
+    if not system:
+        return rest
+    if rest and rest[0].role == "user":
+        return [replace(rest[0], content=f"{system}{_GAP}{rest[0].content}"), *rest[1:]]
+    return [Message("user", system), *rest]
 
 
-def _greeting(messages: Sequence[Message]) -> int | None:
-    """Return where a greeting stands, if the conversation begins with one."""
+def _add_opening(messages: list[Message]) -> list[Message]:
+    """Return messages with words of the person before a greeting, if they begin with one."""
     at = 1 if messages and messages[0].role == "system" else 0
-    return at if len(messages) > at and messages[at].role == "assistant" else None
+    if len(messages) <= at or messages[at].role != "assistant":
+        return messages
+    return [*messages[:at], Message("user", OPENING), *messages[at:]]
 
 
-def _merge_runs(messages: Sequence[Message]) -> list[Message]:
+def _merge_runs(messages: list[Message]) -> list[Message]:
+    """Return messages with neighbours of one role merged; a later system message is part of a question."""
     merged: list[Message] = []
-    for message in messages:
+    for given in messages:
+        is_later = given.role == "system" and merged
+        message = Message("user", given.content) if is_later else given
         is_next = merged and merged[-1].role == message.role and message.role in ("user", "assistant")
         merged[-1:] = [_merge(merged[-1], message)] if is_next else [*merged[-1:], message]
     return merged
@@ -134,12 +140,3 @@ def _merge_runs(messages: Sequence[Message]) -> list[Message]:
 def _merge(first: Message, second: Message) -> Message:
     content = _GAP.join(message.content for message in (first, second) if message.content)
     return replace(second, content=content, tool_calls=first.tool_calls + second.tool_calls)
-
-
-def _notices(messages: Sequence[Message], changes: Changes) -> Iterator[str]:
-    if fit(messages, replace(changes, open=False, merge=False)) != messages:
-        yield i18n.Text("notice.system_folded")
-    if changes.open and _greeting(messages) is not None:
-        yield i18n.Text("notice.opening_added")
-    if changes.merge and _merge_runs(messages) != messages:
-        yield i18n.Text("notice.turns_merged")

@@ -13,7 +13,7 @@ from qwen_chat.model.templates.printf import printf_fields
 OWN, TYPED = "o", "t"
 """The marks of a character: the template wrote it, or somebody typed it."""
 
-MAX_CHARACTERS = 1 << 26
+MAX_CHARACTERS = 1 << 24
 """The longest text that a template may build: a hostile one may double a text until the memory is full."""
 
 _RUN = re.compile(f"{OWN}+|{TYPED}+")
