@@ -10,6 +10,7 @@ QwenChatError
     │   ├── MissingExtraError       an optional package is not installed
     │   └── DownloadError           a file of the model cannot be fetched
     ├── ModelBusyError          too many requests are waiting already
+    ├── PromptRefusedError      the checkpoint's format does not take the conversation
     └── ContextLengthError      the prompt does not fit the context
 """
 
@@ -71,6 +72,10 @@ class DownloadError(ModelLoadError):
 
 class ModelBusyError(ModelError):
     """Too many requests are waiting already."""
+
+
+class PromptRefusedError(ModelError):
+    """The checkpoint's format does not take the conversation."""
 
 
 class ContextLengthError(ModelError):

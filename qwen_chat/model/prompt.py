@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from qwen_chat.errors import ModelError
+from qwen_chat.errors import PromptRefusedError
 from qwen_chat.message import Delta, Message
 from qwen_chat.model import chatml
 from qwen_chat.model.base import PLAIN, Capabilities, Deltas, PromptOptions
@@ -99,7 +99,9 @@ class PromptFormat:
             text, notices = self._template.write(messages, options.tools, thinking_variables(options))
             return self._split(without_empty_block(text, messages)), notices
         if options.tools or any(_is_about_tools(message) for message in messages):
-            raise ModelError("this checkpoint has no chat template, so its prompts cannot describe tools")
+            raise PromptRefusedError(
+                "this checkpoint has no chat template, so its prompts cannot describe tools"
+            )
         return chatml.segments(messages), ()
 
     def _with_system(self, messages: Sequence[Message]) -> Sequence[Message]:

@@ -14,6 +14,7 @@ from qwen_chat.errors import (
     MissingExtraError,
     ModelBusyError,
     ModelLoadError,
+    PromptRefusedError,
     QwenChatError,
     UsageError,
 )
@@ -31,6 +32,7 @@ _ANTHROPIC = {
 _RETRY_SECONDS = 2
 _STATUS = (
     (ModelBusyError, 429, "rate_limit_exceeded"),
+    (PromptRefusedError, 400, None),
     (ContextLengthError, 400, "context_length_exceeded"),
     (MissingExtraError, 501, "not_installed"),
     (ModelLoadError, 503, "model_not_loaded"),

@@ -26,7 +26,7 @@ _NORMAL, _IS_CONTROL = 1, 3
 _Array = np.ndarray[tuple[int, ...], np.dtype[Any]]
 
 
-def write_babbler(path: Path, *, context: int = 8192) -> Path:
+def write_babbler(path: Path, *, context: int = 8192, template: str = TEMPLATE) -> Path:
     """Write a one-layer model of random weights that writes words and never ends by itself."""
     writer = gguf.GGUFWriter(path, "llama")
     writer.add_name("babbler")
@@ -37,7 +37,7 @@ def write_babbler(path: Path, *, context: int = 8192) -> Path:
     writer.add_head_count(_HEADS)
     writer.add_layer_norm_rms_eps(1e-5)
     writer.add_rope_dimension_count(_WIDTH // _HEADS)
-    _add_tokenizer(writer)
+    _add_tokenizer(writer, template)
     for name, shape in _shapes(_vocabulary_size()).items():
         writer.add_tensor(name, _weights(name, shape))
     writer.write_header_to_file()
@@ -47,7 +47,7 @@ def write_babbler(path: Path, *, context: int = 8192) -> Path:
     return path
 
 
-def _add_tokenizer(writer: gguf.GGUFWriter) -> None:
+def _add_tokenizer(writer: gguf.GGUFWriter, template: str) -> None:
     letters = sorted(ByteLevel.alphabet())
     tokens = [*_CONTROL, *letters, *(f"Ġ{word}" for word in _WORDS)]
     writer.add_vocab_size(len(tokens))
@@ -59,7 +59,7 @@ def _add_tokenizer(writer: gguf.GGUFWriter) -> None:
     writer.add_token_merges(["Ġ Ġ"])
     writer.add_bos_token_id(1)
     writer.add_eos_token_id(2)
-    writer.add_chat_template(TEMPLATE)
+    writer.add_chat_template(template)
 
 
 def _vocabulary_size() -> int:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from qwen_chat.errors import ModelError, ModelLoadError
+from qwen_chat.errors import ModelLoadError, PromptRefusedError
 from qwen_chat.message import Message, Tool
 from qwen_chat.model.templates.marked import MarkedText, own
 from qwen_chat.model.templates.values import message_values, tool_values
@@ -25,7 +25,7 @@ def used_text(sources: Mapping[str, str]) -> str:
     return "\n".join(source for name, source in sources.items() if name in (DEFAULT, TOOL_USE))
 
 
-class TemplateRefusalError(ModelError):
+class TemplateRefusalError(PromptRefusedError):
     """A template does not take a conversation."""
 
 
