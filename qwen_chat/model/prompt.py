@@ -5,6 +5,7 @@ the template itself.
 """
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -40,6 +41,14 @@ def local_capabilities(
         output=output,
         completion=output,
     )
+
+
+_SMALL = (
+    Message("system", "a"),
+    Message("user", "b"),
+    Message("assistant", "c"),
+    Message("user", "d"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +87,15 @@ class PromptFormat:
     def segments(self, messages: Sequence[Message], options: PromptOptions = PLAIN) -> list[Segment]:
         """Return the prompt for the next answer in segments, as `render` does."""
         return self.render(messages, options).segments
+
+    def written_controls(self) -> set[str]:
+        """Return the control tokens that the template writes for a small conversation.
+
+        Some build them from pieces, such as "<|" and a role.
+        """
+        with suppress(ModelError):
+            return {segment.text for segment in self.segments(_SMALL) if segment.control}
+        return set()
 
     def render_answer(self, answer: Message, *, reasoning_open: bool) -> list[Segment]:
         """Return what a model writes to give an answer; `reasoning_open` if the prompt opens the tag."""

@@ -4,7 +4,7 @@ Control tokens are inserted by id; all other text is encoded with control tokens
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
 from transformers import PreTrainedTokenizerFast
@@ -15,13 +15,17 @@ from qwen_chat.message import Message, Token
 from qwen_chat.model import chatml
 from qwen_chat.model.base import PLAIN, PromptOptions
 from qwen_chat.model.chatml import IM_START, Segment
+from qwen_chat.model.hf.text_encoder import TextEncoder, alternation
 from qwen_chat.model.prompt import PromptFormat, RenderedPrompt
 from qwen_chat.model.qwen1.prompt import DEFAULT_SYSTEM, encode_segment
 from qwen_chat.model.qwen1.tokenization import QWenTokenizer
 from qwen_chat.model.reasoning import OPEN
-from qwen_chat.model.templates.template import DEFAULT, ChatTemplate
+from qwen_chat.model.templates.template import DEFAULT, ChatTemplate, used_text
 
 _MAX_CACHED_SEGMENTS = 4096
+_BARRED = re.compile(r"<[|｜].*[|｜]>")
+"""A name that nobody types as text."""
+
 _BYTES = {character: byte for byte, character in bytes_to_unicode().items()}
 
 
@@ -29,11 +33,6 @@ def chat_templates(tokenizer: PreTrainedTokenizerFast) -> dict[str, str]:
     """Return the chat templates of a checkpoint by their names."""
     templates = tokenizer.chat_template
     return templates if isinstance(templates, dict) else {DEFAULT: templates} if templates else {}
-
-
-def default_template(tokenizer: PreTrainedTokenizerFast) -> str | None:
-    """Return the template for prompts without tools."""
-    return chat_templates(tokenizer).get(DEFAULT) or None
 
 
 class CheckpointPrompt:
@@ -48,16 +47,12 @@ class CheckpointPrompt:
         self._tokenizer = tokenizer
         self._is_first_generation = first_generation and not raw
         self._controls = {token.content: id for id, token in tokenizer.added_tokens_decoder.items()}
-        self._all_names = _alternation(self._controls)
-        template = default_template(tokenizer)
-        self._names = _alternation(
-            token.content
-            for token in tokenizer.added_tokens_decoder.values()
-            if token.special or (token.content in (template or "") and not token.content.isspace())
-        )
+        self._all_names = alternation(self._controls)
         self._ids = lru_cache(_MAX_CACHED_SEGMENTS)(self._encode_segment)
+        templates = chat_templates(tokenizer)
+        template = templates.get(DEFAULT) or None
         if template is None and not raw and tokenizer.chat_template:
-            names = ", ".join(tokenizer.chat_template)
+            names = ", ".join(templates)
             raise ModelLoadError(
                 f"{tokenizer.name_or_path} has chat templates, but none is named default: {names}; rename one"
             )
@@ -70,8 +65,9 @@ class CheckpointPrompt:
         default = DEFAULT_SYSTEM if first_generation else None
         written = None
         if template and not raw:
-            written = ChatTemplate(chat_templates(tokenizer), tokenizer.special_tokens_map)
+            written = ChatTemplate(templates, tokenizer.special_tokens_map)
         self._format = PromptFormat(written, self._split_controls, default, raw=raw)
+        self._encoder = TextEncoder(tokenizer, self._guarded_names(used_text(templates)))
         self.default_system = self._format.default_system
 
     def segments(self, messages: Sequence[Message], options: PromptOptions = PLAIN) -> list[Segment]:
@@ -96,28 +92,38 @@ class CheckpointPrompt:
 
     def ids(self, segments: Sequence[Segment]) -> list[int]:
         """Return the token ids of a prompt; recent segments come from a cache."""
-        return [id for segment in segments for id in self._ids(segment)]
+        return [id for _, ids in self._encode(segments) for id in ids]
 
     def tokens(self, segments: Sequence[Segment]) -> list[Token]:
         """Return the tokens of a prompt, with their bytes."""
         return [
             Token(id, self._token_bytes(id), segment.control)
-            for segment in segments
-            for id in self._ids(segment)
+            for segment, ids in self._encode(segments)
+            for id in ids
         ]
 
-    def _encode_segment(self, segment: Segment) -> tuple[int, ...]:
+    def _encode(self, segments: Sequence[Segment]) -> Iterator[tuple[Segment, tuple[int, ...]]]:
+        """Yield each segment with its ids, which depend on the control tokens beside it."""
+        names = ["", *(segment.text if segment.control else "" for segment in segments), ""]
+        for number, segment in enumerate(segments):
+            yield segment, self._ids(segment, names[number], names[number + 2])
+
+    def _encode_segment(self, segment: Segment, before: str, after: str) -> tuple[int, ...]:
         if segment.control:
             return (self._controls[segment.text],)
         if isinstance(self._tokenizer, QWenTokenizer):
             return tuple(encode_segment(self._tokenizer, segment))
-        return tuple(id for piece in self._names.split(segment.text) for id in self._encode_text(piece))
+        return self._encoder.encode(segment.text, before, after)
 
-    def _encode_text(self, text: str) -> list[int]:
-        """Encode text; a control token's name is encoded separately, as in transformers' sanitizing mode."""
-        if self._names.fullmatch(text):
-            return list(self._tokenizer._encode_without_added_tokens(text))
-        return list(self._tokenizer.encode(text, add_special_tokens=False, split_special_tokens=True))
+    def _guarded_names(self, templates: str) -> set[str]:
+        """Return the names of tokens that only a template may write: special ones, and those that it writes.
+
+        Other added tokens, such as runs of spaces or `<table>`, are text in both.
+        """
+        added = self._tokenizer.added_tokens_decoder.values()
+        special = {each.content for each in added if each.special or _BARRED.fullmatch(each.content)}
+        written = {name for name in self._controls if name in templates} | self._format.written_controls()
+        return special | {name for name in written if not name.isspace()}
 
     def _token_bytes(self, id: int) -> bytes:
         piece = str(self._tokenizer.convert_ids_to_tokens(id))
@@ -135,9 +141,3 @@ class CheckpointPrompt:
         """Split a template's output into control tokens and text."""
         pieces = self._all_names.split(text)
         return [Segment(piece, control=piece in self._controls) for piece in pieces if piece]
-
-
-def _alternation(names: Iterable[str]) -> re.Pattern[str]:
-    """Return a pattern that finds any of the names, the longest first, and keeps them when it splits."""
-    longest_first = sorted(names, key=len, reverse=True)
-    return re.compile(f"({'|'.join(map(re.escape, longest_first)) or '(?!)'})")
