@@ -93,7 +93,7 @@ class PromptFormat:
 
         Some build them from pieces, such as "<|" and a role.
         """
-        with suppress(ModelError):
+        with suppress(PromptRefusedError):
             return {segment.text for segment in self.segments(_SMALL) if segment.control}
         return set()
 
