@@ -97,6 +97,13 @@ def test_a_wrong_value_is_refused(small: Api, fields: dict[str, Any], param: str
     assert found.json()["error"]["param"].startswith(param.partition("[")[0])
 
 
+@pytest.mark.parametrize("prompt", ["", [""], [[]]])
+def test_an_empty_prompt_is_refused(babbling: Api, prompt: Any) -> None:
+    found = babbling.post("/v1/completions", {"prompt": prompt})
+    assert found.status_code == 400
+    assert "nothing to go on from" in found.json()["error"]["message"]
+
+
 def test_a_token_that_is_none_is_refused(small: Api) -> None:
     found = small.post("/v1/completions", {"prompt": [10**8]})
     assert found.status_code == 400

@@ -6,7 +6,13 @@ from threading import Event
 
 import torch
 
-from qwen_chat.errors import ContextLengthError, ModelError, ModelLoadError, model_errors
+from qwen_chat.errors import (
+    ContextLengthError,
+    ModelError,
+    ModelLoadError,
+    PromptRefusedError,
+    model_errors,
+)
 from qwen_chat.message import Alternative, Message, Token
 from qwen_chat.model.alternatives import build_alternatives, take_prefix
 from qwen_chat.model.base import (
@@ -167,7 +173,7 @@ class TransformersModel(LoadedModel):
         if len(prompt) >= self.context_length:
             raise ContextLengthError(len(prompt), self.context_length)
         if not prompt:
-            raise ModelError("there is nothing to go on from: write something")
+            raise PromptRefusedError("there is nothing to go on from: write something")
         return prompt
 
     def _new_row(self, request: BatchRequest) -> batching.BatchRow:

@@ -9,7 +9,7 @@ from math import exp
 from pathlib import Path
 from threading import Event
 
-from qwen_chat.errors import ContextLengthError, UsageError, model_errors
+from qwen_chat.errors import ContextLengthError, PromptRefusedError, UsageError, model_errors
 from qwen_chat.message import Alternative, Message, Token
 from qwen_chat.model.alternatives import build_alternatives, take_prefix
 from qwen_chat.model.base import (
@@ -195,8 +195,10 @@ class LlamaCppModel(LoadedModel):
     ) -> Completion:
         """Return the call for an answer.
 
-        Raises: ContextLengthError.
+        Raises: ContextLengthError; PromptRefusedError for a prompt without a token.
         """
+        if not ids:
+            raise PromptRefusedError("there is nothing to go on from: write something")
         if len(ids) >= self.context_length:
             raise ContextLengthError(len(ids), self.context_length)
         request = {
