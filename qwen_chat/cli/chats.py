@@ -88,7 +88,7 @@ def export(chat: str, *, output: str | None, kind: str | None) -> int:
 @chats.command("import")
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
 def import_chats(files: Sequence[str]) -> int:
-    """Add chats from exports of ChatGPT, Open WebUI, ShareGPT, Qwen's fine-tuning format or qwen-chat.
+    """Add chats from other programs' exports, from fine-tuning samples, or from qwen-chat.
 
     A chat that cannot be read is skipped and named; a chat that is already saved is skipped. If a file cannot
     be read at all, nothing is imported.
@@ -101,6 +101,8 @@ def import_chats(files: Sequence[str]) -> int:
         added = store.add_all(histories)
     for fault in (fault for each in found for fault in each.faults):
         sys.stderr.write(f"left out: {strip_controls(fault)}\n")
+    for note in (note for each in found for note in each.notes):
+        sys.stderr.write(f"note: {strip_controls(note)}\n")
     return _print_lines(format_import(added, len(histories), "qwen-chat --resume"))
 
 

@@ -74,7 +74,9 @@ def import_chats(session: ChatSession, argument: str) -> CommandResult:
     store = require_store(session)
     found = read_chats(Path(argument).expanduser())
     added = store.add_all(found.chats)
-    return CommandResult("\n".join([*format_import(added, len(found.chats), "/resume"), *found.faults]))
+    return CommandResult(
+        "\n".join([*format_import(added, len(found.chats), "/resume"), *found.faults, *found.notes])
+    )
 
 
 def _write(history: History, name: str, kind: str) -> CommandResult:

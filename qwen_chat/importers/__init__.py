@@ -14,7 +14,8 @@ from qwen_chat.errors import UsageError
 from qwen_chat.export import FORMATS, from_document
 from qwen_chat.files.bounded_read import read_bytes
 from qwen_chat.history import History
-from qwen_chat.importers import chatgpt, openwebui, sharegpt
+from qwen_chat.importers import chatgpt, claude, lmstudio, openwebui, pairs, sharegpt, sillytavern
+from qwen_chat.importers.grouping import group_lines
 from qwen_chat.importers.parsed import ParsedConversation
 from qwen_chat.importers.source_file import MAX_BYTES, TOO_LARGE, parse_entries
 from qwen_chat.importers.tree_builder import build_history
@@ -27,8 +28,15 @@ _READERS: tuple[
 ] = (
     ("ChatGPT", chatgpt.is_chat, chatgpt.read),
     ("Open WebUI", openwebui.is_chat, openwebui.read),
+    ("Claude", claude.is_chat, claude.read),
+    ("LM Studio", lmstudio.is_chat, lmstudio.read),
+    ("SillyTavern", sillytavern.is_chat, sillytavern.read),
+    ("LMSYS", pairs.is_comparison, pairs.read_comparison),
+    ("Alpaca", pairs.is_pair, pairs.read_pair),
     ("ShareGPT", sharegpt.is_chat, sharegpt.read),
 )
+"""The first that knows an object reads it."""
+
 _TITLE_LENGTH = 40
 _LISTED = 10
 """The number of imported chats that a report lists."""
@@ -36,10 +44,11 @@ _LISTED = 10
 
 @dataclass(frozen=True, slots=True)
 class ImportedChats:
-    """The chats of a file, and a line for each chat that is left out."""
+    """The chats of a file, a line for each chat that is left out, and lines about what was guessed."""
 
     chats: list[History] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
 
 def read_chats(path: Path) -> ImportedChats:
@@ -64,12 +73,16 @@ def parse_chats(name: str, data: bytes) -> ImportedChats:
 
 
 def _parse_values(name: str, data: bytes, moment: float) -> ImportedChats:
-    values, imported = parse_entries(name, data), ImportedChats()
+    values, imported = group_lines(parse_entries(name, data)), ImportedChats()
     for number, value in enumerate(values, 1):
+        label = _chat_label(number, value, len(values))
         try:
-            imported.chats.append(_parse_chat(value, moment))
+            chat, notes = _parse_chat(value, moment)
         except ValueError as error:
-            imported.faults.append(f"{_chat_label(number, value, len(values))}{error}")
+            imported.faults.append(f"{label}{error}")
+            continue
+        imported.chats.append(chat)
+        imported.notes.extend(f"{label}{note}" for note in notes)
     if not imported.chats:
         raise UsageError(_describe_no_chat(name, imported.faults))
     return imported
@@ -91,18 +104,20 @@ def format_import(added: list[History], read: int, opens: str) -> list[str]:
     return [*lines, f"  and {len(added) - _LISTED} more"] if len(added) > _LISTED else lines
 
 
-def _parse_chat(value: object, moment: float) -> History:
+def _parse_chat(value: object, moment: float) -> tuple[History, list[str]]:
+    """Return a chat, and lines about what was guessed."""
     if isinstance(value, dict):
         if value.get("format") in FORMATS:
-            return from_document(value)
+            return from_document(value), []
         for _, is_chat, read in _READERS:
             if is_chat(value):
-                return build_history(read(value), moment)
+                conversation = read(value)
+                return build_history(conversation, moment), conversation.notes
     names = ", ".join(name for name, *_ in _READERS)
     raise ValueError(f"it has none of the known forms: {names}, or our own")
 
 
 def _chat_label(number: int, value: object, count: int) -> str:
-    title = value.get("title") if isinstance(value, dict) else None
+    title = (value.get("title") or value.get("name")) if isinstance(value, dict) else None
     name = f" {' '.join(title.split())[:_TITLE_LENGTH]!r}" if isinstance(title, str) and title.strip() else ""
     return f"chat {number}{name}: " if count > 1 or name else ""

@@ -17,6 +17,7 @@ from qwen_chat.importers.parsed import (
     text_of,
     time_of,
 )
+from qwen_chat.importers.roles import Speakers
 from qwen_chat.message import FinishReason, MessageRole
 
 _FINISH_REASONS: dict[object, FinishReason] = {
@@ -41,15 +42,18 @@ def read(entry: dict[str, Any]) -> ParsedConversation:
     Raises: ValueError that names the message and its fault.
     """
     default = text_of(entry.get("default_model_slug"), "default_model_slug")
-    messages = []
+    messages, speakers = list[ParsedMessage](), Speakers()
     for number, (id, node) in enumerate(object_of(entry["mapping"], "mapping").items(), 1):
         try:
-            messages.append(_parse_message(id, object_of(node, "node"), default))
+            messages.append(_parse_message(id, object_of(node, "node"), default, speakers))
         except ValueError as error:
             raise ValueError(f"message {number}: {error}") from None
-    _set_first_times(messages, time_of(entry.get("create_time"), "create_time"))
+    _set_first_times(messages, time_of(entry.get("create_time")))
     return ParsedConversation(
-        text_of(entry.get("title"), "title"), messages, text_of(entry.get("current_node"), "current_node")
+        text_of(entry.get("title"), "title"),
+        messages,
+        text_of(entry.get("current_node"), "current_node"),
+        notes=speakers.notes(),
     )
 
 
@@ -61,7 +65,7 @@ def _set_first_times(messages: list[ParsedMessage], created: float | None) -> No
             message.created = created
 
 
-def _parse_message(id: str, node: dict[str, Any], default: str) -> ParsedMessage:
+def _parse_message(id: str, node: dict[str, Any], default: str, speakers: Speakers) -> ParsedMessage:
     parent = text_of(node.get("parent"), "parent") or None
     message = object_of(node.get("message"), "message")
     if not message:
@@ -70,12 +74,14 @@ def _parse_message(id: str, node: dict[str, Any], default: str) -> ParsedMessage
     metadata = object_of(message.get("metadata"), "metadata")
     content = object_of(message.get("content"), "content")
     kind = text_of(content.get("content_type"), "content_type") or "text"
-    role = _role(author, kind)
-    parsed = ParsedMessage(id, parent, role, created=time_of(message.get("create_time"), "create_time"))
+    role, label = _role(author, kind, speakers)
+    parsed = ParsedMessage(id, parent, role, created=time_of(message.get("create_time")))
     if metadata.get("is_visually_hidden_from_conversation") is True and role != "system":
         return parsed
     text = _instructions(metadata) or _READERS.get(kind, _read_parts)(content, kind)
     parsed.content = "\n\n".join(filter(None, (text if text != _LOST else "", *_file_names(metadata, text))))
+    if label and parsed.content:
+        parsed.content = f"{placeholder(label)} {parsed.content}"
     if role == "assistant":
         if kind in ("thoughts", "reasoning_recap"):
             parsed.content, parsed.reasoning = "", text
@@ -91,15 +97,17 @@ def _finish_reason(message: dict[str, Any], metadata: dict[str, Any]) -> FinishR
     return _FINISH_REASONS.get(reason, "stop") if isinstance(reason, str) else "stop"
 
 
-def _role(author: str, kind: str) -> MessageRole:
-    """Return the role of a message; instructions are the system's, whoever the export names as author."""
-    if author == "system" or kind in ("user_editable_context", "model_editable_context"):
-        return "system"
-    if author in ("assistant", "tool"):
-        return "assistant"
-    if author == "user":
-        return "user"
-    raise ValueError(f"'role' must be one of system, user, assistant, tool, not {author!r}")
+def _role(author: str, kind: str, speakers: Speakers) -> tuple[MessageRole, str]:
+    """Return the role of a message, and a label for one that is neither a person's nor the model's own.
+
+    Instructions are the system's, whoever the export names as author. Tools are a part of the answer.
+    """
+    if kind in ("user_editable_context", "model_editable_context"):
+        return "system", ""
+    if author == "tool":
+        return "assistant", ""
+    speaker = speakers.find(author, None, answers=True)
+    return speaker.role, speaker.label
 
 
 def _read_parts(content: dict[str, Any], kind: str) -> str:

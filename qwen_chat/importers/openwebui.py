@@ -6,14 +6,12 @@ There, reasoning and tool calls stand in the text within <details> elements; fil
 import re
 from collections.abc import Iterable
 from html import unescape
-from typing import Any, Literal
+from typing import Any
 
-from qwen_chat.files.validation import convert
 from qwen_chat.importers import parsed
 from qwen_chat.importers.parsed import ParsedConversation, ParsedMessage
-from qwen_chat.message import MessageRole, Usage
-
-_ROLE: Any = Literal["system", "user", "assistant"]
+from qwen_chat.importers.roles import Speakers
+from qwen_chat.message import Usage
 
 _DETAILS = re.compile(
     r'<details type="(?P<type>\w+)"(?P<attributes>[^>]*)>(?P<body>.*?)</details>\n?', re.DOTALL
@@ -35,27 +33,54 @@ def read(entry: dict[str, Any]) -> ParsedConversation:
     """
     chat: dict[str, Any] = entry.get("chat", entry)
     tree = chat["history"]
-    messages = []
-    for number, (id, message) in enumerate(parsed.object_of(tree.get("messages"), "messages").items(), 1):
+    records = parsed.object_of(tree.get("messages"), "messages")
+    speakers, messages = Speakers(), dict[str, ParsedMessage]()
+    parents = _parents(records)
+    for number, (id, message) in enumerate(records.items(), 1):
         try:
-            messages.append(_parse_message(id, parsed.object_of(message, "message")))
+            fields = parsed.object_of(message, "message")
+            before = messages.get(parents.get(id) or "")
+            messages[id] = _parse_message(id, parents.get(id), fields, before, speakers)
         except ValueError as error:
             raise ValueError(f"message {number}: {error}") from None
     return ParsedConversation(
         parsed.text_of(chat.get("title") or entry.get("title"), "title"),
-        messages,
+        [*messages.values()],
         parsed.text_of(tree.get("currentId"), "currentId"),
         parsed.text_of(parsed.object_of(chat.get("params"), "params").get("system"), "system"),
+        speakers.notes(),
     )
 
 
-def _parse_message(id: str, message: dict[str, Any]) -> ParsedMessage:
-    role: MessageRole = convert(message.get("role"), _ROLE, "role")
-    result = ParsedMessage(id, parsed.text_of(message.get("parentId"), "parentId") or None, role)
-    result.created = parsed.time_of(message.get("timestamp"), "timestamp")
+def _parents(records: dict[str, Any]) -> dict[str, str | None]:
+    """Return the parent of each message, also where only the parent names its children."""
+    parents: dict[str, str | None] = {}
+    for id, message in records.items():
+        if isinstance(message, dict) and isinstance(message.get("childrenIds"), list):
+            parents |= {child: id for child in message["childrenIds"] if isinstance(child, str)}
+    for id, message in records.items():
+        parent = message.get("parentId") if isinstance(message, dict) else None
+        if isinstance(parent, str) and parent in records:
+            parents[id] = parent
+    return parents
+
+
+def _parse_message(
+    id: str,
+    parent: str | None,
+    message: dict[str, Any],
+    before: ParsedMessage | None,
+    speakers: Speakers,
+) -> ParsedMessage:
+    answers = "model" in message or "done" in message
+    speaker = speakers.find(message.get("role"), before.role if before else None, answers=answers)
+    result = ParsedMessage(id, parent, speaker.role)
+    result.created = parsed.time_of(message.get("timestamp"))
     text = _read_content(message.get("content"))
-    if role == "assistant":
+    if speaker.role == "assistant":
         text = _read_answer(message, text, result)
+    if speaker.label:
+        result.continues_answer, text = True, f"{parsed.placeholder(speaker.label)} {text}".rstrip()
     result.content = "\n\n".join(filter(None, (text, *_file_names(message))))
     return result
 

@@ -1,16 +1,20 @@
 """Conversations of other programs as values, and readers for the fields of their JSON."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from qwen_chat.files.validation import Meta, convert, fits
-from qwen_chat.message import FinishReason, MessageRole, Usage
+from qwen_chat.message import Attachment, FinishReason, MessageRole, Usage
 
 _MILLISECONDS = 1e11
 """Times beyond this, which is the year 5138 in seconds, are in milliseconds."""
 
+_NANOSECONDS = 1e17
+"""Times beyond this are in nanoseconds."""
+
 _END_OF_TIME = 253_000_000_000
-_Time = Annotated[float, Meta(ge=0, lt=_END_OF_TIME * 1000)]
+_Time = Annotated[float, Meta(ge=0, lt=_END_OF_TIME * 1_000_000_000)]
 _Count = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 
 
@@ -27,6 +31,7 @@ class ParsedMessage:
     model: str = ""
     finish: FinishReason = "stop"
     usage: Usage | None = None
+    attachments: tuple[Attachment, ...] = ()
     continues_answer: bool = False
     """Whether it is a part of the answer before it: a tool call, a tool result, more text."""
 
@@ -40,6 +45,8 @@ class ParsedConversation:
     head: str | None = None
     system: str = ""
     """A system prompt that is not one of the messages."""
+    notes: list[str] = field(default_factory=list)
+    """Lines about what was guessed, rebuilt or left out."""
 
 
 def text_of(value: object, name: str) -> str:
@@ -67,17 +74,33 @@ def list_of(value: object, name: str) -> list[Any]:
     return [] if value is None else convert(value, list[Any], name)
 
 
-def time_of(value: object, name: str) -> float | None:
-    """Return a time in seconds since the epoch; the value may be in seconds or milliseconds.
+def time_of(value: object) -> float | None:
+    """Return a time in seconds since the epoch, or None for what is none.
 
-    Raises: ValueError.
+    The value may be a number of seconds, milliseconds or nanoseconds, also as text, or a date as in ISO 8601.
     """
-    if value is None:
+    if isinstance(value, str):
+        return _time_of_text(value.strip())
+    if not fits(value, _Time) or value != value:  # noqa: PLR0124 - it is not a number
         return None
-    if not fits(value, _Time):
-        raise ValueError(f"{name!r} must be in seconds since 1970")
-    seconds = convert(value, float, name)
-    return seconds / 1000 if seconds > _MILLISECONDS else seconds
+    seconds = convert(value, float)
+    for limit in (_NANOSECONDS, _MILLISECONDS):
+        if seconds > limit:
+            return seconds / (1e9 if limit == _NANOSECONDS else 1000)
+    return seconds
+
+
+def _time_of_text(text: str) -> float | None:
+    try:
+        return time_of(float(text))
+    except ValueError:
+        pass
+    try:
+        moment = datetime.fromisoformat(text)
+        seconds = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+    except (ValueError, OverflowError):
+        return None
+    return seconds if seconds >= 0 else None
 
 
 def count_of(value: object) -> int:

@@ -1,93 +1,127 @@
-"""Reads fine-tuning samples: the `conversations` of ShareGPT and Qwen, the `messages` of ChatML."""
+"""Reads conversations and fine-tuning samples that are lists of turns.
 
-from itertools import pairwise
+`conversations` of ShareGPT, Qwen and LLaMA-Factory, `messages` of ChatML, ms-swift and Ollama,
+`conversation` of LMSYS. The speaker and the text have several names; an answer that was rejected becomes a
+branch.
+"""
+
+from collections.abc import Mapping
 from typing import Any
 
 from qwen_chat.importers import parsed
+from qwen_chat.importers.chain import Chain
+from qwen_chat.importers.content import read_calls, read_content, read_reasoning
 from qwen_chat.importers.parsed import ParsedConversation, ParsedMessage
+from qwen_chat.importers.roles import Speakers
 from qwen_chat.message import MessageRole
 
-_ROLES: dict[str, MessageRole] = {
-    "system": "system",
-    "developer": "system",
-    "user": "user",
-    "human": "user",
-    "assistant": "assistant",
-    "gpt": "assistant",
-    "chatgpt": "assistant",
-    "bing": "assistant",
-    "bard": "assistant",
-    "model": "assistant",
-    "function_call": "assistant",
-    "tool": "assistant",
-    "function": "assistant",
-    "observation": "assistant",
-}
-_TOOLS = {"function_call": "tool call", "tool": "tool", "function": "tool", "observation": "tool"}
+_LISTS = ("conversations", "messages", "conversation", "chosen")
+_SPEAKERS = ("from", "role", "speaker", "author", "sender")
+_TEXTS = ("value", "content", "text", "message")
+_TIMES = ("timestamp", "created_at", "create_time", "tstamp")
+_REJECTED = ("rejected", "rejected_response", "rejected_messages")
 
 
 def is_chat(entry: dict[str, Any]) -> bool:
-    """Return whether an object is a fine-tuning sample."""
-    return isinstance(entry.get("conversations", entry.get("messages")), list)
+    """Return whether an object is a list of turns."""
+    return any(isinstance(entry.get(name), list) for name in _LISTS)
+
+
+def is_turn(value: object) -> bool:
+    """Return whether a value is a turn by itself, as in a file that is one conversation."""
+    if not isinstance(value, dict) or is_chat(value):
+        return False
+    return any(isinstance(value.get(name), str) for name in _SPEAKERS) and any(
+        name in value for name in (*_TEXTS, "tool_calls")
+    )
 
 
 def read(entry: dict[str, Any]) -> ParsedConversation:
-    """Return the messages of a sample.
+    """Return the messages of a conversation.
 
     Raises: ValueError that names the message and its fault.
     """
-    turns = parsed.list_of(entry.get("conversations", entry.get("messages")), "conversations")
-    messages: list[ParsedMessage] = []
-    for number, turn in enumerate(turns, 1):
-        try:
-            messages.append(_parse_message(number, parsed.object_of(turn, "message")))
-        except ValueError as error:
-            raise ValueError(f"message {number}: {error}") from None
-    for before, after in pairwise(messages):
-        after.continues_answer |= before.continues_answer and after.role == "assistant"
+    name = next(name for name in _LISTS if isinstance(entry.get(name), list))
+    chain, speakers = Chain(), Speakers()
+    add_turns(chain, entry[name], speakers)
+    if name != "chosen" and isinstance(chosen := entry.get("chosen"), dict | list):
+        add_turns(chain, [chosen] if isinstance(chosen, dict) else chosen[-1:], speakers)
+    head = chain.head
+    for rejected in _REJECTED:
+        _add_rejected(chain, entry.get(rejected), speakers)
     title = entry.get("title")
     return ParsedConversation(
-        title if isinstance(title, str) else "",
-        messages,
-        str(len(messages)),
+        parsed.text_of(title, "title") if isinstance(title, str) else "",
+        chain.messages,
+        head,
         parsed.text_of(entry.get("system"), "system"),
+        speakers.notes(),
     )
 
 
-def _parse_message(number: int, turn: dict[str, Any]) -> ParsedMessage:
-    speaker = turn.get("from", turn.get("role"))
-    role = _ROLES.get(speaker.lower()) if isinstance(speaker, str) else None
-    if role is None:
-        raise ValueError("'from' must be one of user, human, assistant, gpt, system, tool")
-    parent = str(number - 1) if number > 1 else None
-    message = ParsedMessage(str(number), parent, role, _read_content(turn))
-    if role == "assistant":
-        message.reasoning, message.content = _split_reasoning(message.content)
-        message.reasoning = message.reasoning or parsed.text_of(
-            turn.get("reasoning_content"), "reasoning_content"
+def add_turns(chain: Chain, turns: list[Any], speakers: Speakers) -> None:
+    """Add turns to a chain.
+
+    Raises: ValueError that names the message and its fault.
+    """
+    for number, turn in enumerate(turns, 1):
+        try:
+            _add_turn(chain, parsed.object_of(turn, "message"), speakers)
+        except ValueError as error:
+            raise ValueError(f"message {number}: {error}") from None
+
+
+def _add_turn(chain: Chain, turn: Mapping[str, Any], speakers: Speakers) -> None:
+    turn = dict(turn)
+    before = chain.last
+    who = next((turn[name] for name in _SPEAKERS if turn.get(name) is not None), None)
+    speaker = speakers.find(who, _asker(before))
+    field = next((name for name in _TEXTS if turn.get(name) is not None), "content")
+    text = read_content(turn.get(field), field)
+    if speaker.role != "assistant":
+        message = chain.add(speaker.role, "\n".join(filter(None, (text, *_pictures(turn)))))
+    else:
+        message = _add_answer(chain, turn, text, speaker.label)
+        message.continues_answer = bool(speaker.label) or (
+            before is not None and before.role == "assistant" and before.continues_answer
         )
-        if (tool := _TOOLS.get(str(speaker).lower())) is not None:
-            message.continues_answer, message.content = True, f"{parsed.placeholder(tool)} {message.content}"
+    message.created = next((time for name in _TIMES if (time := parsed.time_of(turn.get(name)))), None)
+
+
+def _add_answer(chain: Chain, turn: dict[str, Any], text: str, label: str) -> ParsedMessage:
+    thought, text = _split_reasoning(text)
+    reasoning, calls = read_reasoning(turn) or thought, read_calls(turn)
+    text = f"{parsed.placeholder(label)} {text}".rstrip() if label else text
+    message = chain.add("assistant", "\n".join(filter(None, (text, calls))), reasoning=reasoning)
+    message.model = parsed.text_of(turn["model"], "model") if isinstance(turn.get("model"), str) else ""
+    message.continues_answer = bool(calls)
     return message
 
 
-def _read_content(turn: dict[str, Any]) -> str:
-    value = turn.get("value", turn.get("content"))
-    if not isinstance(value, list):
-        return parsed.text_of(value, "value" if "from" in turn else "content")
-    return "\n".join(filter(None, map(_read_part, value)))
+def _asker(before: ParsedMessage | None) -> MessageRole | None:
+    return before.role if before else None
 
 
-def _read_part(part: object) -> str:
-    if isinstance(part, str):
-        return parsed.text_of(part, "content")
-    fields = parsed.object_of(part, "content")
-    if isinstance(fields.get("text"), str):
-        return parsed.text_of(fields["text"], "text")
-    kind = parsed.text_of(fields.get("type"), "type") or next(iter(fields), "")
-    return parsed.placeholder(
-        next((name for name in ("image", "audio", "video") if name in kind), kind or "file")
-    )
+def _add_rejected(chain: Chain, value: object, speakers: Speakers) -> None:
+    """Add an answer that was rejected beside the last answer."""
+    answer = chain.messages[-1] if chain.messages else None
+    if value is None or answer is None or answer.role != "assistant":
+        return
+    before = {message.id: message for message in chain.messages}.get(answer.parent or "")
+    chain.last = before
+    turns = value if isinstance(value, list) else [value]
+    if all(isinstance(turn, str) for turn in turns):
+        for text in turns:
+            chain.last = before
+            chain.add("assistant", parsed.text_of(text, "rejected"))
+    else:
+        add_turns(chain, turns[-1:], speakers)
+
+
+def _pictures(turn: Mapping[str, Any]) -> list[str]:
+    """Return placeholders for the pictures that Ollama keeps beside the text."""
+    images = turn.get("images")
+    return [parsed.placeholder("image")] * len(images) if isinstance(images, list) else []
 
 
 def _split_reasoning(text: str) -> tuple[str, str]:

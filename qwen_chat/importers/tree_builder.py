@@ -57,7 +57,8 @@ class TreeBuilder:
             raise ValueError("nothing is said in it")
         at = self._positions.get(self._conversation.head or "", self._root)
         if at.node is None:
-            newest = max(spoken, key=lambda node: node.created)
+            # Of several in the same second, the last one is the newest.
+            newest = max(reversed(spoken), key=lambda node: node.created)
             at = next(position for position in self._positions.values() if position.node == newest.id)
         title = " ".join(self._conversation.title.split()) or title_from(spoken[0].message.content)
         return History.restore(History().id, title, self._nodes.values(), at.node, at.system)
@@ -85,7 +86,7 @@ class TreeBuilder:
             has_text = message.content.strip()
             position = self._add_prompt(message.content, message.created or 0.0, above) if has_text else above
             return replace(position, unbranched=unbranched and above.unbranched)
-        if not message.content.strip() and not message.reasoning.strip():
+        if not (message.content.strip() or message.reasoning.strip() or message.attachments):
             return replace(above, unbranched=unbranched and above.unbranched)
         before = self._nodes[above.node] if above.node and above.unbranched else None
         if (
@@ -108,7 +109,7 @@ class TreeBuilder:
     def _add_node(self, message: ParsedMessage, above: _Position) -> str:
         answer = AnswerDetails(message.model, above.system, None, message.finish, message.usage)
         node = Node(
-            Message(message.role, message.content, message.reasoning),
+            Message(message.role, message.content, message.reasoning, attachments=message.attachments),
             above.node,
             answer if message.role == "assistant" else None,
             created=message.created or 0.0,

@@ -122,7 +122,7 @@ class Routes:
         return {
             "added": [each.id for each in added],
             "known": len(found.chats) - len(added),
-            "faults": found.faults,
+            "faults": [*found.faults, *found.notes],
         }
 
     async def read_file(self, request: Request, name: str) -> dict[str, Any]:
