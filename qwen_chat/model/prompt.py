@@ -88,14 +88,14 @@ class PromptFormat:
         """Return the prompt for the next answer in segments, as `render` does."""
         return self.render(messages, options).segments
 
-    def written_controls(self) -> set[str]:
-        """Return the control tokens that the template writes for a small conversation.
+    def small_prompt(self) -> list[Segment]:
+        """Return what the format writes for a small conversation, [] where it refuses it.
 
-        Some build them from pieces, such as "<|" and a role.
+        Some templates build the names of control tokens from pieces, such as "<|" and a role.
         """
         with suppress(PromptRefusedError):
-            return {segment.text for segment in self.segments(_SMALL) if segment.control}
-        return set()
+            return self.segments(_SMALL)
+        return []
 
     def render_answer(self, answer: Message, *, reasoning_open: bool) -> list[Segment]:
         """Return what a model writes to give an answer; `reasoning_open` if the prompt opens the tag."""

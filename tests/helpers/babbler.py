@@ -21,13 +21,18 @@ TEMPLATE = (
     "{{ '<|im_end|>\n' }}{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
 )
 _WIDTH, _HEADS, _FORWARD = 64, 2, 128
-_NORMAL, _IS_CONTROL = 1, 3
+_NORMAL, _IS_CONTROL, _IS_ADDED = 1, 3, 4
 
 _Array = np.ndarray[tuple[int, ...], np.dtype[Any]]
 
 
-def write_babbler(path: Path, *, context: int = 8192, template: str = TEMPLATE) -> Path:
-    """Write a one-layer model of random weights that writes words and never ends by itself."""
+def write_babbler(
+    path: Path, *, context: int = 8192, template: str = TEMPLATE, added: tuple[str, ...] = ()
+) -> Path:
+    """Write a one-layer model of random weights that writes words and never ends by itself.
+
+    llama.cpp finds the names of `added` tokens in every text.
+    """
     writer = gguf.GGUFWriter(path, "llama")
     writer.add_name("babbler")
     writer.add_context_length(context)
@@ -37,8 +42,8 @@ def write_babbler(path: Path, *, context: int = 8192, template: str = TEMPLATE) 
     writer.add_head_count(_HEADS)
     writer.add_layer_norm_rms_eps(1e-5)
     writer.add_rope_dimension_count(_WIDTH // _HEADS)
-    _add_tokenizer(writer, template)
-    for name, shape in _shapes(_vocabulary_size()).items():
+    size = _add_tokenizer(writer, template, added)
+    for name, shape in _shapes(size).items():
         writer.add_tensor(name, _weights(name, shape))
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
@@ -47,23 +52,22 @@ def write_babbler(path: Path, *, context: int = 8192, template: str = TEMPLATE) 
     return path
 
 
-def _add_tokenizer(writer: gguf.GGUFWriter, template: str) -> None:
+def _add_tokenizer(writer: gguf.GGUFWriter, template: str, added: tuple[str, ...]) -> int:
     letters = sorted(ByteLevel.alphabet())
-    tokens = [*_CONTROL, *letters, *(f"Ġ{word}" for word in _WORDS)]
+    tokens = [*_CONTROL, *added, *letters, *(f"Ġ{word}" for word in _WORDS)]
+    normal = len(letters) + len(_WORDS)
     writer.add_vocab_size(len(tokens))
     writer.add_tokenizer_model("gpt2")
     writer.add_tokenizer_pre("smollm")
     writer.add_token_list(tokens)
-    writer.add_token_types([_IS_CONTROL] * len(_CONTROL) + [_NORMAL] * (len(tokens) - len(_CONTROL)))
+    types = [_IS_CONTROL] * len(_CONTROL) + [_IS_ADDED] * len(added) + [_NORMAL] * normal
+    writer.add_token_types(types)
     # The words have no merges: typed text is read byte by byte.
     writer.add_token_merges(["Ġ Ġ"])
     writer.add_bos_token_id(1)
     writer.add_eos_token_id(2)
     writer.add_chat_template(template)
-
-
-def _vocabulary_size() -> int:
-    return len(_CONTROL) + 256 + len(_WORDS)
+    return len(tokens)
 
 
 def _shapes(vocabulary: int) -> dict[str, tuple[int, ...]]:

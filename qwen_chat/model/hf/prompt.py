@@ -15,11 +15,12 @@ from qwen_chat.message import Message, Token
 from qwen_chat.model import chatml
 from qwen_chat.model.base import PLAIN, PromptOptions
 from qwen_chat.model.chatml import IM_START, Segment
-from qwen_chat.model.hf.text_encoder import TextEncoder, alternation
+from qwen_chat.model.hf.text_encoder import TextEncoder
 from qwen_chat.model.prompt import PromptFormat, RenderedPrompt
 from qwen_chat.model.qwen1.prompt import DEFAULT_SYSTEM, encode_segment
 from qwen_chat.model.qwen1.tokenization import QWenTokenizer
 from qwen_chat.model.reasoning import OPEN
+from qwen_chat.model.templates.names import alternation
 from qwen_chat.model.templates.template import DEFAULT, ChatTemplate, used_text
 
 _MAX_CACHED_SEGMENTS = 4096
@@ -122,7 +123,8 @@ class CheckpointPrompt:
         """
         added = self._tokenizer.added_tokens_decoder.values()
         special = {each.content for each in added if each.special or _BARRED.fullmatch(each.content)}
-        written = {name for name in self._controls if name in templates} | self._format.written_controls()
+        written = {segment.text for segment in self._format.small_prompt() if segment.control}
+        written |= {name for name in self._controls if name in templates}
         return special | {name for name in written if not name.isspace()}
 
     def _token_bytes(self, id: int) -> bytes:

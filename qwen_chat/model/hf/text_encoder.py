@@ -3,10 +3,11 @@
 Source: `encode_marked_chat` in transformers' `utils/chat_template_utils.py`.
 """
 
-import re
 from collections.abc import Iterable
 
 from transformers import PreTrainedTokenizerFast
+
+from qwen_chat.model.templates.names import alternation
 
 
 class TextEncoder:
@@ -61,9 +62,3 @@ class TextEncoder:
         """Return ids without those at both ends, None if others stand there."""
         cut = ids[len(start) : len(ids) - len(end)]
         return cut if ids == [*start, *cut, *end] else None
-
-
-def alternation(names: Iterable[str]) -> re.Pattern[str]:
-    """Return a pattern that finds any of the names, the longest first, and keeps them when it splits."""
-    longest_first = sorted(names, key=len, reverse=True)
-    return re.compile(f"({'|'.join(map(re.escape, longest_first)) or '(?!)'})")

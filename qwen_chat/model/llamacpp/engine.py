@@ -44,6 +44,7 @@ from qwen_chat.model.prompt import (
     prepare_prompt,
 )
 from qwen_chat.model.reasoning import ReasoningSplitter
+from qwen_chat.model.templates.names import likely_names
 from qwen_chat.model.templates.template import used_text
 from qwen_chat.model.token_cache import TokenCache
 from qwen_chat.model.tool_calls import split_tool_calls
@@ -85,6 +86,8 @@ class LlamaCppModel(LoadedModel):
             self._format = PromptFormat(
                 template, self._tokenizer.split_control, default_system, raw=options.raw
             )
+            small = "".join(segment.text for segment in self._format.small_prompt())
+            self._tokenizer.guard(likely_names(used_text(info.chat_templates) + small))
         except BaseException:
             self._server.close()
             raise

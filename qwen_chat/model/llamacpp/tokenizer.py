@@ -7,6 +7,7 @@ from qwen_chat.message import Token
 from qwen_chat.model.chatml import Segment
 from qwen_chat.model.llamacpp.completion import TextsWithIds
 from qwen_chat.model.llamacpp.http_client import LlamaHttpClient
+from qwen_chat.model.templates.names import alternation
 
 _CACHED_SEGMENTS = 4096
 
@@ -23,6 +24,21 @@ class LlamaTokenizer:
         self.is_control = lru_cache(_CACHED_SEGMENTS)(self._is_control)
         self.split_control = lru_cache(_CACHED_SEGMENTS)(self._split_control)
         self.start_ids = http.tokenize("", start=True)
+        self._guarded = dict[str, int]()
+        self._names = alternation(())
+
+    def guard(self, names: Iterable[str]) -> None:
+        """Keep text from being the tokens of these names that llama.cpp finds in every text.
+
+        They are what a checkpoint adds to its vocabulary besides control tokens, such as `<tool_call>`.
+        """
+        for name in names:
+            ids = self._http.tokenize(name)
+            if len(name) > 1 and len(ids) == 1 and not self.is_control(ids[0]):
+                self._guarded[name] = ids[0]
+        self._names = alternation(self._guarded)
+        self._ids.cache_clear()
+        self.split_control.cache_clear()
 
     def prompt_ids(self, segments: Sequence[Segment]) -> list[int]:
         """Return the ids of a prompt, with the tokens that every prompt begins with."""
@@ -68,15 +84,23 @@ class LlamaTokenizer:
 
     def _split_control(self, text: str) -> list[Segment]:
         """Split what a template wrote into control tokens and text."""
+        guarded = self._guarded.values()
         segments = [
-            Segment(piece.decode(errors="replace"), control=self.is_control(id))
+            Segment(piece.decode(errors="replace"), control=self.is_control(id) or id in guarded)
             for id, piece in self._pieces(self._http.tokenize(text, control=True))
         ]
         # Text is taken from the original: a token may hold half a character.
         return _split_at(text, [segment for segment in segments if segment.control])
 
     def _tokenize(self, segment: Segment) -> list[int]:
-        return self._http.tokenize(segment.text, control=segment.control)
+        if segment.control:
+            return self._http.tokenize(segment.text, control=True)
+        pieces = [part for piece in self._names.split(segment.text) for part in self._parts(piece)]
+        return [id for piece in pieces or [""] for id in self._http.tokenize(piece)]
+
+    def _parts(self, piece: str) -> list[str]:
+        """Return a text in parts: the name of a guarded token is no such token in two parts."""
+        return [part for part in ([piece[:1], piece[1:]] if piece in self._guarded else [piece]) if part]
 
     def _is_control(self, id: int) -> bool:
         """Return whether a token is more than its text: its name, tokenized as text, gives other tokens."""
