@@ -4,17 +4,22 @@ A template that takes a conversation as it is gets it as it is.
 """
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import product
 
 from qwen_chat import i18n
 from qwen_chat.message import Message, Tool
-from qwen_chat.model.templates.marked import MarkedText
+from qwen_chat.model.chatml import IM_END, IM_START
+from qwen_chat.model.templates.marked import MarkedText, join_texts
 from qwen_chat.model.templates.template import ChatTemplate, TemplateRefusalError
 
 OPENING = "Hello."
 """What a person is made to say before a greeting, where a template begins with a question."""
+
+_OPENING_TURN = f"{IM_START}user\n{OPENING}{IM_END}\n"
+"""The same as ChatML, which can do without."""
 
 _GAP = "\n\n"
 _SYSTEM, _QUESTION, _LATER = "qwenchatsystem", "qwenchatquestion", "qwenchatlater"
@@ -44,6 +49,23 @@ class FittingTemplate:
 
         Raises: TemplateRefusalError.
         """
+        if all(message.role == "system" for message in messages):
+            return self._write_start(messages, tools, options)
+        return self._write_turns(messages, tools, options)
+
+    def _write_start(
+        self, messages: Sequence[Message], tools: Sequence[Tool], options: dict[str, bool] | None
+    ) -> tuple[MarkedText, tuple[str, ...]]:
+        """Return the prompt of a conversation without turns, for which many templates look for a question."""
+        if not self._needs(tools).fold_system:
+            with suppress(TemplateRefusalError):
+                return self._template.write(messages, tools, options), ()
+        text, notices = self._write_turns([*messages, Message("user", OPENING)], tools, options)
+        return join_texts(text.split(_OPENING_TURN)), notices
+
+    def _write_turns(
+        self, messages: Sequence[Message], tools: Sequence[Tool], options: dict[str, bool] | None
+    ) -> tuple[MarkedText, tuple[str, ...]]:
         refusal = None
         for changes in self._attempts(tools):
             fitted, notices = fit(messages, changes)

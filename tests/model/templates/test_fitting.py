@@ -148,3 +148,25 @@ def test_arguments_are_text_for_a_template_that_wants_text() -> None:
     wants_text = ChatTemplate({"default": source + "{% endfor %}{{ m.content }}{% endfor %}"})
     call = Message("assistant", "", tool_calls=(ToolCall("1", "f", '{"a": 1}'),))
     assert wants_text.write([Q, call]) == 'Soup?<{"a": 1}>'
+
+
+NEEDS_A_QUESTION = (
+    "{% set ns = namespace(asked=false) %}{% for m in messages %}"
+    "{% set ns.asked = ns.asked or m.role == 'user' %}"
+    "{{ '<|im_start|>' ~ m.role ~ '\n' ~ m.content ~ '<|im_end|>\n' }}{% endfor %}"
+    "{{ '<|im_start|>assistant\n' if ns.asked else raise_exception('no question') }}"
+)
+
+
+@pytest.mark.parametrize(
+    ("messages", "start"), [([], ""), ([S], "<|im_start|>system\nBe a cook.<|im_end|>\n")]
+)
+def test_a_conversation_without_turns_has_a_prompt(messages: list[Message], start: str) -> None:
+    text, notices = FittingTemplate(ChatTemplate({"default": NEEDS_A_QUESTION})).write(messages)
+    assert (text, notices) == (f"{start}<|im_start|>assistant\n", ())
+    assert write("chatml", *messages)[0] == f"{start}<|im_start|>assistant\n"
+
+
+def test_a_strict_template_reads_an_opening_where_there_are_no_turns() -> None:
+    assert write("no_system")[0] == "<s>" + TURN("user", "Hello.") + END
+    assert write("no_system", S)[0] == "<s>" + TURN("user", "Be a cook.\n\nHello.") + END
