@@ -51,9 +51,48 @@ def derive_merges(ranks: Mapping[bytes, int]) -> Iterator[tuple[bytes, bytes]]:
     tiktoken merges any two neighbours whose joined bytes are a token, lowest rank first. Within the bytes of
     a token that it builds, it takes the same steps as on these bytes alone, so one pair per token is enough.
     """
+    splits: dict[bytes, tuple[bytes, bytes]] = {}
     for token in sorted(ranks, key=ranks.__getitem__):
-        if len(token) > 1 and (pair := _split_token(token, ranks)):
+        if len(token) > 1 and (pair := _find_split(token, ranks, splits) or _split_token(token, ranks)):
             yield pair
+
+
+def _find_split(
+    token: bytes, ranks: Mapping[bytes, int], splits: dict[bytes, tuple[bytes, bytes]]
+) -> tuple[bytes, bytes] | None:
+    """Return the last two parts of a token whose parts have lower ranks, and note them in `splits`.
+
+    This takes half of the time of merging all its bytes.
+    """
+    rank = ranks[token]
+    for at in range(len(token) - 1, 0, -1):
+        left, right = token[:at], token[at:]
+        if ranks.get(left, rank) >= rank or ranks.get(right, rank) >= rank:
+            continue
+        known = (at == 1 or left in splits) and (len(right) == 1 or right in splits)
+        if known and _stay_apart(left, right, rank, ranks, splits):
+            splits[token] = left, right
+            return left, right
+    return None
+
+
+def _stay_apart(
+    left: bytes,
+    right: bytes,
+    limit: int,
+    ranks: Mapping[bytes, int],
+    splits: Mapping[bytes, tuple[bytes, bytes]],
+) -> bool:
+    """Return whether both parts are built before a merge across their border, going back merge by merge."""
+    while ranks.get(left + right, limit) >= limit:
+        if len(left) > 1 and (len(right) == 1 or ranks[left] > ranks[right]):
+            limit, left = ranks[left], splits[left][1]
+        elif len(right) > 1:
+            # Of two merges of one rank, the left one is first.
+            limit, right = ranks[right] + 1, splits[right][0]
+        else:
+            return True
+    return False
 
 
 def _split_token(token: bytes, ranks: Mapping[bytes, int]) -> tuple[bytes, bytes] | None:
