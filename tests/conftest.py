@@ -50,6 +50,18 @@ pytest_plugins = ["talks", "apis"]
 CLEAN = [name for name in os.environ if name.startswith("QWEN_CHAT_")]
 
 
+SET_BY_LIBRARIES = {
+    "PYTEST_CURRENT_TEST",
+    # torch, when it first compiles
+    "TORCHINDUCTOR_CACHE_DIR",
+    "_TORCHINDUCTOR_PYOBJECT_TENSOR_DATA_PTR",
+    # gptqmodel, for CUDA and OpenMP, when it is imported
+    "CUDA_DEVICE_ORDER",
+    "KMP_DUPLICATE_LIB_OK",
+    "PYTORCH_ALLOC_CONF",
+}
+"""What libraries change in the environment for themselves."""
+
 settings.register_profile("thorough", settings.default)
 
 SLOW = ("web", "cli", "terminal", "training", "evaluation", "batch", "session", "model", "export", "storage")
@@ -81,6 +93,16 @@ def _keep_heavy_imports() -> Iterator[None]:
     if len(sys.modules) - before > 300:
         gc.collect()
         gc.freeze()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _same_environment() -> Iterator[None]:
+    """See that a file's tests leave the environment as they found it: other tests and processes read it."""
+    before = dict(os.environ)
+    yield
+    after = dict(os.environ)
+    changed = {name for name in before.keys() | after.keys() if before.get(name) != after.get(name)}
+    assert changed <= SET_BY_LIBRARIES, f"left behind in the environment: {sorted(changed)}"
 
 
 def _place(file: str) -> tuple[int, str]:

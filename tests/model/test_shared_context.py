@@ -15,7 +15,7 @@ from qwen_chat.model.llamacpp.shared_context import SharedContext
 from qwen_chat.model.queue import Ticket
 from qwen_chat.sampling import SamplingParams
 
-ANSWER = 120
+ANSWER = 80
 PEOPLE = ("a fox", "a lighthouse", "an old clock")
 
 
@@ -28,8 +28,13 @@ def narrow(model_path: Path) -> Iterator[LlamaCppModel]:
     opened.close()
 
 
+def asked(about: str) -> Message:
+    """Return a question of so many words that two answers do not fit together."""
+    return Message("user", f"Write a long story about {about}, as long as you can{', please' * 15}.")
+
+
 def ask(model: LlamaCppModel, about: str, cancel: Event | None = None) -> list[Delta]:
-    question = [Message("user", f"Write a long story about {about}.")]
+    question = [asked(about)]
     params = SamplingParams(max_new_tokens=ANSWER, temperature=0)
     return list(model.stream(question, params, cancel=cancel))
 
@@ -49,12 +54,12 @@ def assert_whole(model: LlamaCppModel, answers: list[list[Delta]]) -> None:
         assert deltas[-1].finish_reason == "length"
         assert usage is not None
         assert (usage.prompt_tokens, usage.completion_tokens) == (prompt_tokens(model, about), ANSWER)
-        begun = [Message("user", f"Write a long story about {about}."), Message("assistant", text(deltas))]
+        begun = [asked(about), Message("assistant", text(deltas))]
         assert model.count(begun) == usage.context_tokens
 
 
 def prompt_tokens(model: LlamaCppModel, about: str) -> int:
-    return len(model.encode([Message("user", f"Write a long story about {about}.")]))
+    return len(model.encode([asked(about)]))
 
 
 def test_answers_that_do_not_fit_together_are_all_written_whole(narrow: LlamaCppModel) -> None:

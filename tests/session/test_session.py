@@ -176,8 +176,8 @@ def test_what_cannot_be_sent_changes_nothing(session: ChatSession, bad: str) -> 
     assert said(session.history) == []
 
 
-def test_a_full_context_leaves_out_the_oldest_turns_and_says_so(model_path: Path) -> None:
-    small = LlamaCppModel(model_path, "small", LlamaCppOptions(threads=1, ctx_size=256))
+def test_a_full_context_leaves_out_the_oldest_turns_and_says_so(small_path: Path) -> None:
+    small = LlamaCppModel(small_path, "small", LlamaCppOptions(threads=1, ctx_size=256))
     session = ChatSession(
         small, Settings(system="Be brief.", sampling=SamplingParams(max_new_tokens=16, seed=1))
     )

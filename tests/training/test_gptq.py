@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 import tiny_hf
+import warm
 from command import run_here
 from qwen1_vocabulary import write_ranks
 from safetensors import safe_open
@@ -62,7 +63,7 @@ def run(*arguments: object, cwd: Path) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "qwen_chat", "quantize", *map(str, arguments)]
     # A packer in C++ takes half a minute to compile, for weights that Python packs in no time.
     environ = os.environ if is_thorough() else {**os.environ, "GPTQMODEL_DISABLE_PACK_EXT": "1"}
-    return subprocess.run(command, capture_output=True, text=True, timeout=120, cwd=cwd, env=environ)
+    return warm.run(command, text=True, cwd=cwd, env=environ, modules=warm.TORCH)
 
 
 @pytest.fixture(scope="module")

@@ -2,6 +2,8 @@
 
 import logging
 import os
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +15,24 @@ if TYPE_CHECKING:
 # Larger files are checked by size: hashing them at every start would take longer than loading them.
 _MAX_HASHED_BYTES = 1 << 26
 
+_ATTEMPTS = "MODELSCOPE_REPO_TREE_PAGE_MAX_ATTEMPTS"
+
+
+@contextmanager
+def _few_attempts() -> Generator[None]:
+    """Let the library try twice, which it reads when it is imported, and leave the environment as it was.
+
+    Its default of four attempts would delay every start without a network by seven seconds.
+    """
+    if _ATTEMPTS in os.environ:
+        yield
+        return
+    os.environ[_ATTEMPTS] = "2"
+    try:
+        yield
+    finally:
+        del os.environ[_ATTEMPTS]
+
 
 class ModelScope:
     """One repository on ModelScope; MODELSCOPE_ENDPOINT, MODELSCOPE_API_TOKEN and the like are honoured.
@@ -23,10 +43,9 @@ class ModelScope:
     setting = "MODELSCOPE_CACHE"
 
     def __init__(self, repo: str, revision: str | None) -> None:
-        # The library's default of four attempts would delay every start without a network by seven seconds.
-        os.environ.setdefault("MODELSCOPE_REPO_TREE_PAGE_MAX_ATTEMPTS", "2")
         try:
-            from modelscope_hub import HubApi, get_default_config
+            with _few_attempts():
+                from modelscope_hub import HubApi, get_default_config
         except ImportError:
             raise MissingExtraError("Fetching from ModelScope", "modelscope") from None
         # The library logs its retries to the terminal.
