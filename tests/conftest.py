@@ -55,6 +55,10 @@ SET_BY_LIBRARIES = {
     # torch, when it first compiles
     "TORCHINDUCTOR_CACHE_DIR",
     "_TORCHINDUCTOR_PYOBJECT_TENSOR_DATA_PTR",
+    # Gradio and our panel, when it is built
+    "GRADIO_ANALYTICS_ENABLED",
+    "GRADIO_TEMP_DIR",
+    "HF_HUB_DISABLE_TELEMETRY",
     # gptqmodel, for CUDA and OpenMP, when it is imported
     "CUDA_DEVICE_ORDER",
     "KMP_DUPLICATE_LIB_OK",
@@ -134,6 +138,14 @@ def model_path() -> Path:
 def babbler(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model's file that opens and answers at once, without sense."""
     return write_babbler(tmp_path_factory.mktemp("babbler") / "babbler.gguf")
+
+
+@pytest.fixture(scope="session")
+def babbling(babbler: Path) -> Iterator[LlamaCppModel]:
+    """The babbler, opened."""
+    opened = LlamaCppModel(babbler, "babbler", LlamaCppOptions(threads=1))
+    yield opened
+    opened.close()
 
 
 @pytest.fixture(scope="session")

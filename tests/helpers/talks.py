@@ -1,4 +1,4 @@
-"""A page for tests in a browser: the real model, short answers, a window with a fresh conversation."""
+"""Pages for tests in a browser: with short answers, and a window that shows a fresh conversation."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -24,8 +24,15 @@ SHORT = Settings(sampling=SamplingParams(max_new_tokens=8, temperature=0.0))
 
 
 @pytest.fixture(scope="session")
-def page(model: "LlamaCppModel", tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """The page of one person; its answers are short, unless a test wants long ones."""
+def page(babbling: "LlamaCppModel", tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """The page of one person; its answers are short, come at once, and have no sense."""
+    with served(tmp_path_factory.mktemp("chats"), babbling, settings=SHORT) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="session")
+def page_of_demo(model: "LlamaCppModel", tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """The same with the demo model, which takes its time where a test wants long answers."""
     with served(tmp_path_factory.mktemp("chats"), model, settings=SHORT) as opened:
         yield opened
 

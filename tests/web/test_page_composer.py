@@ -2,6 +2,7 @@
 
 import re
 
+import pytest
 from pages import Served
 from playwright.sync_api import expect
 from talks import said
@@ -10,6 +11,12 @@ from windows import Window
 from qwen_chat.files.fenced import full_text
 
 STORY = "Write a very long story about a lighthouse keeper, with many chapters."
+
+
+@pytest.fixture
+def page(page_of_demo: Served) -> Served:
+    """A page whose answers take their time."""
+    return page_of_demo
 
 
 def test_what_is_typed_comes_back_byte_by_byte(here: Window) -> None:

@@ -17,6 +17,12 @@ from qwen_chat.storage.store import Store
 TURNS = 150
 
 
+@pytest.fixture
+def page(page_of_demo: Served) -> Served:
+    """A page whose answers take their time."""
+    return page_of_demo
+
+
 def talked(store: Store, *questions: str, title: str) -> History:
     """Keep a conversation in which these were asked."""
     history = History(title=title)

@@ -28,6 +28,12 @@ TIMED = """() => {
 """Measures in the page itself how many milliseconds pass from the press of Stop until it is Send again."""
 
 
+@pytest.fixture
+def page(page_of_demo: Served) -> Served:
+    """A page whose answers take their time."""
+    return page_of_demo
+
+
 def test_an_answer_streams_and_ends_with_what_it_cost(here: Window, page: Served) -> None:
     here.ask("Name three colours.")
     expect(here.page.locator(STOP)).to_be_visible()
