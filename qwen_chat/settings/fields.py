@@ -59,6 +59,11 @@ class Settings:
     ctx_size: int | None = _number(
         "model", "tokens of context to keep; 0 for all that the model can", 0, 10_000_000
     )
+    rope_scaling: str | None = _text(
+        "model",
+        "stretch positions for a longer context: yarn:4, linear:2, or none; the model's own unless given",
+        empty_unsets=True,
+    )
     threads: int | None = _number("model", "CPU threads to compute with", 1, 1024)
     gpu_layers: int | None = _number(
         "llama.cpp", "layers to put on the GPU; as many as fit unless given", 0, 10_000

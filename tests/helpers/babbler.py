@@ -1,5 +1,6 @@
 """A model that writes any words: it opens at once and answers at once, for what needs no sense."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -27,11 +28,16 @@ _Array = np.ndarray[tuple[int, ...], np.dtype[Any]]
 
 
 def write_babbler(
-    path: Path, *, context: int = 8192, template: str = TEMPLATE, added: tuple[str, ...] = ()
+    path: Path,
+    *,
+    context: int = 8192,
+    template: str = TEMPLATE,
+    added: tuple[str, ...] = (),
+    change: Callable[[gguf.GGUFWriter], object] = lambda _: None,
 ) -> Path:
     """Write a one-layer model of random weights that writes words and never ends by itself.
 
-    llama.cpp finds the names of `added` tokens in every text.
+    llama.cpp finds the names of `added` tokens in every text; `change` adds further keys to the file.
     """
     writer = gguf.GGUFWriter(path, "llama")
     writer.add_name("babbler")
@@ -43,6 +49,7 @@ def write_babbler(
     writer.add_layer_norm_rms_eps(1e-5)
     writer.add_rope_dimension_count(_WIDTH // _HEADS)
     size = _add_tokenizer(writer, template, added)
+    change(writer)
     for name, shape in _shapes(size).items():
         writer.add_tensor(name, _weights(name, shape))
     writer.write_header_to_file()

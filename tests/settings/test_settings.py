@@ -18,6 +18,7 @@ system = "Be brief."
 role = "pirate"
 user_name = "Ann"
 ctx_size = 4096
+rope_scaling = "yarn:4"
 threads = 8
 gpu_layers = 20
 kv_cache = "q8_0"
@@ -56,6 +57,7 @@ FROM_VALID = Settings(
     role="pirate",
     user_name="Ann",
     ctx_size=4096,
+    rope_scaling="yarn:4",
     threads=8,
     gpu_layers=20,
     kv_cache="q8_0",
@@ -145,6 +147,7 @@ def test_every_setting_can_come_from_the_environment(path: Path) -> None:
         "QWEN_CHAT_PROMPT_LOOKUP": "5",
         "QWEN_CHAT_DRAFT": "small",
         "QWEN_CHAT_STRIP_PREFIX": "_orig_mod.",
+        "QWEN_CHAT_ROPE_SCALING": "yarn:4",
         "QWEN_CHAT_COMPILE": "1",
         "QWEN_CHAT_THINK": "off",
         "QWEN_CHAT_RAW": "1",

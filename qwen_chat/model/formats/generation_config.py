@@ -5,6 +5,7 @@ from contextlib import suppress
 from typing import Any
 
 from qwen_chat.errors import UsageError
+from qwen_chat.model.formats.rope_scaling import of_config
 from qwen_chat.sampling import SamplingParams
 
 _NAMES = ("temperature", "top_p", "top_k", "min_p", "repetition_penalty", "max_new_tokens")
@@ -33,14 +34,14 @@ def end_ids(*values: object) -> frozenset[int]:
 def context_length(config: Mapping[str, Any], generation: Mapping[str, Any]) -> int:
     """Return the context length in tokens, prompt and answer together.
 
-    With dynamic NTK, a first-generation checkpoint extends its positions beyond `seq_length`, up to
-    `max_window_size`.
+    A stretch of positions, as by YaRN, is counted. With dynamic NTK, a first-generation checkpoint extends
+    its positions beyond `seq_length`, up to `max_window_size`.
     """
     trained = _positive_int(config, "seq_length", "max_position_embeddings", "n_positions") or _UNKNOWN_LENGTH
     if config.get("model_type") != "qwen":
-        return (
-            _positive_int(config.get("text_config") or config, "max_position_embeddings") or _UNKNOWN_LENGTH
-        )
+        given = _positive_int(config.get("text_config") or config, "max_position_embeddings")
+        scaling = of_config(config)
+        return max(given or _UNKNOWN_LENGTH, scaling.length if scaling else 0)
     if not config.get("use_dynamic_ntk"):
         return trained
     return max(

@@ -14,6 +14,7 @@ from pathlib import Path
 from struct import Struct, error
 
 from qwen_chat.errors import ModelLoadError
+from qwen_chat.model.formats.rope_scaling import RopeScaling, of_metadata
 
 SPLIT = re.compile(r"(?P<stem>.*)-(?P<part>\d{5})-of-(?P<parts>\d{5})(?P<suffix>\.gguf)", re.I | re.S)
 """Matches the file name of one part of a model that is split into several files."""
@@ -53,6 +54,13 @@ class GgufInfo:
     """By their names: "default" for all prompts, maybe "tool_use" for those with tools, and others."""
     name: str | None
     file_bytes: int
+    rope_scaling: RopeScaling | None = None
+    """The stretch of positions that the file asks for; it does not change `context_length`."""
+
+    @property
+    def trained_length(self) -> int | None:
+        """The context of training."""
+        return self.rope_scaling.trained if self.rope_scaling else self.context_length
 
     @property
     def chat_template(self) -> str | None:
@@ -104,9 +112,11 @@ def info_from_headers(path: Path, headers: list["GgufHeader"]) -> GgufInfo:
     if fault := _find_fault(architecture, headers):
         raise ModelLoadError(f"{path} {fault}")
     length = metadata.get(f"{architecture}.context_length")
+    scaling = of_metadata(metadata, str(architecture))
     return GgufInfo(
         architecture=str(architecture),
         context_length=length if isinstance(length, int) and length > 0 else None,
+        rope_scaling=scaling,
         chat_templates=_chat_templates(metadata),
         name=_non_blank(metadata.get("general.name")),
         file_bytes=sum(header.file_bytes for header in headers),

@@ -9,7 +9,6 @@ import torch
 from qwen_chat.errors import (
     ContextLengthError,
     ModelError,
-    ModelLoadError,
     PromptRefusedError,
     model_errors,
 )
@@ -28,11 +27,12 @@ from qwen_chat.model.base import (
     TokenizingModel,
 )
 from qwen_chat.model.formats.checkpoint import CheckpointInfo
-from qwen_chat.model.formats.generation_config import context_length, default_params
+from qwen_chat.model.formats.generation_config import default_params
 from qwen_chat.model.hf import batching
 from qwen_chat.model.hf.engine_state import EngineState, build_engine_state, make_candidates
 from qwen_chat.model.hf.generation import Generation, as_answer_error, likeliest_tokens
 from qwen_chat.model.hf.loading import load_checkpoint
+from qwen_chat.model.hf.long_context import choose_context
 from qwen_chat.model.hf.options import TransformersOptions
 from qwen_chat.model.hf.prompt import CheckpointPrompt, chat_templates
 from qwen_chat.model.prompt import PreparedPrompt, announce, local_capabilities, prepare_prompt
@@ -62,7 +62,7 @@ class TransformersModel(LoadedModel):
         self.checkpoint = info.folder
         options = options or TransformersOptions()
         self._token_cache = TokenCache()
-        self.context_length = _choose_context(info, options)
+        self.context_length = choose_context(info, options)
         self.default_params = default_params(info.generation)
         with ExitStack() as stack:
             loaded = load_checkpoint(info, options, stack)
@@ -182,15 +182,6 @@ class TransformersModel(LoadedModel):
         return batching.new_row(
             self._open_engine(), prompt, prepared.splitter, request.params.over(self.default_params)
         )
-
-
-def _choose_context(info: CheckpointInfo, options: TransformersOptions) -> int:
-    longest = context_length(info.config, info.generation)
-    if options.ctx_size and options.ctx_size > longest:
-        raise ModelLoadError(
-            f"--ctx-size {options.ctx_size}: this model was made for {longest}, use that or less"
-        )
-    return options.ctx_size or longest
 
 
 def _conforms(model: TransformersModel) -> TokenizingModel:

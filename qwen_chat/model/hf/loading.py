@@ -27,6 +27,7 @@ from qwen_chat.model.catalog.machine import available_bytes
 from qwen_chat.model.formats.checkpoint import CheckpointInfo
 from qwen_chat.model.hf.dtype import fastest_on_cpu
 from qwen_chat.model.hf.gptqmodel_import import redirect_gptqmodel_output
+from qwen_chat.model.hf.long_context import apply_rope_scaling
 from qwen_chat.model.hf.options import TransformersOptions
 from qwen_chat.model.hf.placement import describe_devices, placement_arguments, uses_gpu
 from qwen_chat.model.hf.quantization_config import fastest_dtype, quantization_config
@@ -59,6 +60,7 @@ def load_checkpoint(info: CheckpointInfo, options: TransformersOptions, stack: E
         torch.set_num_threads(options.threads or usable_cores())
     with _loading_errors(info), redirect_gptqmodel_output(info.quantization):
         config = AutoConfig.from_pretrained(info.folder, trust_remote_code=False, local_files_only=True)
+        scaling = apply_rope_scaling(config, info, options.rope_scaling)
         tokenizer = AutoTokenizer.from_pretrained(info.folder, trust_remote_code=False, local_files_only=True)
         if options.compile:
             import_setuptools()
@@ -70,6 +72,7 @@ def load_checkpoint(info: CheckpointInfo, options: TransformersOptions, stack: E
     # The engine reads the checkpoint's defaults itself; transformers must not add its own.
     model.generation_config = GenerationConfig()
     parts = [describe_devices(model), why, attention, options.quantize or info.quantization, remark]
+    parts.append(str(scaling or ""))
     return LoadedCheckpoint(model.eval(), tokenizer, ", ".join(filter(None, parts)))
 
 

@@ -28,3 +28,4 @@ class TransformersOptions:
     compile: bool = False
     raw: bool = False
     ignore_end: bool = False
+    rope_scaling: str | None = None

@@ -59,8 +59,6 @@ class LlamaCppModel(LoadedModel):
     Raises: ModelLoadError when the file cannot be opened.
     """
 
-    notice = ""
-
     def __init__(
         self,
         path: Path,
@@ -78,6 +76,7 @@ class LlamaCppModel(LoadedModel):
         self._http = LlamaHttpClient(self._server)
         self._token_cache = TokenCache()
         self._ignore_end = options.ignore_end
+        self.notice = str(options.scaling(info) or "")
         self.capabilities = local_capabilities(used_text(info.chat_templates), raw=options.raw, output=True)
         try:
             self._read_properties(default_params or SamplingParams())

@@ -87,6 +87,10 @@ def _open_server(request: dict[str, Any]) -> Any:  # noqa: ANN401 - xllamacpp ha
     params.model.path = request["model"]
     params.cpuparams.n_threads = request["threads"]
     params.cache_type_k = params.cache_type_v = getattr(xllamacpp.ggml_type, request["kv_type"])
+    if (rope := request["rope_scaling"]) is not None:
+        kind = f"LLAMA_ROPE_SCALING_TYPE_{rope['kind']}"
+        params.rope_scaling_type = getattr(xllamacpp.llama_rope_scaling_type, kind)
+        params.rope_freq_scale, params.yarn_orig_ctx = rope["scale"], rope["trained"]
     params.lora_adapters = [_lora(xllamacpp, *adapter) for adapter in request["lora"]]
     if request["use_gpu"] and _has_gpu(xllamacpp):
         params.fit_params = request["fit_gpu"]

@@ -6,6 +6,7 @@ from pathlib import Path
 from qwen_chat.errors import ModelLoadError
 from qwen_chat.model.catalog.survey import DEFAULT_CONTEXT
 from qwen_chat.model.formats.gguf import GgufInfo
+from qwen_chat.model.formats.rope_scaling import RopeScaling, choose
 
 MIN_CONTEXT = 64
 """The smallest context: with a single token, llama.cpp ends the process."""
@@ -30,24 +31,41 @@ class LlamaCppOptions:
     lora: tuple[str, ...] = ()
     parallel: int = 4
     prefill_speed: float | None = None
+    rope_scaling: str | None = None
 
     def context(self, info: GgufInfo) -> int:
         """Return the tokens of context to open a file with.
 
         Raises: ModelLoadError for a context that is too small, or larger than the model was trained for.
         """
-        trained = info.context_length or DEFAULT_CONTEXT
+        longest = info.context_length or DEFAULT_CONTEXT
         if self.ctx_size is None:
-            return min(trained, DEFAULT_CONTEXT)
+            return min(longest, DEFAULT_CONTEXT)
         if 0 < self.ctx_size < MIN_CONTEXT:
             raise ModelLoadError(
                 f"--ctx-size {self.ctx_size}: use {MIN_CONTEXT} or more, or 0 for all there is"
             )
-        if self.ctx_size > trained:
-            raise ModelLoadError(
-                f"--ctx-size {self.ctx_size}: this model was made for {trained}, use that or less"
-            )
+        if self.ctx_size > longest:
+            raise ModelLoadError(f"--ctx-size {self.ctx_size}: {self._limit(info, longest)}")
         return self.ctx_size
+
+    def _limit(self, info: GgufInfo, longest: int) -> str:
+        """Return why there is no more context, and the mend."""
+        scaling = self.scaling(info)
+        if scaling is None or scaling.length < (self.ctx_size or 0):
+            return f"this model was made for {longest}, use that or less"
+        tool = f"gguf-set-metadata FILE {info.architecture}.context_length {scaling.length}"
+        return (
+            f"the file says {longest}, and llama.cpp serves no more; with {scaling}, it serves "
+            f"{scaling.length} after `{tool}` (pip install gguf)"
+        )
+
+    def scaling(self, info: GgufInfo) -> RopeScaling | None:
+        """Return how positions are stretched.
+
+        Raises: ModelLoadError.
+        """
+        return choose(self.rope_scaling, info.rope_scaling, info.trained_length or DEFAULT_CONTEXT)
 
     def adapters(self) -> list[tuple[Path, float]]:
         """Return the files of the LoRA adapters, each with its scale.

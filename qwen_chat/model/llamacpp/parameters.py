@@ -33,6 +33,7 @@ def engine_request(path: Path, info: GgufInfo, options: LlamaCppOptions) -> dict
         "model": str(path),
         "threads": options.threads or usable_cores(),
         "kv_type": f"GGML_TYPE_{(options.kv_cache or 'f16').upper()}",
+        "rope_scaling": _rope_scaling(info, options),
         "lora": [(str(adapter), scale) for adapter, scale in options.adapters()],
         "use_gpu": not options.cpu_only,
         # To fit the layers to a GPU's memory, llama.cpp opens the model twice.
@@ -62,6 +63,16 @@ def _params(info: GgufInfo, options: LlamaCppOptions) -> dict[str, Any]:
         "timeout_write": _WRITE_SECONDS,
         "verbosity": _ERRORS_ONLY,
     }
+
+
+def _rope_scaling(info: GgufInfo, options: LlamaCppOptions) -> dict[str, Any] | None:
+    """Return how to stretch positions, where the file's own way is not to be used."""
+    if options.rope_scaling is None:
+        return None
+    scaling = options.scaling(info)
+    if scaling is None:
+        return {"kind": "NONE", "scale": 1.0, "trained": 0}
+    return {"kind": scaling.kind.upper(), "scale": 1 / scaling.factor, "trained": scaling.trained}
 
 
 def _gpu_layers(options: LlamaCppOptions) -> int:
