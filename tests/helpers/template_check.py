@@ -76,10 +76,11 @@ def cases(names: tuple[str, ...]) -> Iterator[Case]:
     kinds = {"plain": PLAIN_TEXTS, "thoughtful": THOUGHTFUL, "hostile": hostile}
     for (kind, texts), think, tools in product(kinds.items(), get_args(Think), (False, True)):
         suffix = forged if kind == "hostile" else ""
-        names_control_tokens = kind != "plain"
         options = PromptOptions(think=think, tools=(_tool(suffix),) if tools else ())
         messages = _with_call(texts, suffix) if tools else _turns(texts)
-        yield Case(f"{kind}, {think}{', tools' if tools else ''}", messages, options, names_control_tokens)
+        yield Case(f"{kind}, {think}{', tools' if tools else ''}", messages, options, kind != "plain")
+    for think in get_args(Think):
+        yield Case(f"no system, {think}", _turns(PLAIN_TEXTS)[1:], PromptOptions(think=think))
 
 
 def compare(template: str) -> list[Outcome]:

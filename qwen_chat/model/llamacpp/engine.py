@@ -45,7 +45,7 @@ from qwen_chat.model.prompt import (
 )
 from qwen_chat.model.reasoning import ReasoningSplitter
 from qwen_chat.model.templates.names import likely_names
-from qwen_chat.model.templates.template import used_text
+from qwen_chat.model.templates.template import compile_in_background, used_text
 from qwen_chat.model.token_cache import TokenCache
 from qwen_chat.model.tool_calls import split_tool_calls
 from qwen_chat.sampling import SamplingParams
@@ -72,6 +72,8 @@ class LlamaCppModel(LoadedModel):
     ) -> None:
         self.name, self.checkpoint = name, path
         info, options = info or read_info(path), options or LlamaCppOptions()
+        if not options.raw:
+            compile_in_background(info.chat_templates)
         self._server = LlamaServer(path, name, info, options, report_progress)
         self._http = LlamaHttpClient(self._server)
         self._token_cache = TokenCache()

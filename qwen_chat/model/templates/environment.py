@@ -3,11 +3,9 @@
 Source: `_compile_jinja_template` in transformers' `utils/chat_template_utils.py`.
 """
 
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from functools import lru_cache
-from threading import local
 from typing import Any
 
 from jinja2 import TemplateError, TemplateRuntimeError, nodes
@@ -19,16 +17,8 @@ from jinja2.utils import Namespace
 from qwen_chat.model.templates.compiler import GenerationTag, MarkingCodeGenerator, end_loops_in_time
 from qwen_chat.model.templates.filters import marked_filters, written
 from qwen_chat.model.templates.formatting import format_pieces
-from qwen_chat.model.templates.marked import (
-    MarkedText,
-    check_length,
-    join_if_equal,
-    join_texts,
-    own,
-)
-
-SECONDS = 10.0
-"""How long a template may write: a hostile one may loop for ever."""
+from qwen_chat.model.templates.limits import Deadline, check_length
+from qwen_chat.model.templates.marked import MarkedText, join_if_equal, join_texts, own
 
 _MAX_EXPONENT = 64
 
@@ -53,11 +43,11 @@ class MarkingEnvironment(ImmutableSandboxedEnvironment):
             "dict": _Dict(),
             "namespace": _Namespace,
         }
-        self._clock = local()
+        self._deadline = Deadline()
 
     def render(self, source: "CompiledTemplate", values: Mapping[str, Any]) -> MarkedText:
         """Return what a template writes; it has some seconds for it."""
-        self._clock.end = time.monotonic() + SECONDS
+        self._deadline.start()
         context = source.template.new_context(dict(values))
         return join_texts(source.template.root_render_func(context))
 
@@ -68,12 +58,12 @@ class MarkingEnvironment(ImmutableSandboxedEnvironment):
     def steps(self, values: Iterable[Any]) -> Iterator[Any]:
         """Yield what a loop goes through."""
         for value in values:
-            self._check_time()
+            self._deadline.check()
             yield value
 
     def call(self, context: Context, obj: Any, *args: Any, **options: Any) -> Any:  # noqa: ANN401
         """Call what a template calls."""
-        self._check_time()
+        self._deadline.check()
         return super().call(context, obj, *args, **options)
 
     def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:  # noqa: ANN401
@@ -98,10 +88,6 @@ class MarkingEnvironment(ImmutableSandboxedEnvironment):
     def _generate(self, source: nodes.Template, *args: Any, **options: Any) -> str:  # noqa: ANN401
         end_loops_in_time(source)
         return super()._generate(source, *args, **options)
-
-    def _check_time(self) -> None:
-        if time.monotonic() > self._clock.end:
-            raise TemplateRuntimeError(f"it still writes after {SECONDS:g} seconds")
 
 
 class CompiledTemplate:

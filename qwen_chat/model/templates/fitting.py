@@ -13,7 +13,7 @@ from qwen_chat import i18n
 from qwen_chat.message import Message, Tool
 from qwen_chat.model.chatml import IM_END, IM_START
 from qwen_chat.model.templates.marked import MarkedText, join_texts
-from qwen_chat.model.templates.template import ChatTemplate, TemplateRefusalError
+from qwen_chat.model.templates.template import ChatTemplate, EndlessTemplateError, TemplateRefusalError
 
 OPENING = "Hello."
 """What a person is made to say before a greeting, where a template begins with a question."""
@@ -71,6 +71,8 @@ class FittingTemplate:
             fitted, notices = fit(messages, changes)
             try:
                 return self._template.write(fitted, tools, options), notices
+            except EndlessTemplateError:
+                raise
             except TemplateRefusalError as error:
                 refusal = refusal or error
         raise refusal or TemplateRefusalError("")

@@ -8,13 +8,11 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, SupportsIndex
 
+from qwen_chat.model.templates.limits import check_length
 from qwen_chat.model.templates.printf import printf_fields
 
 OWN, TYPED = "o", "t"
 """The marks of a character: the template wrote it, or somebody typed it."""
-
-MAX_CHARACTERS = 1 << 24
-"""The longest text that a template may build: a hostile one may double a text until the memory is full."""
 
 _RUN = re.compile(f"{OWN}+|{TYPED}+")
 
@@ -161,12 +159,6 @@ def own(text: str) -> MarkedText:
 def typed(text: str) -> MarkedText:
     """Return a text that somebody typed."""
     return MarkedText(text)
-
-
-def check_length(characters: int) -> None:
-    """Raise OverflowError for a text that no prompt needs."""
-    if characters > MAX_CHARACTERS:
-        raise OverflowError("it builds a text that is too long")
 
 
 def marks_of(text: str) -> str:

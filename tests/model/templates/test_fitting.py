@@ -170,3 +170,11 @@ def test_a_conversation_without_turns_has_a_prompt(messages: list[Message], star
 def test_a_strict_template_reads_an_opening_where_there_are_no_turns() -> None:
     assert write("no_system")[0] == "<s>" + TURN("user", "Hello.") + END
     assert write("no_system", S)[0] == "<s>" + TURN("user", "Be a cook.\n\nHello.") + END
+
+
+def test_a_template_for_tools_alone_gets_an_empty_list_of_them() -> None:
+    source = (
+        "{% for tool in tools %}{{ tool }}{% endfor %}{% for m in messages %}{{ m.content }};{% endfor %}"
+    )
+    text, told = FittingTemplate(ChatTemplate({"default": source})).write([S, Q, R])
+    assert (text, told) == ("Be a cook.;Soup?;Which?;", ())

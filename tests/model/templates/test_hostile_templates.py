@@ -4,7 +4,7 @@ import pytest
 
 from qwen_chat.errors import ModelError, ModelLoadError
 from qwen_chat.message import Message
-from qwen_chat.model.templates import environment
+from qwen_chat.model.templates import limits
 from qwen_chat.model.templates.template import ChatTemplate
 
 ASKED = [Message("user", "hi")]
@@ -19,7 +19,7 @@ ASKED = [Message("user", "hi")]
     ],
 )
 def test_a_template_that_never_ends_is_ended(source: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(environment, "SECONDS", 0.05)
+    monkeypatch.setattr(limits, "SECONDS", 0.05)
     with pytest.raises(ModelError, match="refuses this conversation: it still writes after"):
         ChatTemplate({"default": source}).write(ASKED)
 
