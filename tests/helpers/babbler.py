@@ -33,6 +33,7 @@ def write_babbler(
     context: int = 8192,
     template: str = TEMPLATE,
     added: tuple[str, ...] = (),
+    control: tuple[str, ...] = _CONTROL,
     change: Callable[[gguf.GGUFWriter], object] = lambda _: None,
 ) -> Path:
     """Write a one-layer model of random weights that writes words and never ends by itself.
@@ -48,7 +49,7 @@ def write_babbler(
     writer.add_head_count(_HEADS)
     writer.add_layer_norm_rms_eps(1e-5)
     writer.add_rope_dimension_count(_WIDTH // _HEADS)
-    size = _add_tokenizer(writer, template, added)
+    size = _add_tokenizer(writer, template, added, control)
     change(writer)
     for name, shape in _shapes(size).items():
         writer.add_tensor(name, _weights(name, shape))
@@ -59,21 +60,24 @@ def write_babbler(
     return path
 
 
-def _add_tokenizer(writer: gguf.GGUFWriter, template: str, added: tuple[str, ...]) -> int:
+def _add_tokenizer(
+    writer: gguf.GGUFWriter, template: str, added: tuple[str, ...], control: tuple[str, ...]
+) -> int:
     letters = sorted(ByteLevel.alphabet())
-    tokens = [*_CONTROL, *added, *letters, *(f"Ġ{word}" for word in _WORDS)]
+    tokens = [*control, *added, *letters, *(f"Ġ{word}" for word in _WORDS)]
     normal = len(letters) + len(_WORDS)
     writer.add_vocab_size(len(tokens))
     writer.add_tokenizer_model("gpt2")
     writer.add_tokenizer_pre("smollm")
     writer.add_token_list(tokens)
-    types = [_IS_CONTROL] * len(_CONTROL) + [_IS_ADDED] * len(added) + [_NORMAL] * normal
+    types = [_IS_CONTROL] * len(control) + [_IS_ADDED] * len(added) + [_NORMAL] * normal
     writer.add_token_types(types)
     # The words have no merges: typed text is read byte by byte.
     writer.add_token_merges(["Ġ Ġ"])
     writer.add_bos_token_id(1)
     writer.add_eos_token_id(2)
-    writer.add_chat_template(template)
+    if template:
+        writer.add_chat_template(template)
     return len(tokens)
 
 

@@ -68,6 +68,7 @@ class CheckpointPrompt:
         if template and not raw:
             written = ChatTemplate(templates, tokenizer.special_tokens_map)
         self._format = PromptFormat(written, self._split_controls, default, raw=raw)
+        self._start = _start_segments(tokenizer) if raw else []
         self._encoder = TextEncoder(tokenizer, self._guarded_names(used_text(templates)))
         self.default_system = self._format.default_system
 
@@ -81,7 +82,8 @@ class CheckpointPrompt:
         Raises: ModelError when the template refuses these messages.
         """
         if not self._is_first_generation or options.tools:
-            return self._format.render(messages, options)
+            found = self._format.render(messages, options)
+            return RenderedPrompt([*self._start, *found.segments], found.notices) if self._start else found
         # First-generation Qwen writes even an empty system prompt, and encodes every segment separately.
         given = messages and messages[0].role == "system"
         messages = messages if given else [Message("system", DEFAULT_SYSTEM), *messages]
@@ -143,3 +145,14 @@ class CheckpointPrompt:
         """Split a template's output into control tokens and text."""
         pieces = self._all_names.split(text)
         return [Segment(piece, control=piece in self._controls) for piece in pieces if piece]
+
+
+def _start_segments(tokenizer: PreTrainedTokenizerFast) -> list[Segment]:
+    """Return the control tokens that a tokenizer puts before every text, as a template does before a chat."""
+    plain = tokenizer("a", add_special_tokens=False).input_ids
+    whole = tokenizer("a").input_ids
+    count = next(
+        (start for start in range(len(whole)) if whole[start : start + len(plain)] == plain),
+        0,
+    )
+    return [Segment(str(name), control=True) for name in tokenizer.convert_ids_to_tokens(whole[:count])]

@@ -9,7 +9,13 @@ from math import exp
 from pathlib import Path
 from threading import Event
 
-from qwen_chat.errors import ContextLengthError, PromptRefusedError, UsageError, model_errors
+from qwen_chat.errors import (
+    ContextLengthError,
+    ModelLoadError,
+    PromptRefusedError,
+    UsageError,
+    model_errors,
+)
 from qwen_chat.message import Alternative, Message, Token
 from qwen_chat.model.alternatives import build_alternatives, take_prefix
 from qwen_chat.model.base import (
@@ -24,7 +30,7 @@ from qwen_chat.model.base import (
     PromptOptions,
     TokenizingModel,
 )
-from qwen_chat.model.chatml import Segment
+from qwen_chat.model.chatml import IM_END, IM_START, Segment
 from qwen_chat.model.formats.gguf import GgufInfo, read_info
 from qwen_chat.model.grammar import whole_grammar
 from qwen_chat.model.llamacpp.completion import Completion
@@ -49,6 +55,9 @@ from qwen_chat.model.templates.template import compile_in_background, used_text
 from qwen_chat.model.token_cache import TokenCache
 from qwen_chat.model.tool_calls import split_tool_calls
 from qwen_chat.sampling import SamplingParams
+
+CHATML_TOKENS = (IM_START, IM_END)
+"""What a checkpoint without a chat template must know, so that its prompts can be ChatML."""
 
 
 class LlamaCppModel(LoadedModel):
@@ -84,6 +93,11 @@ class LlamaCppModel(LoadedModel):
             self._read_properties(default_params or SamplingParams())
             self._tokenizer = LlamaTokenizer(self._http)
             template = None if options.raw else gguf_template(info, path, self._http.props())
+            if template is None and not options.raw and not all(map(self._tokenizer.knows, CHATML_TOKENS)):
+                raise ModelLoadError(
+                    f"{path} has no chat template, it is a base model: use --raw to have it go on with your "
+                    "text, or name an instruct model"
+                )
             self._format = PromptFormat(
                 template, self._tokenizer.split_control, default_system, raw=options.raw
             )

@@ -10,6 +10,7 @@ from qwen_chat.model.llamacpp.http_client import LlamaHttpClient
 from qwen_chat.model.templates.names import alternation
 
 _CACHED_SEGMENTS = 4096
+_LETTER = "a"
 
 
 class LlamaTokenizer:
@@ -23,9 +24,13 @@ class LlamaTokenizer:
         self._ids = lru_cache(_CACHED_SEGMENTS)(self._tokenize)
         self.is_control = lru_cache(_CACHED_SEGMENTS)(self._is_control)
         self.split_control = lru_cache(_CACHED_SEGMENTS)(self._split_control)
-        self.start_ids = http.tokenize("", start=True)
+        self.start_ids = _ids_before(http.tokenize(_LETTER), http.tokenize(_LETTER, start=True))
         self._guarded = dict[str, int]()
         self._names = alternation(())
+
+    def knows(self, name: str) -> bool:
+        """Return whether a name is one control token."""
+        return len(self._http.tokenize(name, control=True)) == 1
 
     def guard(self, names: Iterable[str]) -> None:
         """Keep text from being the tokens of these names that llama.cpp finds in every text.
@@ -110,6 +115,12 @@ class LlamaTokenizer:
 
     def _pieces(self, ids: list[int]) -> Iterable[tuple[int, bytes]]:
         return zip(ids, self._http.pieces(ids), strict=True) if ids else ()
+
+
+def _ids_before(plain: list[int], whole: list[int]) -> list[int]:
+    """Return what a tokenizer puts before a text; some put a token after it, too."""
+    starts = range(len(whole) - len(plain) + 1)
+    return next((whole[:start] for start in starts if whole[start : start + len(plain)] == plain), [])
 
 
 def _split_at(text: str, controls: Sequence[Segment]) -> list[Segment]:
