@@ -13,7 +13,7 @@ from babbler import TEMPLATE, write_babbler
 from command import RunCommand, run_here, run_process
 from filelock import FileLock
 from grouping import GroupedFiles, group
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 from tiny import write_model
 from xdist.remote import Producer
 
@@ -66,10 +66,26 @@ SET_BY_LIBRARIES = {
 }
 """What libraries change in the environment for themselves."""
 
-settings.register_profile("thorough", settings.default)
+# How long an example takes says nothing while other workers run.
+UNTIMED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("usual", UNTIMED)
+settings.register_profile("thorough", UNTIMED)
+settings.load_profile("usual")
 
-SLOW = ("web", "cli", "terminal", "training", "evaluation", "batch", "session", "model", "export", "storage")
-"""Rooms whose tests start browsers, terminals and engines; workers take them first, so none ends late."""
+SLOW = (
+    "web",
+    "test_two_commands.py",
+    "cli",
+    "terminal",
+    "training",
+    "evaluation",
+    "batch",
+    "session",
+    "model",
+    "export",
+    "storage",
+)
+"""Places whose tests start browsers, terminals and engines; workers take them first, so none ends late."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
