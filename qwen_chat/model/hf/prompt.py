@@ -48,7 +48,12 @@ class CheckpointPrompt:
         self._tokenizer = tokenizer
         self._is_first_generation = first_generation and not raw
         self._controls = {token.content: id for id, token in tokenizer.added_tokens_decoder.items()}
-        self._all_names = alternation(self._controls)
+        # A line end that a template wrote may be one token with the line end that somebody typed after it.
+        self._all_names = alternation(
+            token.content
+            for token in tokenizer.added_tokens_decoder.values()
+            if token.special or not token.content.isspace()
+        )
         self._ids = lru_cache(_MAX_CACHED_SEGMENTS)(self._encode_segment)
         templates = chat_templates(tokenizer)
         template = templates.get(DEFAULT) or None
@@ -144,7 +149,8 @@ class CheckpointPrompt:
     def _split_controls(self, text: str) -> list[Segment]:
         """Split a template's output into control tokens and text."""
         pieces = self._all_names.split(text)
-        return [Segment(piece, control=piece in self._controls) for piece in pieces if piece]
+        # A pattern with one group splits into text and name by turns.
+        return [Segment(piece, control=number % 2 == 1) for number, piece in enumerate(pieces) if piece]
 
 
 def _start_segments(tokenizer: PreTrainedTokenizerFast) -> list[Segment]:
