@@ -121,7 +121,7 @@ def models(tmp_path_factory: pytest.TempPathFactory, model_path: Path) -> Path:
         ("cut-half.gguf", "DIR/cut-half.gguf is cut short"),
         ("cut-almost.gguf", "DIR/cut-almost.gguf is cut short"),
         ("empty.gguf", "DIR/empty.gguf is empty"),
-        ("ggml.gguf", "DIR/ggml.gguf is not a GGUF file"),
+        ("ggml.gguf", "DIR/ggml.gguf is a ggml file of 2023"),
         ("notes.gguf", "DIR/notes.gguf is not a GGUF file"),
         ("notes.txt", "DIR/notes.txt is not a GGUF file"),
         ("pipe.gguf", "DIR/pipe.gguf is not a"),

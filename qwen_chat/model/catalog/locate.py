@@ -15,12 +15,13 @@ from qwen_chat.model.catalog.fetch_known import fetch_known
 from qwen_chat.model.catalog.gguf_names import format_names, group_parts, strip_part_number
 from qwen_chat.model.catalog.hubs import fetch_from_hub
 from qwen_chat.model.catalog.known_models import Variant, find_known, suggest_names
+from qwen_chat.model.formats.foreign_files import find_foreign
 from qwen_chat.model.formats.gguf import part_paths
 from qwen_chat.model.formats.supported import looks_like_checkpoint
 from qwen_chat.settings import EMBEDDED_MODELS
 
 _HUB_ID = re.compile(r"\w[\w.-]*/[\w.-]+(?<!\.gguf)(:[\w./-]+)?", re.ASCII | re.IGNORECASE)
-_PICKLE_SUFFIXES = (".bin", ".pt", ".pth", ".pkl")
+_START_BYTES = 64
 _CHECKPOINT_SUFFIXES = (".safetensors", ".safetensors.index.json")
 
 
@@ -123,21 +124,22 @@ def _suggest(names: list[str]) -> str:
 
 
 def _locate_file(path: Path) -> ModelLocation:
-    suffix = path.suffix.lower()
-    if suffix in _PICKLE_SUFFIXES:
-        danger = "pickled weights can run code when they are loaded"
-        raise ModelLoadError(f"{path} is refused, {danger}: convert it to GGUF or safetensors")
     if path.name == "config.json" or path.name.lower().endswith(_CHECKPOINT_SUFFIXES):
         return _checkpoint_location(path.parent)
-    if not path.is_file() or (suffix != ".gguf" and not _starts_like_gguf(path)):
+    start = _read_start(path)
+    if fault := find_foreign(path.name, start):
+        raise ModelLoadError(f"{path} {fault}")
+    # Some programs store models under their hash, without a suffix.
+    if not path.is_file() or (path.suffix.lower() != ".gguf" and not start.startswith(b"GGUF")):
         raise ModelLoadError(f"{path} is not a GGUF file: name one, or a folder that has one")
     return _gguf_location(path)
 
 
-def _starts_like_gguf(path: Path) -> bool:
-    # Some programs store models under their hash, without a suffix.
+def _read_start(path: Path) -> bytes:
+    if not path.is_file():
+        return b""
     with path.open("rb") as file:
-        return file.read(4) == b"GGUF"
+        return file.read(_START_BYTES)
 
 
 def _gguf_location(path: Path) -> ModelLocation:

@@ -12,13 +12,16 @@ _NAMES = ("temperature", "top_p", "top_k", "min_p", "repetition_penalty", "max_n
 
 
 def default_params(generation: Mapping[str, Any]) -> SamplingParams:
-    """Return the checkpoint's default sampling parameters; invalid values are left out."""
+    """Return the checkpoint's default sampling parameters; invalid values are left out.
+
+    As in transformers, a generation config that does not say `do_sample` means the likeliest token always.
+    """
     params = SamplingParams()
     for name in _NAMES:
         if generation.get(name) is not None:
             with suppress(UsageError):
                 params = SamplingParams.from_mapping({name: generation[name]}).over(params)
-    if generation.get("do_sample") is False:
+    if generation and generation.get("do_sample") is not True:
         return SamplingParams(temperature=0).over(params)
     return params
 

@@ -36,6 +36,7 @@ _SCALARS = {
     kind: Struct(f"<{code}") for kind, code in zip((*range(8), 10, 11, 12), "BbHhIif?Qqd", strict=True)
 }
 _STRING, _ARRAY = 8, 9
+_RANK_POOLING = 4
 _TEMPLATE_KEY = "tokenizer.chat_template"
 _U32, _U64 = Struct("<I"), Struct("<Q")
 
@@ -140,6 +141,9 @@ def _find_fault(architecture: object, headers: list[GgufHeader]) -> str | None:
         return "is an adapter (LoRA), not a model: name the model's own file"
     if not isinstance(architecture, str) or "tokenizer.ggml.model" not in metadata:
         return "holds no language model: it names no architecture or has no tokenizer"
+    if (pooling := metadata.get(f"{architecture}.pooling_type")) and isinstance(pooling, int):
+        kind = "a reranker" if pooling == _RANK_POOLING else "an embedding model"
+        return f"is {kind}, which turns text into numbers and cannot chat: name an instruct model"
     if not any(header.weights for header in headers):
         return "has a vocabulary but no weights: name the model's own file"
     return None

@@ -5,9 +5,10 @@ from typing import Any
 
 from qwen_chat.errors import ModelLoadError
 
-_PICKLE_SUFFIXES = (".bin", ".pt", ".pth", ".pkl", ".ckpt")
+PICKLE_SUFFIXES = (".bin", ".pt", ".pth", ".pkl", ".ckpt")
 _TRAINING_FILES = ("training_args", "optimizer", "scheduler", "scaler", "rng_state")
 
+_SENTENCE_FILES = {"config_sentence_transformers.json", "modules.json", "sentence_bert_config.json"}
 _CAUSAL = ("ForCausalLM", "LMHeadModel")
 _NOT_CAUSAL = (
     "SequenceClassification",
@@ -19,6 +20,12 @@ _NOT_CAUSAL = (
     "ImageClassification",
     "CTC",
 )
+_QWEN_MEDIA = ("qwen2_vl", "qwen2_5_vl", "qwen3_vl", "qwen2_audio", "qwen2_5_omni", "qwen3_omni")
+_MEDIA_CONFIGS = {
+    "vision_config": "pictures",
+    "audio_config": "sound",
+    "thinker_config": "sound and pictures",
+}
 _ENCODERS = (
     *("albert", "bert", "camembert", "clip", "deberta", "deberta-v2", "distilbert", "electra", "hubert"),
     *("modernbert", "mpnet", "roberta", "siglip", "vit", "wav2vec2", "xlm-roberta"),
@@ -43,6 +50,9 @@ def check_file_names(place: str, names: Iterable[str], base_model: str | None = 
 
 
 def _find_wrong_kind(names: set[str], safe: set[str], base_model: str | None) -> str | None:
+    if _SENTENCE_FILES & names:
+        kind = "is an embedding model or a reranker"
+        return f"{kind}, which turns text into numbers and cannot chat: name an instruct model"
     if "model_index.json" in names and "config.json" not in names:
         return "is no language model, but one for diffusers, which makes pictures"
     if "adapter_config.json" in names and (
@@ -66,7 +76,7 @@ def _find_missing_file(names: set[str], safe: set[str]) -> str | None:
 
 
 def _is_pickled(name: str) -> bool:
-    return name.lower().endswith(_PICKLE_SUFFIXES) and not name.startswith(_TRAINING_FILES)
+    return name.lower().endswith(PICKLE_SUFFIXES) and not name.startswith(_TRAINING_FILES)
 
 
 def find_config_fault(config: Mapping[str, Any]) -> str | None:
@@ -74,10 +84,22 @@ def find_config_fault(config: Mapping[str, Any]) -> str | None:
     kind = config.get("model_type")
     if not isinstance(kind, str) or not kind:
         return "names no model_type: use a checkpoint that transformers can load, or a GGUF of the model"
+    if kind.startswith(_QWEN_MEDIA) and not kind.endswith("_text"):
+        return describe_no_text_model(kind, config)
     for key, name in (("visual", "Qwen-VL"), ("audio", "Qwen-Audio")):
         if kind == "qwen" and config.get(key) is not None:
             return f"is of {name}, which is more than a text model: use a text model, as Qwen/Qwen-7B-Chat"
     return _find_architecture_fault(kind, config)
+
+
+def describe_no_text_model(kind: str, config: Mapping[str, Any]) -> str:
+    """Return why transformers cannot chat with a model of this kind, worded to follow its place."""
+    media = next((what for key, what in _MEDIA_CONFIGS.items() if config.get(key) is not None), None)
+    if media is None and not kind.startswith(_QWEN_MEDIA):
+        no_text = f"is of {to_one_line(kind)}, no causal language model of transformers"
+        return f"{no_text}: use a GGUF, or another model"
+    also = f"is of {to_one_line(kind)}, which also takes {media or 'pictures or sound'}"
+    return f"{also}: for text chat use a GGUF of it, which llama.cpp runs, or a text model"
 
 
 def _find_architecture_fault(kind: str, config: Mapping[str, Any]) -> str | None:

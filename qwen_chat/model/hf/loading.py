@@ -25,6 +25,7 @@ from qwen_chat.errors import ModelLoadError, as_load_error, model_errors
 from qwen_chat.model import qwen1
 from qwen_chat.model.catalog.machine import available_bytes
 from qwen_chat.model.formats.checkpoint import CheckpointInfo
+from qwen_chat.model.formats.supported import describe_no_text_model
 from qwen_chat.model.hf.dtype import fastest_on_cpu
 from qwen_chat.model.hf.gptqmodel_import import redirect_gptqmodel_output
 from qwen_chat.model.hf.long_context import apply_rope_scaling
@@ -148,6 +149,8 @@ def _load_error(info: CheckpointInfo, error: BaseException) -> ModelLoadError:
             f"{info.folder} ({info.model_type}) needs its own code, which is never run here, or a newer "
             "transformers: try pip install --upgrade transformers, or a GGUF of it"
         )
+    if "Unrecognized configuration class" in str(error):
+        return ModelLoadError(f"{info.folder} {describe_no_text_model(info.model_type, info.config)}")
     fault = f"transformers cannot open {info.folder} ({info.model_type})"
     return as_load_error(error, fault, out_of_memory=_describe_out_of_memory(info))
 

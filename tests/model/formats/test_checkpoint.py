@@ -155,6 +155,12 @@ def test_odd_quantization_configs(tmp_path: Path, said: object) -> None:
         (b'{"model_type": "qwen", "audio": {"n_mels": 80}}', "is of Qwen-Audio"),
         (b'{"model_type": "bert", "architectures": ["BertModel"]}', "is of BertModel, which cannot chat"),
         (b'{"model_type": "roberta"}', "is of roberta, which cannot chat"),
+        (
+            b'{"model_type": "qwen2_vl", "vision_config": {}}',
+            "is of qwen2_vl, which also takes pictures: for text",
+        ),
+        (b'{"model_type": "qwen3_vl_moe"}', "is of qwen3_vl_moe, which also takes pictures or sound"),
+        (b'{"model_type": "qwen2_audio", "audio_config": {}}', "also takes sound: for text chat use a GGUF"),
         (b'{"model_type": "qwen2", "architectures": ["Qwen2ForSequenceClassification"]}', "cannot chat"),
         (b'{"model_type": "t5", "is_encoder_decoder": true, "architectures": ["a\\nb"]}', "is of a?b, which"),
     ],
@@ -173,7 +179,8 @@ def test_configs_of_no_chat_model(folder: Path, config: bytes, said: str) -> Non
         {"model_type": "new", "architectures": [1, None]},
         {"model_type": "gpt2", "architectures": ["GPT2LMHeadModel"], "is_encoder_decoder": False},
         {"model_type": "bert", "architectures": ["BertForCausalLM"]},
-        {"model_type": "qwen3_vl", "architectures": ["Qwen3VLForConditionalGeneration"]},
+        {"model_type": "gemma3", "architectures": ["Gemma3ForConditionalGeneration"], "vision_config": {}},
+        {"model_type": "qwen3_vl_text", "architectures": ["Qwen3VLTextModel"]},
     ],
 )
 def test_what_may_be_a_chat_model_is_left_to_the_engine(tmp_path: Path, config: dict[str, Any]) -> None:

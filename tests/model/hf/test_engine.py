@@ -91,7 +91,8 @@ def test_what_it_read_is_what_it_shows(tiny: "TransformersModel") -> None:
 
 def test_the_defaults_are_the_checkpoints(tiny: "TransformersModel") -> None:
     assert tiny.context_length == 2048
-    assert tiny.default_params == SamplingParams(max_new_tokens=16)
+    # As in transformers, a generation config that does not say do_sample means the likeliest token always.
+    assert tiny.default_params == SamplingParams(max_new_tokens=16, temperature=0)
     assert tiny.default_system == ""
     assert tiny.notice == "cpu, float32, sdpa"
 
