@@ -157,7 +157,7 @@ def babbler(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def babbling(babbler: Path) -> Iterator[LlamaCppModel]:
+def babbler_model(babbler: Path) -> Iterator[LlamaCppModel]:
     """The babbler, opened."""
     opened = LlamaCppModel(babbler, "babbler", LlamaCppOptions(threads=1))
     yield opened

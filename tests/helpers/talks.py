@@ -24,9 +24,9 @@ SHORT = Settings(sampling=SamplingParams(max_new_tokens=8, temperature=0.0))
 
 
 @pytest.fixture(scope="session")
-def page(babbling: "LlamaCppModel", tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+def page(babbler_model: "LlamaCppModel", tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """The page of one person; its answers are short, come at once, and have no sense."""
-    with served(tmp_path_factory.mktemp("chats"), babbling, settings=SHORT) as opened:
+    with served(tmp_path_factory.mktemp("chats"), babbler_model, settings=SHORT) as opened:
         yield opened
 
 

@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 from apis import Api, Echo, serving
-from openai.types.chat import ChatCompletion, ChatCompletionChunk
 from scripted import ScriptedModel
 
 from qwen_chat.errors import ModelError
@@ -45,6 +44,8 @@ def events(text: str) -> list[dict[str, Any]]:
 
 
 def test_an_answer_has_openais_form(small: Api) -> None:
+    from openai.types.chat import ChatCompletion
+
     found = small.chat("Say hello.", max_tokens=8, temperature=0)
     assert found.status_code == 200
     answer = ChatCompletion.model_validate(found.json(), strict=True)
@@ -56,6 +57,8 @@ def test_an_answer_has_openais_form(small: Api) -> None:
 
 
 def test_a_stream_is_the_same_answer(small: Api) -> None:
+    from openai.types.chat import ChatCompletionChunk
+
     fields: dict[str, Any] = {"max_tokens": 12, "temperature": 0, "seed": 1}
     whole = small.chat("Name a city.", **fields).json()["choices"][0]
     streamed = small.chat("Name a city.", stream=True, stream_options={"include_usage": True}, **fields)

@@ -4,7 +4,6 @@ from typing import Any
 
 import pytest
 from apis import Api
-from openai.types import Completion
 from test_chat_completions import events
 
 PROMPT = "The capital of France is"
@@ -22,6 +21,8 @@ def texts(answer: Any) -> list[str]:
 
 
 def test_a_text_goes_on(small: Api) -> None:
+    from openai.types import Completion
+
     answer = complete(small)
     Completion.model_validate(answer, strict=True)
     assert "Paris" in texts(answer)[0]

@@ -1,9 +1,8 @@
 """Answers to conversations in Anthropic's form, as its own client reads them."""
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import anthropic
 import pytest
 from apis import LONGEST, Api, Echo, serving
 from scripted import ScriptedModel
@@ -12,6 +11,9 @@ from test_chat_completions import CALL, TOOL, WithTools
 from qwen_chat.errors import ModelError
 from qwen_chat.message import Delta, Message
 from qwen_chat.server.access import Access
+
+if TYPE_CHECKING:
+    import anthropic
 
 ASKED: list[Any] = [{"role": "user", "content": "Name a city."}]
 EXACT: dict[str, Any] = {"extra_body": {"temperature": 0}}
@@ -23,11 +25,13 @@ LOOK: dict[str, Any] = {
 }
 
 
-def client(api: Api, key: str = "none") -> anthropic.Anthropic:
+def client(api: Api, key: str = "none") -> "anthropic.Anthropic":
+    import anthropic
+
     return anthropic.Anthropic(base_url=api.url, api_key=key, max_retries=0, timeout=LONGEST)
 
 
-def blocks(answer: anthropic.types.Message) -> list[Any]:
+def blocks(answer: "anthropic.types.Message") -> list[Any]:
     return [*answer.content]
 
 
@@ -162,6 +166,8 @@ def test_a_wrong_value_is_refused(echo: Api, fields: dict[str, Any], words: str)
 
 
 def test_failures_are_told_in_its_form() -> None:
+    import anthropic
+
     access = Access(("a-long-key",))
     with serving({"m": ScriptedModel("some", ModelError("it broke"))}, access=access) as api:
         with pytest.raises(anthropic.AuthenticationError, match="no valid API key"):

@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 from apis import Api, Echo, serving
-from openai.types.responses import Response
 from scripted import ScriptedModel
 from test_chat_completions import CALL, TOOL, WithTools
 
@@ -44,6 +43,8 @@ def without_ids(value: Any) -> Any:
 
 
 def test_an_answer_and_its_stream_are_the_same(small: Api) -> None:
+    from openai.types.responses import Response
+
     fields: dict[str, Any] = {"temperature": 0, "max_output_tokens": 8, "model": "smol"}
     whole = respond(small, **fields)
     Response.model_validate(whole, strict=True)
@@ -101,6 +102,8 @@ class _Thinker(ScriptedModel):
 
 
 def test_reasoning_is_an_item_of_its_own() -> None:
+    from openai.types.responses import Response
+
     with serving({"m": _Thinker()}) as api:
         whole = respond(api, reasoning={"effort": "low", "summary": "auto"})
         events = streamed(api)
@@ -117,6 +120,8 @@ def test_reasoning_is_an_item_of_its_own() -> None:
 
 
 def test_calls_are_items() -> None:
+    from openai.types.responses import Response
+
     with serving({"m": WithTools("I look.\n", CALL)}) as api:
         whole = respond(api, tools=[LOOK])
         events = streamed(api, tools=[LOOK])
