@@ -118,15 +118,15 @@ def without_empty(messages: Sequence[Message]) -> list[Message]:
 def fit(messages: Sequence[Message], changes: Changes) -> tuple[list[Message], tuple[str, ...]]:
     """Return messages with some changes, and what a person is told about those that were needed."""
     steps = (
-        (changes.fold_system, _fold_system, "notice.system_folded"),
-        (changes.open, _add_opening, "notice.opening_added"),
-        (changes.merge, _merge_runs, "notice.turns_merged"),
+        (changes.fold_system, _fold_system, i18n.Text("notice.system_folded")),
+        (changes.open, _add_opening, i18n.Text("notice.opening_added")),
+        (changes.merge, _merge_runs, i18n.Text("notice.turns_merged")),
     )
     fitted, notices = [*messages], list[str]()
-    for _, step, code in (step for step in steps if step[0]):
+    for _, step, notice in (step for step in steps if step[0]):
         before, fitted = fitted, step(fitted)
         if fitted != before:
-            notices.append(i18n.Text(code))
+            notices.append(notice)
     return fitted, tuple(notices)
 
 
