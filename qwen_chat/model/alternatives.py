@@ -5,7 +5,8 @@ from collections.abc import Iterable, Sequence
 from qwen_chat.errors import UsageError
 from qwen_chat.message import Alternative, Message, Token
 from qwen_chat.model.prompt import PreparedPrompt
-from qwen_chat.model.reasoning import CLOSE, OPEN, ReasoningSplitter
+from qwen_chat.model.reasoning import ReasoningSplitter
+from qwen_chat.model.reasoning_marks import THINK, ReasoningMarks
 from qwen_chat.model.token_cache import TokenCache
 
 
@@ -30,18 +31,20 @@ def build_alternatives(
     """Return the alternatives after a prefix of an answer; `cache` gets the tokens of each new answer."""
     found = []
     for token, probability in choices:
-        tokens = [*prefix] if ends_answer(token) else [*prefix, token]
-        answer = _as_message(tokens, reasoning_open=prompt.reasoning_open)
+        marks = prompt.splitter.marks
+        tokens = [*prefix] if ends_answer(token, marks) else [*prefix, token]
+        answer = _as_message(tokens, marks, reasoning_open=prompt.reasoning_open)
         cache.store(answer, [each.id for each in tokens].copy)
         found.append(Alternative(token, probability, answer))
     return found
 
 
-def ends_answer(token: Token) -> bool:
+def ends_answer(token: Token, marks: ReasoningMarks = THINK) -> bool:
     """Return whether a token that a model writes ends its answer."""
-    return token.control and token.bytes.decode(errors="replace") not in (OPEN, CLOSE)
+    return token.control and token.bytes.decode(errors="replace") not in marks.tokens
 
 
-def _as_message(tokens: Sequence[Token], *, reasoning_open: bool) -> Message:
+def _as_message(tokens: Sequence[Token], marks: ReasoningMarks, *, reasoning_open: bool) -> Message:
     text = b"".join(token.bytes for token in tokens).decode(errors="ignore")
-    return Message("assistant", *ReasoningSplitter("reasoning" if reasoning_open else "start").split(text))
+    splitter = ReasoningSplitter("reasoning" if reasoning_open else "start", marks)
+    return Message("assistant", *splitter.split(text))

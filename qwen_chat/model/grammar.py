@@ -4,6 +4,7 @@ https://github.com/guidance-ai/llguidance/blob/main/docs/syntax.md
 """
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 from typing import Any
@@ -11,11 +12,9 @@ from typing import Any
 from qwen_chat.errors import MissingExtraError, UsageError
 from qwen_chat.message import Tool
 from qwen_chat.model.base import OutputOptions
-from qwen_chat.model.reasoning import CLOSE, OPEN, ReasoningSplitter
+from qwen_chat.model.reasoning import ReasoningSplitter
 
 _HEAD = "%llguidance {}\n"
-_END_OF_REASONING = rf"(.|\n)*?{CLOSE}\s*".replace("/", r"\/")
-_WHOLE_REASONING = rf"(\s*{OPEN}{_END_OF_REASONING})?"
 
 
 def json_object_grammar() -> str:
@@ -59,8 +58,14 @@ def whole_grammar(output: OutputOptions, splitter: ReasoningSplitter) -> str:
     """Return the grammar of all that a model writes: reasoning is free, if the answer begins with some."""
     if not output.grammar:
         return ""
-    reasoning = {"reasoning": _END_OF_REASONING, "start": _WHOLE_REASONING}.get(splitter.state)
+    end = rf"(.|\n)*?{_escape(splitter.marks.closing)}\s*"
+    whole = rf"(\s*{_escape(splitter.marks.opening)}{end})?"
+    reasoning = {"reasoning": end, "start": whole}.get(splitter.state)
     return f"{_HEAD}start: {f'/{reasoning}/ ' if reasoning else ''}answer\n{output.grammar}"
+
+
+def _escape(text: str) -> str:
+    return re.escape(text).replace("/", r"\/")
 
 
 def _call(tool: Tool) -> str:

@@ -14,11 +14,15 @@ from qwen_chat.message import Delta, Message
 from qwen_chat.model import chatml
 from qwen_chat.model.base import PLAIN, Capabilities, Deltas, PromptOptions
 from qwen_chat.model.chatml import Segment, merge_text
-from qwen_chat.model.reasoning import CLOSE, OPEN, ReasoningSplitter, make_splitter
+from qwen_chat.model.reasoning import ReasoningSplitter, make_splitter
+from qwen_chat.model.reasoning_marks import THINK, ReasoningMarks, marks_of_template
 from qwen_chat.model.templates.fitting import FittingTemplate, without_empty
 from qwen_chat.model.templates.marked import MarkedText, runs
 from qwen_chat.model.templates.system_prompt import find_default_system, without_empty_block
 from qwen_chat.model.templates.template import ChatTemplate
+
+_LAST_SEGMENTS = 6
+"""A mark may be several control tokens with text between them."""
 
 
 def thinking_variables(options: PromptOptions) -> dict[str, bool]:
@@ -31,7 +35,7 @@ def local_capabilities(
 ) -> Capabilities:
     """Return what a model that runs here can do with a chat template."""
     template = template or ""
-    tools, thinking = "tools" in template and not raw, OPEN in template
+    tools, thinking = "tools" in template and not raw, marks_of_template(template) is not None
     return Capabilities(
         tokens=True,
         tools=tools,
@@ -69,8 +73,11 @@ class PromptFormat:
         default_system: str | None = None,
         *,
         raw: bool = False,
+        marks: ReasoningMarks | None = None,
     ) -> None:
         self._raw = raw
+        self.marks = marks
+        """What the model writes its reasoning between; None for one that does not reason."""
         self._template = None if template is None or raw else FittingTemplate(template)
         self._split_control = split_control
         self._own_system = "" if template is None or raw else find_default_system(template)
@@ -101,10 +108,11 @@ class PromptFormat:
         """Return what a model writes to give an answer; `reasoning_open` if the prompt opens the tag."""
         if not answer.reasoning:
             return [Segment(answer.content)] if answer.content else []
-        opening: Sequence[Segment] = [] if reasoning_open else self._split_control(f"{OPEN}\n")
+        marks = self.marks or THINK
+        opening: Sequence[Segment] = [] if reasoning_open else self._split_control(marks.written_opening)
         parts = [*opening, Segment(answer.reasoning)]
         if answer.content:
-            parts += [*self._split_control(f"\n{CLOSE}\n\n"), Segment(answer.content)]
+            parts += [*self._split_control(marks.written_closing), Segment(answer.content)]
         return parts
 
     def _render(
@@ -176,7 +184,7 @@ def prepare_prompt(
     messages: Sequence[Message],
     options: PromptOptions = PLAIN,
     *,
-    thinks: bool,
+    marks: ReasoningMarks | None,
 ) -> PreparedPrompt:
     """Return the prompt of a conversation, and the partial answer that it ends with, if it does.
 
@@ -186,9 +194,10 @@ def prepare_prompt(
     rendered = renderer.render(messages[:-1] if partial else messages, options)
     segments = rendered.segments
     # The tag may be a control token, with the end of its line after it.
-    reasoning_open = "".join(segment.text for segment in segments[-2:]).rstrip().endswith(OPEN)
+    end = "".join(segment.text for segment in segments[-_LAST_SEGMENTS:]).rstrip()
+    reasoning_open = end.endswith((marks or THINK).opening.rstrip())
     answer = renderer.render_answer(partial, reasoning_open=reasoning_open) if partial else []
-    splitter = make_splitter(partial, thinks=thinks, reasoning_open=reasoning_open)
+    splitter = make_splitter(partial, marks, reasoning_open=reasoning_open)
     return PreparedPrompt(
         segments, splitter, reasoning_open, partial, tuple(merge_text(answer)), rendered.notices
     )

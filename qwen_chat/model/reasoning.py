@@ -1,11 +1,10 @@
-"""Splits a stream of text into the reasoning between <think> and </think> at its start, and the answer."""
+"""Splits a stream of text into the reasoning at its start, between marks such as <think>, and the answer."""
 
 from collections.abc import Iterator
 from typing import Literal
 
 from qwen_chat.message import Delta, Message
-
-OPEN, CLOSE = "<think>", "</think>"
+from qwen_chat.model.reasoning_marks import THINK, ReasoningMarks
 
 
 def partial_match_length(text: str, mark: str) -> int:
@@ -14,14 +13,17 @@ def partial_match_length(text: str, mark: str) -> int:
 
 
 def make_splitter(
-    partial_answer: Message | None, *, thinks: bool, reasoning_open: bool
+    partial_answer: Message | None, marks: ReasoningMarks | None, *, reasoning_open: bool
 ) -> "ReasoningSplitter":
-    """Return a splitter for the rest of an answer; `reasoning_open` says that the prompt opens the tag."""
-    if not thinks or (partial_answer is not None and partial_answer.content):
+    """Return a splitter for the rest of an answer; `reasoning_open` says that the prompt opens the reasoning.
+
+    A model without marks does not reason.
+    """
+    if marks is None or (partial_answer is not None and partial_answer.content):
         return ReasoningSplitter("answer")
     if partial_answer is not None and partial_answer.reasoning:
-        return ReasoningSplitter("reasoning", has_reasoning=True)
-    return ReasoningSplitter("reasoning" if reasoning_open else "start")
+        return ReasoningSplitter("reasoning", marks, has_reasoning=True)
+    return ReasoningSplitter("reasoning" if reasoning_open else "start", marks)
 
 
 class ReasoningSplitter:
@@ -32,8 +34,13 @@ class ReasoningSplitter:
     """
 
     def __init__(
-        self, state: Literal["start", "reasoning", "answer"] = "start", *, has_reasoning: bool = False
+        self,
+        state: Literal["start", "reasoning", "answer"] = "start",
+        marks: ReasoningMarks = THINK,
+        *,
+        has_reasoning: bool = False,
     ) -> None:
+        self.marks = marks
         self._state: Literal["start", "reasoning", "gap", "answer"] = state
         self._held = ""
         self._has_reasoning = has_reasoning
@@ -84,22 +91,25 @@ class ReasoningSplitter:
 
     def _leave_start(self) -> None:
         begun = self._held.lstrip()
-        if begun.startswith(OPEN):
-            self._state, self._held = "reasoning", begun.removeprefix(OPEN)
-        elif begun and not OPEN.startswith(begun):
+        opening, bare = self.marks.opening, self.marks.bare_opening
+        if begun.startswith(opening):
+            self._state, self._held = "reasoning", begun.removeprefix(opening)
+        elif bare and begun.startswith(bare):
+            self._state, self._held = "answer", begun.removeprefix(bare)
+        elif begun and not (opening.startswith(begun) or bare.startswith(begun)):
             self._state = "answer"
 
     def _read_reasoning(self) -> Iterator[tuple[str, str]]:
         if not self._has_reasoning:
             self._held = self._held.lstrip("\n")
             self._has_reasoning = bool(self._held)
-        before, close, after = self._held.partition(CLOSE)
+        before, close, after = self._held.partition(self.marks.closing)
         if close:
             self._state, self._held = "gap", after
             self._leave_gap()
             certain = before.rstrip("\n")
         else:
-            certain = _certain_reasoning(before)
+            certain = _certain_reasoning(before, self.marks.closing)
             self._held = before[len(certain) :]
         if certain:
             yield "", certain
@@ -110,6 +120,6 @@ class ReasoningSplitter:
             self._state = "answer"
 
 
-def _certain_reasoning(text: str) -> str:
+def _certain_reasoning(text: str, closing: str) -> str:
     """Return the part of a text that cannot belong to the closing tag, or to the line ends before it."""
-    return text[: len(text) - partial_match_length(text, CLOSE)].rstrip("\n")
+    return text[: len(text) - partial_match_length(text, closing)].rstrip("\n")

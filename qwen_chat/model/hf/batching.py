@@ -53,7 +53,9 @@ def new_row(
     """Return a row without any answer yet."""
     room = engine.context_length - len(prompt)
     limit = min(params.max_new_tokens or room, room)
-    return BatchRow(prompt, params, splitter, Detokenizer(engine.tokenizer, params.stop or ()), limit)
+    return BatchRow(
+        prompt, params, splitter, Detokenizer(engine.tokenizer, params.stop or (), marks=engine.marks), limit
+    )
 
 
 def generate_batch(

@@ -1,6 +1,7 @@
 """Decodes a stream of token ids into text: no incomplete UTF-8 characters, and nothing after a stop text."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 from tokenizers import Tokenizer
 from tokenizers.decoders import DecodeStream
@@ -14,9 +15,19 @@ _CONTEXT_TOKENS = 8
 
 
 class Detokenizer:
-    """Decodes the ids of one answer, one by one; `after` are the ids of the partial answer before them."""
+    """Decodes the ids of one answer, one by one; `after` are the ids of the partial answer before them.
 
-    def __init__(self, tokenizer: Tokenizer, stop: Sequence[str] = (), after: Sequence[int] = ()) -> None:
+    Control tokens are no text, but for `marks`.
+    """
+
+    def __init__(
+        self,
+        tokenizer: Tokenizer,
+        stop: Sequence[str] = (),
+        after: Sequence[int] = (),
+        marks: Mapping[int, str] = MappingProxyType({}),
+    ) -> None:
+        self._marks = marks
         self._tokenizer = tokenizer
         self._stream = DecodeStream(skip_special_tokens=True)
         for id in after[-_CONTEXT_TOKENS:]:
@@ -30,6 +41,9 @@ class Detokenizer:
         """Return the text that is final; `stopped` becomes true when a stop text is reached."""
         text = ""
         for id in ids:
+            if id in self._marks:
+                text += self._marks[id]
+                continue
             self._pending.append(id)
             piece = self._stream.step(self._tokenizer, id)
             if piece is not None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from threading import Event
 
 import torch
@@ -69,14 +70,12 @@ class TransformersModel(LoadedModel):
             first = info.model_type == _FIRST_GENERATION
             self._prompt = CheckpointPrompt(loaded.tokenizer, first_generation=first, raw=options.raw)
             candidates = make_candidates(loaded, options, draft, stack, self.context_length)
-            self._engine: EngineState | None = build_engine_state(
-                loaded, info, options, self.context_length, candidates
-            )
+            state = build_engine_state(loaded, info, options, self.context_length, candidates)
+            self._engine: EngineState | None = replace(state, marks=self._prompt.mark_tokens())
             self._stack = stack.pop_all()
         self.notice = loaded.description
         template = used_text(chat_templates(loaded.tokenizer))
         self.capabilities = local_capabilities(template, raw=options.raw, batching=True)
-        self._thinks = self._prompt.thinks
         self.default_system = self._prompt.default_system
 
     @model_errors(as_answer_error)
@@ -87,7 +86,7 @@ class TransformersModel(LoadedModel):
 
         Raises: ContextLengthError, ModelError.
         """
-        prepared = prepare_prompt(self._prompt, messages, options, thinks=self._thinks)
+        prepared = prepare_prompt(self._prompt, messages, options, marks=self._prompt.marks)
         before = self._partial_ids(prepared)
         params = params.over(self.default_params)
         generation = Generation(self._open_engine(), self._prompt_ids(prepared, before), params, before)
@@ -118,7 +117,7 @@ class TransformersModel(LoadedModel):
     @model_errors(as_answer_error)
     def encode(self, messages: Sequence[Message], options: PromptOptions = PLAIN) -> list[Token]:
         """Return the exact prompt tokens of `stream`."""
-        prepared = prepare_prompt(self._prompt, messages, options, thinks=self._thinks)
+        prepared = prepare_prompt(self._prompt, messages, options, marks=self._prompt.marks)
         return [
             *self._prompt.tokens(prepared.segments),
             *map(self._prompt.token, self._partial_ids(prepared)),
@@ -127,7 +126,7 @@ class TransformersModel(LoadedModel):
     @model_errors(as_answer_error)
     def count(self, messages: Sequence[Message]) -> int:
         """Return the number of prompt tokens of `stream`; segments counted before are cached."""
-        prepared = prepare_prompt(self._prompt, messages, thinks=self._thinks)
+        prepared = prepare_prompt(self._prompt, messages, marks=self._prompt.marks)
         return len(self._prompt.ids(prepared.segments)) + len(self._partial_ids(prepared))
 
     @model_errors(as_answer_error)
@@ -138,7 +137,7 @@ class TransformersModel(LoadedModel):
 
         Raises: UsageError, ModelError.
         """
-        prepared = prepare_prompt(self._prompt, messages, options, thinks=self._thinks)
+        prepared = prepare_prompt(self._prompt, messages, options, marks=self._prompt.marks)
         kept = take_prefix(self._partial_ids(prepared), position)
         prompt = [*self._prompt.ids(prepared.segments), *kept]
         choices = [
@@ -177,7 +176,7 @@ class TransformersModel(LoadedModel):
         return prompt
 
     def _new_row(self, request: BatchRequest) -> batching.BatchRow:
-        prepared = prepare_prompt(self._prompt, request.messages, request.options, thinks=self._thinks)
+        prepared = prepare_prompt(self._prompt, request.messages, request.options, marks=self._prompt.marks)
         prompt = self._prompt_ids(prepared, self._partial_ids(prepared))
         return batching.new_row(
             self._open_engine(), prompt, prepared.splitter, request.params.over(self.default_params)

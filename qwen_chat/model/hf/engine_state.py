@@ -1,8 +1,8 @@
 """The parts of a loaded checkpoint that all of its answers share."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from tokenizers import Tokenizer
 from transformers import PreTrainedModel
@@ -39,6 +39,8 @@ class EngineState:
     alpha: Callable[[int], float]
     candidates: Callable[[], Candidates] | None = None
     kv_cache: str | None = None
+    marks: Mapping[int, str] = field(default_factory=dict)
+    """The control tokens between which a model reasons; the text of an answer keeps them."""
 
 
 def build_engine_state(

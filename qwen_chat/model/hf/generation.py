@@ -32,7 +32,7 @@ class Generation:
         room = engine.context_length - len(prompt)
         self._limit = min(params.max_new_tokens or room, room)
         self._stream = BackgroundStream[Prefill | list[int]](self._decode)
-        self._text = Detokenizer(engine.tokenizer, params.stop or (), before)
+        self._text = Detokenizer(engine.tokenizer, params.stop or (), before, engine.marks)
         self._ids: list[int] = []
         self._whole = 0
         self._cached = 0

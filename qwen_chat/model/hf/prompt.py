@@ -19,7 +19,7 @@ from qwen_chat.model.hf.text_encoder import TextEncoder
 from qwen_chat.model.prompt import PromptFormat, RenderedPrompt
 from qwen_chat.model.qwen1.prompt import DEFAULT_SYSTEM, encode_segment
 from qwen_chat.model.qwen1.tokenization import QWenTokenizer
-from qwen_chat.model.reasoning import OPEN
+from qwen_chat.model.reasoning_marks import marks_of_template, marks_of_vocabulary
 from qwen_chat.model.templates.names import alternation
 from qwen_chat.model.templates.template import DEFAULT, ChatTemplate, used_text
 
@@ -67,12 +67,12 @@ class CheckpointPrompt:
                 f"{tokenizer.name_or_path} has no chat template, it is a base model: use --raw to have it "
                 "go on with your text, or name an instruct model"
             )
-        self.thinks = OPEN in (template or "")
+        self.marks = marks_of_template(template or "") or marks_of_vocabulary(self._controls.__contains__)
         default = DEFAULT_SYSTEM if first_generation else None
         written = None
         if template and not raw:
             written = ChatTemplate(templates, tokenizer.special_tokens_map)
-        self._format = PromptFormat(written, self._split_controls, default, raw=raw)
+        self._format = PromptFormat(written, self._split_controls, default, raw=raw, marks=self.marks)
         self._start = _start_segments(tokenizer) if raw else []
         self._encoder = TextEncoder(tokenizer, self._guarded_names(used_text(templates)))
         self.default_system = self._format.default_system
@@ -97,6 +97,12 @@ class CheckpointPrompt:
     def render_answer(self, answer: Message, *, reasoning_open: bool) -> list[Segment]:
         """Return what a model writes to give an answer; `reasoning_open` if the prompt opens the tag."""
         return self._format.render_answer(answer, reasoning_open=reasoning_open)
+
+    def mark_tokens(self) -> dict[int, str]:
+        """Return the control tokens between which the model reasons, by their ids."""
+        names = self.marks.tokens if self.marks else ()
+        special = {id for id, token in self._tokenizer.added_tokens_decoder.items() if token.special}
+        return {id: name for name in names if (id := self._controls.get(name)) in special and id is not None}
 
     def ids(self, segments: Sequence[Segment]) -> list[int]:
         """Return the token ids of a prompt; recent segments come from a cache."""

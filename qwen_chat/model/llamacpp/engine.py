@@ -50,6 +50,7 @@ from qwen_chat.model.prompt import (
     prepare_prompt,
 )
 from qwen_chat.model.reasoning import ReasoningSplitter
+from qwen_chat.model.reasoning_marks import marks_of_template, marks_of_vocabulary
 from qwen_chat.model.templates.names import likely_names
 from qwen_chat.model.templates.template import compile_in_background, used_text
 from qwen_chat.model.token_cache import TokenCache
@@ -98,8 +99,14 @@ class LlamaCppModel(LoadedModel):
                     f"{path} has no chat template, it is a base model: use --raw to have it go on with your "
                     "text, or name an instruct model"
                 )
+            marks = marks_of_template(used_text(info.chat_templates))
+            self._marks = marks or marks_of_vocabulary(self._tokenizer.knows)
             self._format = PromptFormat(
-                template, self._tokenizer.split_control, default_system, raw=options.raw
+                template,
+                self._tokenizer.split_control,
+                default_system,
+                raw=options.raw,
+                marks=self._marks,
             )
             small = "".join(segment.text for segment in self._format.small_prompt())
             self._tokenizer.guard(likely_names(used_text(info.chat_templates) + small))
@@ -224,6 +231,7 @@ class LlamaCppModel(LoadedModel):
             **sampling_request(params.over(self.default_params), self.context_length),
             **output_request(output, whole_grammar(output, splitter)),
             "ignore_eos": self._ignore_end,
+            "preserved_tokens": list(self._marks.tokens) if self._marks else [],
         }
         exact_ids = self._tokenizer.exact_ids
         return Completion(self._server, request, self._context, exact_ids, output.top_logprobs)
@@ -237,7 +245,7 @@ class LlamaCppModel(LoadedModel):
         return list(ids)
 
     def _prepare(self, messages: Sequence[Message], options: PromptOptions = PLAIN) -> PreparedPrompt:
-        return prepare_prompt(self._format, messages, options, thinks=bool(self.capabilities.thinking))
+        return prepare_prompt(self._format, messages, options, marks=self._marks)
 
     def _prompt_ids(self, prompt: PreparedPrompt) -> list[int]:
         return self._tokenizer.prompt_ids(prompt.segments)

@@ -42,6 +42,9 @@ def _message(message: Message, *, content_parts: bool, arguments_text: bool) -> 
     if content_parts:
         content = [{"type": own("text"), "text": content}]
     entry: dict[str, Any] = {"role": own(message.role), "content": content}
+    if message.reasoning:
+        # Two names are in use; a template decides how long reasoning stays in the prompt.
+        entry |= dict.fromkeys(("reasoning_content", "thinking"), typed(message.reasoning))
     if message.tool_calls:
         entry["tool_calls"] = [_tool_call(call, as_text=arguments_text) for call in message.tool_calls]
     if message.role == "tool":
