@@ -164,7 +164,9 @@ def test_nobody_answers(folder: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         hanging = HttpSource("a", lambda: f"http://127.0.0.1:{silent.getsockname()[1]}/", Patience(0.3, 0.3))
         said = refused(remote(hanging, source("http://127.0.0.1:9/", "b"), source("ftp://x", "c")), folder)
-    assert "(a: no answer in 0.3 seconds; b: no connection; c: " in said
+    # On a busy machine the connection may be there only when the time is nearly over.
+    silence = r"(no answer in 0\.3 seconds|no bytes for some seconds)"
+    assert re.search(rf"\(a: {silence}; b: no connection; c: ", said)
     assert left_in(folder) == set()
 
 
