@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Mapping
 from contextlib import ExitStack
+from dataclasses import replace
 from threading import Thread
 from typing import Any
 
@@ -36,8 +37,15 @@ def serve(**flags: Any) -> int:  # noqa: ANN401
     with ExitStack() as stack:
         _, model = open_model(chosen, sys.stderr)
         stack.callback(model.close)
+        models = {options.name or model.name: model}
+        for name in options.also:
+            _, other = open_model(replace(chosen, checkpoint_path=name), sys.stderr)
+            stack.callback(other.close)
+            if other.name in models:
+                raise UsageError(f"--also {name}: there is a model of the name {other.name} already")
+            models[other.name] = other
         server = ApiServer(
-            {options.name or model.name: model},
+            models,
             options.server_name,
             options.server_port,
             access=access,

@@ -21,6 +21,12 @@ _OPTIONS: tuple[Option, ...] = (
     *ADDRESS,
     click.option("--name", metavar="TEXT", help="the name that clients call the model by"),
     click.option(
+        "--also",
+        multiple=True,
+        metavar="MODEL",
+        help="another model, as -c takes it, loaded when a client first asks for it; again for more",
+    ),
+    click.option(
         "--api-key",
         multiple=True,
         metavar="KEY",
@@ -56,6 +62,7 @@ class ServeFlags(AddressFlags):
     """The values of those flags."""
 
     name: str | None
+    also: tuple[str, ...]
     api_key: tuple[str, ...]
     api_key_file: str | None
     api_auth: tuple[str, ...]

@@ -5,9 +5,6 @@ from typing import Any
 
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
-from openai.types import Completion
-from openai.types.chat import ChatCompletion
-from openai.types.responses import Response as OpenAIResponse
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
@@ -91,8 +88,27 @@ class _DocumentedApp(FastAPI):
     def openapi(self) -> dict[str, Any]:
         """Return the document of the API."""
         document = super().openapi()
-        document.setdefault("components", {}).setdefault("schemas", {}).update(self.state.schemas)
+        schemas = document.setdefault("components", {}).setdefault("schemas", {})
+        schemas.update(self.state.schemas)
+        for path, answer in _answers().items():
+            schema = answer.model_json_schema(ref_template=_SCHEMA)
+            schemas.update(schema.pop("$defs", {}))
+            content = {"application/json": {"schema": schema}}
+            document["paths"][path]["post"]["responses"]["200"]["content"] = content
         return document
+
+
+def _answers() -> dict[str, type[BaseModel]]:
+    """Return the types of answers by their routes; to import them takes a second."""
+    from openai.types import Completion
+    from openai.types.chat import ChatCompletion
+    from openai.types.responses import Response as OpenAIResponse
+
+    return {
+        "/v1/chat/completions": ChatCompletion,
+        "/v1/completions": Completion,
+        "/v1/responses": OpenAIResponse,
+    }
 
 
 def _build_routes(models: Models, metrics: Metrics, defaults: Defaults) -> FastAPI:
@@ -109,9 +125,9 @@ def _build_routes(models: Models, metrics: Metrics, defaults: Defaults) -> FastA
     app.add_api_route("/v1/models/{model:path}", told.describe, methods=["GET"])
     _add_post(app, "/tokenize", told.tokenize, TokenizeBody)
     _add_post(app, "/detokenize", told.detokenize, DetokenizeBody)
-    _add_post(app, "/v1/chat/completions", chat.create, ChatBody, ChatCompletion)
-    _add_post(app, "/v1/completions", completions.create, CompletionBody, Completion)
-    _add_post(app, "/v1/responses", responses.create, ResponsesBody, OpenAIResponse)
+    _add_post(app, "/v1/chat/completions", chat.create, ChatBody)
+    _add_post(app, "/v1/completions", completions.create, CompletionBody)
+    _add_post(app, "/v1/responses", responses.create, ResponsesBody)
     _add_post(app, "/v1/messages", messages.create, MessagesBody)
     _add_post(app, "/v1/messages/count_tokens", messages.count, PromptBody)
     for kind in (ApiError, QwenChatError, HTTPException, RequestValidationError, Exception):
@@ -124,7 +140,6 @@ def _add_post(
     path: str,
     endpoint: Callable[..., Any],
     body: type[BaseModel],
-    answer: type[BaseModel] | None = None,
 ) -> None:
     """Add a route that reads its body itself, with the schemas that the document tells of it."""
     schema = body.model_json_schema(ref_template=_SCHEMA)
@@ -133,7 +148,6 @@ def _add_post(
         path,
         endpoint,
         methods=["POST"],
-        responses={200: {"model": answer}} if answer else None,
         openapi_extra={
             "requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}
         },

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from qwen_chat.model.base import ChatModel, CompletingModel, supports_completion
-from qwen_chat.model.state import Failed, Ready
+from qwen_chat.model.state import Failed, Loading, Ready
 from qwen_chat.server.errors import ApiError
 
 
@@ -49,7 +49,8 @@ class Models:
 
     def health(self) -> tuple[int, str]:
         """Return the status of the server, and what it is in a word."""
-        states = [model.state for model in self]
+        # A model that nobody has asked for yet is not loading.
+        states = [model.state for model in self if model.state != Loading()] or [Loading()]
         if any(isinstance(state, Failed) for state in states):
             return 503, "failed"
         return (200, "ok") if all(isinstance(state, Ready) for state in states) else (503, "loading")

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -204,6 +205,41 @@ def test_the_command_serves_until_it_is_stopped(babbler: Any) -> None:
         _, errors = process.communicate(timeout=30)
     assert (process.returncode, errors) == (0, "")
     assert not any(child.is_running() and child.status() != "zombie" for child in children)
+
+
+def test_models_are_loaded_when_they_are_asked_for() -> None:
+    loaded: list[str] = []
+
+    def model(name: str) -> LoadingModel:
+        def load() -> Echo:
+            loaded.append(name)
+            return Echo()
+
+        return LoadingModel(name, load)
+
+    models = {name: model(name) for name in ("one", "two", "three")}
+    with serving(models) as api:
+        assert api.http.get("/health").json() == {"status": "loading"}
+        models["one"].start_loading()
+        until(lambda: api.http.get("/health").status_code == 200)
+        assert [each["id"] for each in api.http.get("/v1/models").json()["data"]] == ["one", "two", "three"]
+        with ThreadPoolExecutor(8) as pool:
+            asked = [pool.submit(api.chat, f"{n}", model=("one", "two")[n % 2]) for n in range(40)]
+            for number, each in enumerate(asked):
+                answer = each.result().json()
+                assert answer["model"] == ("one", "two")[number % 2]
+                assert answer["choices"][0]["message"]["content"] == f"{number}"
+        assert loaded == ["one", "two"]
+        assert api.chat("x").json()["model"] == "one"
+
+
+def test_the_command_serves_further_models(babbler: Any, tmp_path: Path, qwen_chat: Any) -> None:
+    done = qwen_chat("serve", "-c", str(babbler), "--also", str(babbler), "--server-port", "0")
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert "there is a model of the name babbler already" in done.stderr
+    done = qwen_chat("serve", "-c", str(babbler), "--also", str(tmp_path / "none.gguf"))
+    assert done.returncode == 2
+    assert "no such file or folder" in done.stderr
 
 
 @pytest.mark.parametrize(
