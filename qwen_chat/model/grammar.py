@@ -65,7 +65,7 @@ def whole_grammar(output: OutputOptions, splitter: ReasoningSplitter) -> str:
 
 
 def _escape(text: str) -> str:
-    return re.escape(text).replace("/", r"\/")
+    return re.escape(text).replace("/", r"\/").replace("\\\n", r"\n")
 
 
 def _call(tool: Tool) -> str:

@@ -38,7 +38,7 @@ class ReasoningMarks:
 
 THINK = ReasoningMarks("<think>", "</think>", gap="\n")
 
-_KNOWN = (
+KNOWN = (
     THINK,
     ReasoningMarks("[THINK]", "[/THINK]"),
     ReasoningMarks("<|START_THINKING|>", "<|END_THINKING|>"),
@@ -60,12 +60,12 @@ _KNOWN = (
 
 def marks_of_template(template: str) -> ReasoningMarks | None:
     """Return the marks that a chat template mentions, of which the closing one alone may be there."""
-    return next((marks for marks in _KNOWN if _mentions(template, marks)), None)
+    return next((marks for marks in KNOWN if _mentions(template, marks)), None)
 
 
 def marks_of_vocabulary(knows: Callable[[str], bool]) -> ReasoningMarks | None:
     """Return the marks that are tokens of a vocabulary; `knows` tells whether a name is a token."""
-    return next((marks for marks in _KNOWN if all(map(knows, marks.tokens))), None)
+    return next((marks for marks in KNOWN if all(map(knows, marks.tokens))), None)
 
 
 def _mentions(template: str, marks: ReasoningMarks) -> bool:

@@ -39,6 +39,7 @@ from qwen_chat.model.hf.prompt import CheckpointPrompt, chat_templates
 from qwen_chat.model.prompt import PreparedPrompt, announce, local_capabilities, prepare_prompt
 from qwen_chat.model.templates.template import used_text
 from qwen_chat.model.token_cache import TokenCache
+from qwen_chat.model.tool_calls import split_tool_calls
 from qwen_chat.sampling import SamplingParams
 
 _FIRST_GENERATION = "qwen"
@@ -96,7 +97,7 @@ class TransformersModel(LoadedModel):
             prepared.splitter,
             lambda: [*before, *generation.token_ids()],
         )
-        return announce(prepared.notices, stream)
+        return announce(prepared.notices, split_tool_calls(stream, options.tools))
 
     @model_errors(as_answer_error)
     def answer(

@@ -360,3 +360,24 @@ def test_a_draft_model_changes_nothing(folder: Path, tmp_path: Path) -> None:
     model = TransformersModel(read_checkpoint(folder), "tiny", options, draft=small)
     assert ask(model, CHAT)[0] == cold(folder, CHAT)
     model.close()
+
+
+def test_a_call_of_a_tool_is_told_from_the_answer(
+    tiny: "TransformersModel", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from qwen_chat.message import Tool
+    from qwen_chat.model.base import PromptOptions
+    from qwen_chat.model.hf.generation import Generation
+
+    def write(*_: object) -> Iterator[Delta]:  # weights of no sense write no call
+        yield Delta('<tool_call>\n{"name": "look", ')
+        yield Delta('"arguments": {"a": 1}}\n</tool_call>')
+        yield Delta(finish_reason="stop")
+
+    monkeypatch.setattr(Generation, "stream", lambda *given: (delta for delta in write(*given)))
+    options = PromptOptions(tools=(Tool("look", "looks", {"type": "object"}),))
+    deltas = [*tiny.stream([Message("user", "Hi")], GREEDY, options)]
+    (call,) = [piece for delta in deltas for piece in delta.tool_calls]
+    assert (call.name, call.arguments) == ("look", '{"a": 1}')
+    assert not any(delta.text for delta in deltas)
+    assert deltas[-1].finish_reason == "tool_calls"
